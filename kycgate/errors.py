@@ -1,0 +1,42 @@
+"""What can go wrong, as one hierarchy.
+
+    KycgateError
+    ├── UsageError          the call, the profile or a file of the user's is wrong: nothing was sent (exit 2)
+    └── CannotJudge         the target could not be judged: unreachable, refused credentials or cards (exit 3)
+        └── BudgetExhausted a request was not sent because the run's budget is spent
+
+Each message is one line: what is wrong, and what to do about it.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The stable exit codes of every command."""
+
+    KEPT = 0
+    BROKEN = 1
+    USAGE = 2
+    UNCLEAR = 3
+
+
+class KycgateError(Exception):
+    """Base of all errors raised on purpose; `exit_code` is what the command line ends with."""
+
+    exit_code = ExitCode.UNCLEAR
+
+
+class UsageError(KycgateError):
+    """The call, the profile or a file given by the user is wrong; nothing was sent."""
+
+    exit_code = ExitCode.USAGE
+
+
+class CannotJudge(KycgateError):  # noqa: N818 - it is an outcome, and is named as DESIGN names it
+    """The target could not be judged, and why."""
+
+    exit_code = ExitCode.UNCLEAR
+
+
+class BudgetExhausted(CannotJudge):
+    """The run may send no further request; what was not sent is `not tried`."""

@@ -1,0 +1,274 @@
+"""The recorded run: the model behind run.json, and the folder it is kept in.
+
+Everything that shows a run reads these models and nothing else, so a report can be made again years later. Nothing in
+them is secret: what enters has gone through `kycgate.redaction`.
+"""
+
+import json
+import os
+import tempfile
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kycgate.contracts.clauses import Level
+from kycgate.errors import UsageError
+from kycgate.exchange import RecordedExchange
+
+SCHEMA_VERSION = 1
+
+
+class Verdict(StrEnum):
+    """Of one clause."""
+
+    KEPT = "kept"
+    BROKEN = "broken"
+    UNCLEAR = "unclear"
+    NOT_TRIED = "not tried"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class Finding(_Model):
+    """The evidence of a breach: its smallest exchange, what was required and what came."""
+
+    required: str = Field(description="What the contract requires.")
+    actual: str = Field(description="What came instead, redacted.")
+    where: str = Field(default="", description="The part of the answer at fault, such as customerData.gender.")
+    exchange: RecordedExchange | None = Field(default=None, description="The smallest exchange that shows it.")
+    curl: str = Field(default="", description="A command that sends it again; secrets are $VARIABLES.")
+    test: str = Field(default="", description="The test that met it first.")
+
+
+class ClauseResult(_Model):
+    """What the run says of one clause."""
+
+    id: str
+    level: Level
+    endpoints: list[str]
+    verdict: Verdict
+    sentence: str
+    source: str
+    frequency: str = Field(default="", description="always, sometimes (k of n), or only when …; empty when kept.")
+    broken: int = Field(default=0, description="Observations that broke it.")
+    observed: int = Field(default=0, description="Observations in all.")
+    reason: str = Field(default="", description="Why it is unclear or was not tried.")
+    waived: str = Field(default="", description="The waiver's reason, owner and expiry, when one applies.")
+    tests: list[str] = Field(default_factory=list, description="The tests that judged it.")
+    findings: list[Finding] = Field(default_factory=list)
+
+
+class OpenPointResult(_Model):
+    """What the target chose where the sources leave room: recorded, never judged."""
+
+    id: str
+    question: str
+    observed: list[str]
+    warning: str = ""
+
+
+class StepLatency(_Model):
+    """Latency of one step (or of the whole onboarding) from the raw histogram; milliseconds."""
+
+    name: str
+    clock: Literal["response", "service", "waiting", "connecting", "sending", "thinking", "reading"]
+    count: int
+    failures: int = 0
+    mean: float
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    p999: float
+    max: float
+    histogram: str = Field(default="", description="HdrHistogram V2, compressed, base64; microseconds.")
+
+
+class LoadPoint(_Model):
+    """One second of the load run for one step; latencies are response times in milliseconds."""
+
+    second: float = Field(description="Seconds since the run began.")
+    step: str
+    started: int
+    finished: int
+    failures: int
+    p50: float
+    p95: float
+    max: float
+
+
+class GeneratorHealth(_Model):
+    """How the load generator itself did; past its limits the run is void."""
+
+    loop_lag_p99_ms: float = 0.0
+    schedule_slip_p99_ms: float = 0.0
+    cpu_share: float = 0.0
+    gc_pause_max_ms: float = 0.0
+    void: str = Field(default="", description="Why the run is void; empty when it is not.")
+
+
+class SizePoint(_Model):
+    """Upload latency at one image size; milliseconds."""
+
+    size_bytes: int
+    count: int
+    p50: float
+    p95: float
+    thinking_p50: float | None = None
+
+
+class LoadResult(_Model):
+    """The load part of a run."""
+
+    workload: str = Field(description="In words: open, 5 onboardings/s, constant, 30 s.")
+    seed: int
+    duration_s: float
+    scheduled: int = Field(description="Onboardings due.")
+    recorded: int = Field(description="Onboardings that ended.")
+    in_flight: int = 0
+    not_started: int = 0
+    wrong_answers: int = 0
+    latencies: list[StepLatency]
+    series: list[LoadPoint] = Field(default_factory=list)
+    sizes: list[SizePoint] = Field(default_factory=list)
+    size_fit: dict[str, float] = Field(default_factory=dict, description="slope_ms_per_mb, intercept_ms, …")
+    health: GeneratorHealth = Field(default_factory=GeneratorHealth)
+    sending_clock: str = Field(default="", description="How sending was told from thinking.")
+    workers: int = 1
+    extra: dict[str, Any] = Field(default_factory=dict)
+
+
+class ObjectiveResult(_Model):
+    """What the run says of one SLA objective."""
+
+    id: str
+    sentence: str
+    verdict: Literal["holds", "broken", "not enough evidence"]
+    measured: str
+    limit: str
+    interval: str
+    confidence: float
+    samples: int
+    needed: int | None = Field(default=None, description="Samples still needed, when there is not enough evidence.")
+    method: str = ""
+    source: str = ""
+
+
+class Run(_Model):
+    """run.json. Its first keys are a public interface and stay."""
+
+    schema_version: int = SCHEMA_VERSION
+    command: str
+    verdict: Literal["kept", "broken", "unclear"]
+    exit_code: int
+    requests_sent: int = 0
+    uploads_sent: int = 0
+    clauses: list[ClauseResult] = Field(default_factory=list)
+    reason: str = Field(default="", description="One line: why this verdict.")
+    kycgate_version: str = ""
+    target: str = Field(default="", description="The base URL, without any credentials.")
+    embedded_sandbox: bool = False
+    profile: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    seed: int = 0
+    strict: bool = False
+    complete: bool = Field(default=True, description="False when the run was stopped before its end.")
+    options: dict[str, Any] = Field(default_factory=dict)
+    open_points: list[OpenPointResult] = Field(default_factory=list)
+    objectives: list[ObjectiveResult] = Field(default_factory=list)
+    load: LoadResult | None = None
+    notes: list[str] = Field(default_factory=list)
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write `path` whole or not at all: a reader, or a kill, never meets half a file."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+class RunFolder:
+    """The folder of one run: what is recorded is appended as it happens."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, out: Path | None, command: str) -> Self:
+        """Make a new folder: `out`, or kycgate-out/<time>-<command>/.
+
+        Raises:
+            UsageError: it cannot be made or written to, or already holds a run.
+        """
+        path = out
+        if path is None:
+            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+            path = Path("kycgate-out") / f"{stamp}-{command}"
+            for count in range(2, 1000):
+                if not path.exists():
+                    break
+                path = Path("kycgate-out") / f"{stamp}-{command}-{count}"
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            # Opening for exclusive creation claims the folder: two runs never share one.
+            (path / "exchanges.ndjson").open("x").close()
+        except FileExistsError:
+            raise UsageError(f"{path} already holds a run (or is a file): name another folder with --out") from None
+        except OSError as error:
+            raise UsageError(f"cannot write to {path}: {error.strerror}; name another folder with --out") from None
+        return cls(path)
+
+    @property
+    def exchanges_path(self) -> Path:
+        return self.path / "exchanges.ndjson"
+
+    def write_run(self, run: Run) -> None:
+        write_atomically(self.path / "run.json", run.model_dump_json(indent=1) + "\n")
+
+    def read_run(self) -> Run:
+        """The recorded result.
+
+        Raises:
+            UsageError: there is none here, or it is damaged, or a newer kycgate wrote it.
+        """
+        path = self.path / "run.json"
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            version = raw.get("schema_version") if isinstance(raw, dict) else None
+            if isinstance(version, int) and version > SCHEMA_VERSION:
+                raise UsageError(f"{path} has schema version {version}: read it with a newer kycgate")
+            return Run.model_validate(raw)
+        except FileNotFoundError:
+            raise UsageError(f"{self.path} holds no run.json: give the folder of a run") from None
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        except ValidationError as error:
+            where = ".".join(str(part) for part in error.errors()[0]["loc"])
+            raise UsageError(f"{path} is damaged: {where}: {error.errors()[0]['msg']}") from None
+        except (ValueError, RecursionError):
+            raise UsageError(f"{path} is damaged: it is not JSON") from None
+
+    def read_exchanges(self) -> list[RecordedExchange]:
+        """What was recorded; a last line cut off by a kill is left out."""
+        found = []
+        with self.exchanges_path.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                try:
+                    found.append(RecordedExchange.model_validate_json(line))
+                except ValidationError:
+                    continue
+        return found
