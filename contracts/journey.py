@@ -120,6 +120,25 @@ class State:
         return replace(self, done=frozenset(done), uncertain=frozenset(uncertain))
 
 
+def violations() -> Iterator[tuple[tuple[Step, ...], Step]]:
+    """Every way to break the order short of completion: the steps done before, and the step out of turn."""
+
+    def reachable(done: tuple[Step, ...]) -> Iterator[tuple[Step, ...]]:
+        if Step.APPROVE_BACK in done:
+            return
+        yield done
+        for step in Step:
+            if step not in done and predecessors(step) <= set(done):
+                yield from reachable((*done, step))
+
+    seen: set[tuple[frozenset[Step], Step]] = set()
+    for done in reachable(()):
+        for step in Step:
+            if not predecessors(step) <= set(done) and (frozenset(done), step) not in seen:
+                seen.add((frozenset(done), step))
+                yield done, step
+
+
 def state_after(steps: Sequence[Step]) -> State:
     """The state after `steps`, all of them accepted."""
     state = State()

@@ -6,9 +6,9 @@ every documented property present. A property that the page does not list is kep
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 UUID_PATTERN = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 DATE_TIME_PATTERN = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?$"
@@ -195,12 +195,6 @@ class UploadResult(Answer):
         examples=["10103"],
     )
     customerData: CustomerData | None = Field(description="What was read; null when it was not.")  # noqa: N815
-
-    @model_validator(mode="after")
-    def _no_data_on_failure(self) -> Self:
-        if not self.isSuccess and self.customerData is not None:
-            raise ValueError("customerData must be null when isSuccess is false")
-        return self
 
 
 class ErrorBody(Answer):

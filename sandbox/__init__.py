@@ -1,0 +1,9 @@
+"""A vendor that keeps the promise, and breaks it on request."""
+
+from kycgate.sandbox.app import create_app
+from kycgate.sandbox.faults import FAULTS, Fault
+from kycgate.sandbox.serve import RunningSandbox, serve
+from kycgate.sandbox.settings import LatencyModel, SandboxSettings
+from kycgate.sandbox.variants import variants
+
+__all__ = ["FAULTS", "Fault", "LatencyModel", "RunningSandbox", "SandboxSettings", "create_app", "serve", "variants"]

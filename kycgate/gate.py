@@ -1,0 +1,321 @@
+"""The gate: one target, its sessions, and the ledger of what was learned.
+
+Each exchange goes through `Gate.send`: it is recorded, judged by itself, judged with what came before, and judged for
+the promise behind its request. No test judges an answer by itself.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from kycgate.budget import Budget
+from kycgate.cards import Card, Cards
+from kycgate.contracts.endpoints import TOKEN, Endpoint
+from kycgate.contracts.journey import State, Step
+from kycgate.contracts.models import parse_date_time
+from kycgate.errors import CannotJudge
+from kycgate.evidence import Ledger, Observation
+from kycgate.exchange import Exchange, RecordedExchange
+from kycgate.judge import accepted, customer_data, json_or_none, judge_answer
+from kycgate.memory import Memory
+from kycgate.profile import Profile, Secrets
+from kycgate.redaction import Redactor
+from kycgate.requests import CLIENT_HEADERS, Outcome, Variation, to_json
+from kycgate.run import RunFolder
+from kycgate.session import Credential, Session
+from kycgate.target import Target, Wanted, unreachable
+
+
+class Gate:
+    """Everything a contract test needs. Thread-safe where tests send from several threads."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        secrets: Secrets,
+        *,
+        seed: int,
+        folder: RunFolder | None = None,
+        expired_token: str | None = None,
+    ) -> None:
+        self.profile = profile
+        self.seed = seed
+        self.rng = random.Random(seed)
+        self.ledger = Ledger()
+        self.redactor = Redactor()
+        self.memory = Memory(profile.translation)
+        self.cards = Cards(seed, profile.specimens)
+        self.budget = Budget(profile.limits.requests, profile.limits.uploads, profile.limits.rate)
+        self.target = Target(profile, self.budget, self._on_exchange)
+        self.scheme = profile.auth_scheme
+        self.expired_token = expired_token
+        self._secrets = secrets
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._by_number: dict[int, RecordedExchange] = {}
+        self._sessions = 0
+        self._keys = [key.get_secret_value() for key in secrets.api_keys]
+        self._key_sessions: dict[str, Session] = {}
+        self._spent_keys: set[str] = set()
+        self._busy_keys: set[str] = set()
+        self._sink = folder.exchanges_path.open("a", encoding="utf-8") if folder else None
+        for number, key in enumerate(self._keys, 1):
+            self.redactor.add_secret(key, f"KYCGATE_API_KEY_{number}")
+        if secrets.tenant_secret is not None and secrets.tenant_id is not None:
+            self.redactor.add_secret(secrets.tenant_secret.get_secret_value(), profile.environment.tenant_secret)
+            self.redactor.add_secret(secrets.tenant_id, profile.environment.tenant_id)
+        if expired_token:
+            self.redactor.add_secret(expired_token, "EXPIRED_TOKEN")
+
+    def close(self) -> None:
+        self.target.close()
+        if self._sink is not None:
+            self._sink.close()
+
+    @property
+    def translation(self) -> str:
+        """on, off, or auto while nothing has been read yet."""
+        return self.memory.translation
+
+    @property
+    def mints_tokens(self) -> bool:
+        return self._secrets.mints
+
+    @property
+    def concurrent_sessions(self) -> int:
+        """How many sessions can be had at once."""
+        return 1_000 if self.mints_tokens else len(self._keys) - len(self._spent_keys)
+
+    def send(self, wanted: Wanted, judge: Callable[[Exchange], Iterator[Observation]] | None = None) -> Exchange:
+        """Send, record, judge."""
+        exchange = self.target.send(wanted)
+        recorded = self._by_number[exchange.number]
+        observations = [*judge_answer(exchange), *self.memory.judge(exchange), *(judge(exchange) if judge else ())]
+        breaches = self.ledger.add(observations, exchange, recorded)
+        if breaches:
+            self._on_breach(breaches)
+        self._note_choices(exchange)
+        return exchange
+
+    def observe(self, clause: str, exchange: Exchange, ok: bool, required: str, actual: str) -> None:
+        """Enter what a test alone can see of an exchange."""
+        recorded = self._by_number.get(exchange.number)
+        self.ledger.add([Observation(clause, ok, required, actual)], exchange, recorded)
+
+    def show(self, card: Card) -> None:
+        """`card` is about to be shown: what is printed on it is personal from now on."""
+        self.memory.show(card.id, card.truth)
+        self.redactor.add_personal(card.truth.values())
+
+    # Sessions
+
+    def session(self, card: Card | None = None) -> Session:
+        """A session in which nothing was done yet.
+
+        Raises:
+            CannotJudge: no token could be minted, or the fixed keys are used up.
+        """
+        if self.mints_tokens:
+            credential = Credential(self.mint(), "bearer" if self.scheme == "auto" else self.scheme)
+            return self._new_session(credential, card)
+        return self._session_of_key(card)
+
+    def release(self, session: Session) -> None:
+        """The test is over: its key is free and its card may be shown again unless a flow was completed with it."""
+        self._busy_keys.discard(session.credential.value)
+        if not session.completed_once:
+            self.cards.give_back(session.card)
+
+    def mint(self) -> str:
+        """A fresh token.
+
+        Raises:
+            CannotJudge: none came.
+        """
+        exchange = self.request_token()
+        value = json_or_none(exchange)
+        token = value.get("token") if isinstance(value, dict) else None
+        if exchange.status is None:
+            raise unreachable(self.target.base_url, exchange.failure)
+        if exchange.status != 200 or not isinstance(token, str) or not token:
+            raise CannotJudge(
+                f"the target gave no token (status {exchange.status}): check "
+                f"{self.profile.environment.tenant_id} and {self.profile.environment.tenant_secret}"
+            )
+        return token
+
+    def request_token(
+        self,
+        endpoint: Endpoint = TOKEN,
+        judge: Callable[[Exchange], Iterator[Observation]] | None = None,
+        intent: str = "legal",
+        properties: Mapping[str, object] | None = None,
+    ) -> Exchange:
+        """Ask for a token; `properties` replace those of the legal request, and `...` leaves one out."""
+        secret = self._secrets.tenant_secret
+        body: dict[str, object] = {
+            "tenantId": self._secrets.tenant_id,
+            "tenantSecret": secret.get_secret_value() if secret else None,
+            "kycRequestTypeId": "1",
+        } | dict(properties or {})
+        body = {name: value for name, value in body.items() if value is not ...}
+        headers = {**CLIENT_HEADERS, "Content-Type": "application/json"}
+        wanted = Wanted(endpoint.id, "POST", endpoint.path, headers, to_json(body), intent=intent)
+        exchange = self.send(wanted, judge)
+        value = json_or_none(exchange)
+        if isinstance(value, dict) and isinstance(value.get("token"), str):
+            self.redactor.add_secret(value["token"], "KYCGATE_TOKEN")
+            jwt = value["token"].count(".") == 2 and value["token"].startswith("eyJ")
+            self.ledger.open_point("token-form", "a JWT" if jwt else "opaque")
+        return exchange
+
+    def _new_session(self, credential: Credential, card: Card | None) -> Session:
+        with self._lock:
+            self._sessions += 1
+            label = f"s{self._sessions}"
+        return Session(self, label, credential, card or self.cards.take())
+
+    def _session_of_key(self, card: Card | None) -> Session:
+        """A fixed key whose flow is complete, so that nothing of an earlier one is left."""
+        for key in list(self._keys):
+            if key in self._spent_keys:
+                continue
+            if key in self._busy_keys:
+                continue
+            last = self._key_sessions.get(key)
+            credential = Credential(key, "bearer" if self.scheme == "auto" else self.scheme, fixed=True)
+            if (last is None or not last.state.complete) and not self._complete_key(credential):
+                self._spent_keys.add(key)
+                continue
+            session = self._new_session(credential, card)
+            self._key_sessions[key] = session
+            self._busy_keys.add(key)
+            return session
+        raise CannotJudge("the fixed keys are used up or busy: give more keys, or a tenant that mints tokens")
+
+    def _complete_key(self, credential: Credential) -> bool:
+        """Bring a key's unknown or unfinished flow to its end; False when it takes no new flow."""
+        session = self._new_session(credential, None)
+        anyhow = Variation("bring the key's earlier flow to its end", Outcome.ANY)
+        if not accepted(session.do(Step.UPLOAD_FRONT, anyhow)):
+            for step in (Step.UPLOAD_BACK, Step.APPROVE_FRONT, Step.APPROVE_BACK):
+                session.do(step, anyhow)
+            if not accepted(session.do(Step.UPLOAD_FRONT, anyhow)):
+                return False
+        session.state = State(frozenset({Step.UPLOAD_FRONT}))
+        for step in (Step.UPLOAD_BACK, Step.APPROVE_FRONT, Step.APPROVE_BACK):
+            if not accepted(session.do(step, anyhow)):
+                return False
+        return True
+
+    # Learning
+
+    def preflight(self) -> None:
+        """Learn whether the target can be judged at all, and how it wants credentials written.
+
+        Raises:
+            CannotJudge: it is unreachable, refuses the credentials, or refuses our cards.
+        """
+        scheme = self.scheme
+        credential = (
+            Credential(self.mint(), "bearer") if self.mints_tokens else Credential(self._keys[0], "bearer", fixed=True)
+        )
+        schemes = ("bearer", "bare") if scheme == "auto" else (scheme,)
+        probe = Variation("a first upload", Outcome.ANY)
+        refusals: list[Exchange] = []
+        for written in schemes:
+            session = self._new_session(Credential(credential.value, written, credential.fixed), None)
+            for wrapping in ("none", "lf", "none", "none"):
+                exchange = session.do(Step.UPLOAD_FRONT, probe, wrapping=wrapping)
+                if exchange.status is None:
+                    raise unreachable(self.target.base_url, exchange.failure)
+                if accepted(exchange):
+                    self.scheme = "bearer" if written == "bearer" else "bare"
+                    self.ledger.open_point("credentials-form", written)
+                    self.release(session)
+                    return
+                refusals.append(exchange)
+                if exchange.status == 401:
+                    break
+                if credential.fixed and exchange.status in (400, 404):
+                    # The key's earlier flow may stand in the way.
+                    self.scheme = "bearer" if written == "bearer" else "bare"
+                    if self._complete_key(session.credential):
+                        return
+                session.card = self.cards.take()
+        raise _why_refused(refusals, self.target.base_url)
+
+    def _note_choices(self, exchange: Exchange) -> None:
+        """Record what the target does where the sources leave room."""
+        data = customer_data(exchange)
+        if data is None or exchange.step is None:
+            return
+        note = self.ledger.open_point
+        for name in ("birthdate", "issueDate", "expirationDate"):
+            value = data.get(name)
+            if isinstance(value, str) and value:
+                form = "Z" if value.endswith("Z") else "offset" if "+" in value or value.count("-") > 2 else "naive"
+                note("date-times", form)
+        for name in ("gender", "religion", "maritalStatus", "nationality"):
+            value = data.get(name)
+            if isinstance(value, str) and value.strip():
+                note("words", "English" if value.isascii() else "Arabic")
+        if exchange.step is Step.UPLOAD_BACK:
+            note("back-carries-front", "yes" if data.get("idNumber") or data.get("fullName") else "no")
+
+    def _on_breach(self, breaches: list[Observation]) -> None:
+        """Seam for those who show progress."""
+
+    def _on_exchange(self, exchange: Exchange, at: str) -> None:
+        data = customer_data(exchange)
+        if data is not None:
+            self.redactor.add_personal(value for value in data.values() if isinstance(value, str))
+        recorded = self.redactor.record(exchange, at)
+        self._by_number[exchange.number] = recorded
+        if self._sink is not None:
+            with self._lock:
+                self._sink.write(recorded.model_dump_json() + "\n")
+                self._sink.flush()
+
+    def demand_sessions(self, count: int) -> None:
+        """Raises CannotJudge when so many sessions cannot run at once."""
+        if self.concurrent_sessions < count:
+            raise CannotJudge(
+                f"it takes {count} sessions at once: give {count} fixed keys, or a tenant that mints tokens"
+            )
+
+    def wait_for_expiry(self, exchange: Exchange, at_most_s: float) -> bool:
+        """Wait until the token of `exchange` has expired; False when that would take longer than `at_most_s`."""
+        value = json_or_none(exchange)
+        try:
+            moment = parse_date_time(value["expirationDate"])
+        except (KeyError, TypeError, ValueError):
+            return False
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        left = (moment - datetime.now(UTC)).total_seconds()
+        if not -at_most_s <= left <= at_most_s:
+            return False
+        time.sleep(max(left, 0) + 1)
+        return True
+
+
+def _why_refused(refusals: list[Exchange], base_url: str) -> CannotJudge:
+    """The one line for a target that accepted no first upload."""
+    statuses = [exchange.status or 0 for exchange in refusals]
+    if all(status == 401 for status in statuses):
+        return CannotJudge(f"{base_url} refuses the credentials (401): check the keys, or the tenant and its secret")
+    status = next(status for status in reversed(statuses) if status != 401)
+    if status == 404:
+        return CannotJudge(f"{base_url} knows no UploadFrontImage (404): check the base URL")
+    if status == 429:
+        return CannotJudge(f"{base_url} answers 429 to everything: wait, or lower --rate")
+    if status >= 500:
+        return CannotJudge(f"{base_url} answers {status} to a first upload: is it up?")
+    if 300 <= status < 400:
+        return CannotJudge(f"{base_url} redirects (status {status}): give the URL it redirects to")
+    return CannotJudge(
+        f"{base_url} refuses our cards (status {status}): bring the vendor's own test cards with --specimens DIR"
+    )

@@ -1,0 +1,176 @@
+"""What the judge must remember to see contradictions between answers: customers, numbers, the translation setting."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from kycgate.contracts.journey import Step
+from kycgate.contracts.models import ENGLISH_NAMES
+from kycgate.evidence import Observation
+from kycgate.exchange import Exchange
+from kycgate.judge import customer_data, numbers_in
+
+Translation = Literal["on", "off", "auto"]
+
+_TELLING = (
+    "idNumber",
+    "idFrontScan",
+    "idNumberBack",
+    "idBackScan",
+    "documentNumber",
+    "fullName",
+    "fullNameEn",
+    "address",
+)
+"""Properties whose value tells one person from another."""
+
+
+@dataclass(slots=True)
+class SessionMemory:
+    """What one session's answers have said since its front was last read."""
+
+    card: str
+    customer_id: str | None = None
+    numbers: dict[str, str] = field(default_factory=dict)
+
+
+class Memory:
+    """The run's memory across sessions. Thread-safe."""
+
+    def __init__(self, translation: Translation) -> None:
+        self.translation: Translation = translation
+        self._sessions: dict[str, SessionMemory] = {}
+        self._customers: dict[str, tuple[str, str]] = {}
+        self._truths: dict[str, Mapping[str, str]] = {}
+        self._reads_truth = False
+        self._lock = threading.Lock()
+
+    def show(self, card: str, truth: Mapping[str, str]) -> None:
+        """A card is about to be shown; `truth` is what is printed on it, by the vendor's property names."""
+        with self._lock:
+            known = self._truths.get(card, {})
+            self._truths[card] = {**known, **truth}
+
+    def forget_session(self, session: str) -> None:
+        """The session's credential begins a new flow (a fixed key does)."""
+        with self._lock:
+            self._sessions.pop(session, None)
+
+    def judge(self, exchange: Exchange) -> Iterator[Observation]:
+        """What this exchange says together with those before it."""
+        data = customer_data(exchange)
+        with self._lock:
+            if exchange.status is not None and exchange.status >= 400:
+                yield from self._foreign_in_refusal(exchange)
+            if data is None or exchange.picture is None or exchange.step is None:
+                return
+            card = exchange.picture.card
+            known = self._sessions.setdefault(exchange.session, SessionMemory(card))
+            if exchange.step is Step.UPLOAD_FRONT:
+                # A front uploaded again begins the reading anew.
+                known.card, known.customer_id, known.numbers = card, None, {}
+            yield from self._judge_customer(exchange, known, data)
+            yield from self._judge_numbers(known, data)
+            yield from self._judge_translation(exchange.step, data)
+
+    def _judge_customer(self, exchange: Exchange, known: SessionMemory, data: dict[str, Any]) -> Iterator[Observation]:
+        customer_id = data.get("customerId")
+        required = "one customer for one session, and another for another"
+        if isinstance(customer_id, str) and customer_id:
+            folded = customer_id.lower()
+            session, card = self._customers.setdefault(folded, (exchange.session, known.card))
+            if session != exchange.session and card != known.card:
+                yield self._crossed(
+                    required, "customerId was another session's, which showed another card", "customerId"
+                )
+                return
+            if known.customer_id is not None and known.customer_id != folded:
+                yield self._crossed(required, "customerId changed within the session", "customerId")
+                return
+            known.customer_id = folded
+        own = self._truths.get(known.card, {})
+        if own.get("idNumber") and data.get("idNumber") == own["idNumber"]:
+            self._reads_truth = True
+        if self._reads_truth:
+            for name in _TELLING:
+                value = data.get(name)
+                if isinstance(value, str) and value and name in own and value != own[name]:
+                    owner = next(
+                        (c for c, truth in self._truths.items() if c != known.card and truth.get(name) == value), None
+                    )
+                    if owner is not None:
+                        yield self._crossed(required, f"{name} is another session's person's", name)
+                        return
+        yield Observation("session.own-customer", True)
+
+    @staticmethod
+    def _crossed(required: str, actual: str, where: str) -> Observation:
+        return Observation("session.own-customer", False, required, actual, f"customerData.{where}")
+
+    @staticmethod
+    def _judge_numbers(known: SessionMemory, data: dict[str, Any]) -> Iterator[Observation]:
+        numbers = known.numbers | numbers_in(data)
+        known.numbers = numbers
+        if len(numbers) > 1:
+            differing = sorted(name for name, digits in numbers.items() if digits != next(iter(numbers.values())))
+            yield Observation(
+                "reading.numbers-agree",
+                not differing,
+                "one number in all of a session's answers",
+                f"{', '.join(differing)} differ from {next(iter(numbers))}",
+                f"customerData.{differing[0]}" if differing else "",
+            )
+
+    def _judge_translation(self, step: Step, data: dict[str, Any]) -> Iterator[Observation]:
+        given = [name for name in ENGLISH_NAMES if data.get(name) is not None]
+        originals = [name for name in ENGLISH_NAMES if data.get(name.removesuffix("En"))]
+        if not originals and not given:
+            return
+        if self.translation == "auto" and step is Step.UPLOAD_FRONT:
+            self.translation = "on" if given else "off"
+        if self.translation == "on":
+            lacking = [name for name in originals if not data.get(name)]
+            yield Observation(
+                "result.translation",
+                not lacking,
+                "the three English names, as translation is on",
+                f"{', '.join(lacking)} null or empty",
+                f"customerData.{lacking[0]}" if lacking else "",
+            )
+        elif self.translation == "off":
+            yield Observation(
+                "result.translation",
+                not given,
+                "English names null, as translation is off",
+                f"{', '.join(given)} given",
+                f"customerData.{given[0]}" if given else "",
+            )
+
+    def _foreign_in_refusal(self, exchange: Exchange) -> Iterator[Observation]:
+        text = exchange.answer_body.decode("utf-8", "replace")
+        session = self._sessions.get(exchange.session)
+        own_card = exchange.picture.card if exchange.picture is not None else session.card if session else None
+        own = set(self._truths.get(own_card, {}).values()) if own_card else set()
+        for customer_id, (owner, _) in self._customers.items():
+            if owner != exchange.session and customer_id in text.lower():
+                yield self._leaked("customer id")
+                return
+        for card, truth in self._truths.items():
+            if card == own_card:
+                continue
+            for name in _TELLING:
+                value = truth.get(name)
+                if value and len(value) >= 8 and value in text and value not in own:
+                    yield self._leaked(name)
+                    return
+
+    @staticmethod
+    def _leaked(what: str) -> Observation:
+        return Observation(
+            "refusal.no-leak",
+            False,
+            "no other customer's data in a refusal",
+            f"it shows another customer's {what}",
+            "body",
+        )

@@ -1,0 +1,42 @@
+"""What a contract test promises: the clauses it judges and what it costs at most."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from kycgate.contracts.clauses import clauses
+
+MARK = "judges"
+
+
+def judges(*ids: str, requests: int, uploads: int = 0, telling: int = 5) -> pytest.MarkDecorator:
+    """Marks a contract test with the clauses it judges, what it sends at most, and how telling it is.
+
+    `telling` orders the plan: 9 goes first, 1 last. A test that the budget has no room for is not begun.
+
+    Raises:
+        KeyError: the catalogue has no such clause.
+    """
+    clauses(ids)
+    return getattr(pytest.mark, MARK)(*ids, requests=requests, uploads=uploads, telling=telling)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTest:
+    """One line of the plan."""
+
+    test: str
+    clauses: tuple[str, ...]
+    requests: int
+    uploads: int
+    telling: int
+
+
+def planned(item: pytest.Item) -> PlannedTest | None:
+    """What the test's mark says; None when it is no contract test."""
+    mark = item.get_closest_marker(MARK)
+    if mark is None:
+        return None
+    return PlannedTest(
+        item.name, tuple(mark.args), mark.kwargs["requests"], mark.kwargs["uploads"], mark.kwargs["telling"]
+    )

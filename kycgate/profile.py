@@ -1,0 +1,180 @@
+"""What differs between vendors and environments: one TOML file, the environment for secrets, flags on top."""
+
+import ipaddress
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from kycgate.errors import UsageError
+
+BASE_URL_VARIABLE = "KYCGATE_BASE_URL"
+
+
+def check_base_url(text: str) -> str:
+    """A base URL without its trailing slash.
+
+    Raises:
+        ValueError: it is no http(s) URL of a host, or carries credentials, a query or a fragment.
+    """
+    try:
+        parts = urlsplit(text.strip())
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no URL: {error}") from None
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or port == 0
+        or any(c.isspace() for c in text.strip())
+    ):
+        raise ValueError(f"{text!r} is no URL of a host: write it like https://sandbox.vendor.example")
+    if parts.username or parts.password:
+        raise ValueError("the base URL carries credentials: take them out and put them into the environment")
+    if parts.query or parts.fragment:
+        raise ValueError("the base URL has a query or fragment: give the part before it")
+    return text.strip().rstrip("/")
+
+
+BaseUrl = Annotated[str, AfterValidator(check_base_url)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Environment(_Section):
+    """The names of the environment's variables that hold the secrets."""
+
+    api_keys: str = Field(default="KYCGATE_API_KEYS", description="One or more fixed keys, comma separated.")
+    tenant_id: str = Field(default="KYCGATE_TENANT_ID", description="The tenant that tokens are minted for.")
+    tenant_secret: str = Field(default="KYCGATE_TENANT_SECRET", description="That tenant's secret.")
+
+
+class Limits(_Section):
+    """What a check may send."""
+
+    requests: int = Field(default=400, ge=1, description="Requests in all.")
+    uploads: int = Field(default=120, ge=1, description="Billed uploads among them.")
+    rate: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="Requests a second.")
+    max_load_rate: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="Onboardings a second that a load run may start."
+    )
+
+
+class Profile(_Section):
+    """kycgate.toml."""
+
+    name: str = Field(default="", description="Shown in reports.")
+    base_url: BaseUrl | None = Field(default=None, description="The target; the path below it is the contract's.")
+    translation: Literal["on", "off", "auto"] = Field(
+        default="auto", description="The vendor's translation feature; auto learns it from the first reading."
+    )
+    auth_scheme: Literal["auto", "bearer", "bare"] = Field(
+        default="auto", description="How credentials are written in the Authorization header."
+    )
+    timeout_s: float = Field(default=60.0, gt=0, le=600, description="Seconds until an answer counts as none.")
+    ca_file: Path | None = Field(
+        default=None, description="A PEM file with the CA that signed the target's certificate."
+    )
+    verify_tls: bool = Field(default=True, description="False switches off certificate checks, loudly.")
+    specimens: Path | None = Field(default=None, description="A folder with the vendor's own test cards.")
+    strict: bool = Field(default=False, description="Breaches of expected clauses fail the gate too.")
+    environment: Environment = Environment()
+    limits: Limits = Limits()
+
+
+def load_profile(path: Path | None, **flags: Any) -> Profile:
+    """The profile from `path` (or the defaults) with the flags that were given on top.
+
+    Raises:
+        UsageError: the file cannot be read, is no TOML, or holds a key or value the profile does not know.
+    """
+    raw: dict[str, Any] = {}
+    if path is not None:
+        try:
+            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"cannot read the profile {path}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise UsageError(f"the profile {path} is no TOML: {error}") from None
+        for key in ("ca_file", "specimens"):
+            # Paths in a profile are meant from where the profile lies.
+            if isinstance(raw.get(key), str):
+                raw[key] = str(path.parent / raw[key])
+    if raw.get("base_url") is None and os.environ.get(BASE_URL_VARIABLE):
+        raw["base_url"] = os.environ[BASE_URL_VARIABLE]
+    for key, value in flags.items():
+        if value is None:
+            continue
+        section, _, name = key.rpartition("__")
+        if section:
+            nested = raw.setdefault(section, {})
+            if isinstance(nested, dict):
+                nested[name] = value
+        else:
+            raw[name] = value
+    try:
+        return Profile.model_validate(raw)
+    except ValidationError as error:
+        raise UsageError(f"{f'profile {path}' if path else 'the call'}: {first_line(error)}") from None
+
+
+def first_line(error: ValidationError) -> str:
+    """The first thing wrong, in one line: where, what, and what was given."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {where}"
+    return f"{where}: {message}"
+
+
+class Secrets(BaseModel):
+    """The credentials, read from the environment and never from a file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    api_keys: tuple[SecretStr, ...] = ()
+    tenant_id: str | None = None
+    tenant_secret: SecretStr | None = None
+
+    @property
+    def mints(self) -> bool:
+        return self.tenant_id is not None
+
+
+def load_secrets(names: Environment) -> Secrets:
+    """The credentials that the environment holds under `names`.
+
+    Raises:
+        UsageError: there are none, half of the tenant's pair is missing, or one cannot stand in a header.
+    """
+    keys = tuple(key.strip() for key in os.environ.get(names.api_keys, "").split(",") if key.strip())
+    tenant_id = os.environ.get(names.tenant_id, "").strip()
+    tenant_secret = os.environ.get(names.tenant_secret, "").strip()
+    for name, value in ((names.api_keys, "".join(keys)), (names.tenant_id, tenant_id)):
+        if not value.isascii() or not value.isprintable():
+            raise UsageError(f"{name} holds characters that cannot stand in a header")
+    if bool(tenant_id) != bool(tenant_secret):
+        missing = names.tenant_secret if tenant_id else names.tenant_id
+        raise UsageError(f"{missing} is not set: minting tokens takes a tenant id and its secret")
+    if not keys and not tenant_id:
+        raise UsageError(f"no credentials: export {names.api_keys}, or {names.tenant_id} and {names.tenant_secret}")
+    return Secrets(
+        api_keys=tuple(SecretStr(key) for key in dict.fromkeys(keys)) if not tenant_id else (),
+        tenant_id=tenant_id or None,
+        tenant_secret=SecretStr(tenant_secret) if tenant_secret else None,
+    )
+
+
+def is_loopback(base_url: str) -> bool:
+    """Whether the target is this machine."""
+    host = (urlsplit(base_url).hostname or "").lower()
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

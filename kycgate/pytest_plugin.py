@@ -1,0 +1,167 @@
+"""Runs contract tests under pytest: gives them the gate, keeps to the budget, and turns breaches into failures."""
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from kycgate.contracts.clauses import clause
+from kycgate.embedded import embedded_sandbox
+from kycgate.errors import BudgetExhausted, CannotJudge, UsageError
+from kycgate.gate import Gate
+from kycgate.plan import MARK, PlannedTest, planned
+from kycgate.profile import load_profile, load_secrets
+from kycgate.session import Session
+
+THOROUGH_REQUESTS, THOROUGH_UPLOADS = 3_000, 1_000
+
+
+class GatePlugin:
+    """Bound to one gate, when the command line made it; else it makes one from pytest's own options."""
+
+    def __init__(self, gate: Gate | None = None, *, strict: bool = False, thorough: bool = False) -> None:
+        self.bound = gate
+        self.strict = strict
+        self.is_thorough = thorough
+        self.plan: list[PlannedTest] = []
+        self.not_tried: dict[str, str] = {}
+        self.crashed: list[str] = []
+        self.done = 0
+        self._stack = ExitStack()
+        self._refused: CannotJudge | None = None
+
+    # pytest's hooks
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.addinivalue_line("markers", f"{MARK}(*clauses, requests, uploads, telling): a contract test")
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """The most telling tests go first, so that a small budget is well spent."""
+        contract = [item for item in items if planned(item)]
+        others = [item for item in items if not planned(item)]
+        contract.sort(key=lambda item: -_planned(item).telling)
+        items[:] = others + contract
+        self.plan = [_planned(item) for item in contract]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        plan = planned(item)
+        if plan is None or self.bound is None:
+            yield
+            return
+        gate = self.bound
+        before = gate.ledger.broken_clauses()
+        gate.target.test = plan.test
+        reason = ""
+        try:
+            if not gate.budget.has_room(requests=plan.requests, uploads=plan.uploads):
+                raise BudgetExhausted("the budget has no room for it")
+            yield
+        except BudgetExhausted as error:
+            reason = str(error)
+            for clause_id in plan.clauses:
+                self.not_tried.setdefault(clause_id, reason)
+        except CannotJudge as error:
+            reason = str(error)
+            for clause_id in plan.clauses:
+                gate.ledger.unclear(clause_id, reason)
+        finally:
+            gate.target.test = ""
+            self.done += 1
+        broken = gate.ledger.broken_clauses() - before
+        failing = sorted(name for name in broken if self.strict or clause(name).level.fails_gate)
+        if failing:
+            pytest.fail("broken: " + "; ".join(f"{name} ({clause(name).sentence})" for name in failing), pytrace=False)
+        if reason:
+            pytest.skip(reason)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A contract test that crashes is a bug of ours, and must not pass for a verdict."""
+        if report.failed and "broken: " not in str(report.longrepr):
+            self.crashed.append(f"{report.nodeid}: {str(report.longrepr)[-2000:]}")
+
+    def pytest_unconfigure(self) -> None:
+        self._stack.close()
+
+    # fixtures
+
+    @pytest.fixture(scope="session")
+    def gate(self, pytestconfig: pytest.Config) -> Gate:
+        """The gate to the target; with none given, to an embedded sandbox."""
+        if self._refused is not None:
+            raise self._refused
+        if self.bound is None:
+            try:
+                gate = self._make_gate(pytestconfig)
+                gate.preflight()
+                self.bound = gate
+            except UsageError as error:
+                pytest.exit(str(error), returncode=int(error.exit_code))
+            except CannotJudge as error:
+                self._refused = error
+                pytest.exit(str(error), returncode=int(error.exit_code))
+            return gate
+        return self.bound
+
+    @pytest.fixture
+    def session(self, gate: Gate) -> Iterator[Session]:
+        """A session in which nothing was done yet."""
+        opened = gate.session()
+        yield opened
+        gate.release(opened)
+
+    @pytest.fixture(scope="session")
+    def thorough(self, pytestconfig: pytest.Config) -> bool:
+        return self.is_thorough or bool(pytestconfig.getoption("thorough", default=False))
+
+    def _make_gate(self, config: pytest.Config) -> Gate:
+        option = config.getoption
+        path = option("profile")
+        thorough = bool(option("thorough"))
+        profile = load_profile(
+            Path(path) if path else None,
+            base_url=option("base_url"),
+            translation=option("translation"),
+            specimens=Path(option("specimens")) if option("specimens") else None,
+            limits__requests=option("budget") or (THOROUGH_REQUESTS if thorough else None),
+            limits__uploads=option("uploads") or (THOROUGH_UPLOADS if thorough else None),
+            limits__rate=option("rate"),
+            strict=option("strict") or None,
+        )
+        self.strict = profile.strict
+        seed = option("seed") if option("seed") is not None else random.randrange(2**31)
+        if profile.base_url is not None:
+            gate = Gate(profile, load_secrets(profile.environment), seed=seed)
+        else:
+            embedded = self._stack.enter_context(embedded_sandbox(profile))
+            gate = Gate(embedded.profile, embedded.secrets, seed=seed, expired_token=embedded.expired_token)
+        self._stack.callback(gate.close)
+        return gate
+
+
+def _planned(item: pytest.Item) -> PlannedTest:
+    plan = planned(item)
+    assert plan is not None  # noqa: S101 - callers have filtered
+    return plan
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("kycgate", "contract tests against a National ID onboarding API")
+    group.addoption("--base-url", help="the target (default: KYCGATE_BASE_URL, else an embedded sandbox)")
+    group.addoption("--profile", help="a kycgate.toml")
+    group.addoption("--translation", choices=("on", "off", "auto"), help="the vendor's translation feature")
+    group.addoption("--specimens", help="a folder with the vendor's own test cards")
+    group.addoption("--budget", type=int, help="requests to send at most")
+    group.addoption("--uploads", type=int, help="uploads to send at most")
+    group.addoption("--rate", type=float, help="requests a second at most")
+    group.addoption("--seed", type=int, help="repeat the run with this seed")
+    group.addoption("--strict", action="store_true", help="expected clauses fail too")
+    group.addoption("--thorough", action="store_true", help="more of everything")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Under plain pytest the gate is made from pytest's options."""
+    if not any(isinstance(plugin, GatePlugin) for plugin in config.pluginmanager.get_plugins()):
+        config.pluginmanager.register(GatePlugin(), "kycgate-gate")

@@ -1,0 +1,81 @@
+"""Requests to send: legal bodies, and variations of them with what the contract expects of each."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from kycgate.contracts.models import ENGLISH_NAMES, parse_date_time
+
+LINE = 76
+"""Characters a line in the base64 of Android and of MIME."""
+
+CLIENT_HEADERS = {"Accept": "application/json", "Accept-Language": "en"}
+
+
+class Outcome(StrEnum):
+    """What must become of a request."""
+
+    BY_ORDER = "by the order of steps"
+    BAD_REQUEST = "400"
+    UNREADABLE = "400, or 200 with isSuccess false"
+    UNAUTHORIZED = "401"
+    ANY = "any documented answer"
+
+
+KEEP = "\0keep"
+"""Stands for the session's own credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """How a request differs from the legal one, and what the contract says of it.
+
+    `body` replaces the legal body; `headers` are added, and those given as None taken away; `authorization` is the
+    whole header, None for no header. `clause` is what the outcome speaks to, when it is not the order's or the step's
+    own.
+    """
+
+    name: str = "legal"
+    outcome: Outcome = Outcome.BY_ORDER
+    clause: str | None = None
+    body: bytes | None = None
+    headers: Mapping[str, str | None] = field(default_factory=dict)
+    method: str = "POST"
+    authorization: str | None = KEEP
+
+
+LEGAL = Variation()
+
+
+def to_base64(image: bytes, wrapping: str = "none") -> str:
+    """`wrapping`: none, lf (Android's default) or crlf (MIME)."""
+    text = base64.b64encode(image).decode("ascii")
+    if wrapping == "none":
+        return text
+    end = {"lf": "\n", "crlf": "\r\n"}[wrapping]
+    return "".join(f"{text[start : start + LINE]}{end}" for start in range(0, len(text), LINE))
+
+
+def to_json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def upload_body(image: bytes, wrapping: str = "none", **more: Any) -> bytes:
+    """The JSON of an upload."""
+    return to_json({"image": to_base64(image, wrapping), **more})
+
+
+def approval_of(reading: Mapping[str, Any], truth: Mapping[str, str], *, translation: str) -> dict[str, Any]:
+    """What a person who agrees sends back: the values as they were read; the card's own where nothing was read."""
+    names = ("fullName", "idNumber", "documentNumber", "address", "state")
+    approval = {name: reading.get(name) or truth.get(name) for name in names}
+    for name in ENGLISH_NAMES:
+        approval[name] = reading.get(name) or (truth.get(name) if translation != "off" else "")
+    try:
+        approval["birthdate"] = parse_date_time(reading["birthdate"]).strftime("%d/%m/%Y")
+    except (KeyError, TypeError, ValueError):
+        approval["birthdate"] = None
+    return approval

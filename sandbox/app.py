@@ -1,0 +1,79 @@
+"""The vendor behind HTTP: bounds what is read, keeps the reading off the event loop, plays the latency model."""
+
+import random
+import time
+from collections.abc import Sequence
+
+import anyio
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from kycgate.sandbox.faults import vendor_with
+from kycgate.sandbox.settings import LatencyModel, SandboxSettings
+from kycgate.sandbox.vendor import Incoming, Reply
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+
+
+class Delay:
+    """Draws from the latency model."""
+
+    def __init__(self, model: LatencyModel) -> None:
+        self._model = model
+        self._rng = random.Random(model.seed)
+        self._start = time.monotonic()
+
+    def service_s(self, size: int) -> float:
+        """Seconds of reading for a body of `size` bytes, without stalls."""
+        model = self._model
+        median = model.base_ms + model.ms_per_mb * size / 1e6
+        return median / 1e3 * (self._rng.lognormvariate(0, model.sigma) if model.sigma else 1.0)
+
+    def stall_left_s(self) -> float:
+        """Seconds until the present stall is over; 0 outside one."""
+        model = self._model
+        if not model.stall_every_s:
+            return 0.0
+        into = (time.monotonic() - self._start) % model.stall_every_s
+        return model.stall_every_s - into if into >= model.stall_every_s - model.stall_ms / 1e3 else 0.0
+
+
+def create_app(settings: SandboxSettings, faults: Sequence[str] = ()) -> Starlette:
+    """The ASGI application.
+
+    Raises:
+        UsageError: there is no fault of that name.
+    """
+    vendor = vendor_with(settings, faults)
+    delay = Delay(settings.latency)
+
+    async def serve(request: Request) -> Response:
+        body = bytearray()
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > settings.max_body:
+                    return _response(Reply.json(413, {"message": "Too large", "errorCode": "413"}))
+        except ClientDisconnect:
+            return Response(status_code=400)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw}
+        incoming = Incoming(request.method, request.url.path, headers, bytes(body))
+        wait = delay.service_s(len(body)) if "Upload" in incoming.path else 0.0
+        if wait:
+            await anyio.sleep(wait)
+        reply = await anyio.to_thread.run_sync(vendor.handle, incoming)
+        stall = delay.stall_left_s()
+        if stall:
+            await anyio.sleep(stall)
+        return _response(reply)
+
+    app = Starlette(routes=[Route("/{path:path}", serve, methods=METHODS)])
+    app.state.vendor = vendor
+    return app
+
+
+def _response(reply: Reply) -> Response:
+    return Response(reply.body, reply.status, headers=reply.headers)

@@ -1,0 +1,110 @@
+"""Serves the sandbox: in a thread of this process, or as a process of its own."""
+
+import contextlib
+import ipaddress
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+
+from kycgate.errors import UsageError
+from kycgate.sandbox.app import create_app
+from kycgate.sandbox.settings import SandboxSettings
+
+
+def _listen(host: str, port: int, *, allow_remote: bool) -> socket.socket:
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    if not loopback and not allow_remote:
+        raise UsageError(f"{host} can be reached from elsewhere: add --allow-remote if that is meant")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named: asyncio sets TCP_NODELAY only on sockets that say they are TCP.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(1024)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise UsageError(f"cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}") from None
+    return listening
+
+
+def _server(settings: SandboxSettings, faults: Sequence[str]) -> uvicorn.Server:
+    app = create_app(settings, faults)
+    return uvicorn.Server(
+        uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+    )
+
+
+class RunningSandbox:
+    """The sandbox in a thread of this process, for as long as the `with` block lasts."""
+
+    def __init__(self, settings: SandboxSettings, faults: Sequence[str] = ()) -> None:
+        self._server = _server(settings, faults)
+        self._socket = _listen("127.0.0.1", 0, allow_remote=False)
+        self.base_url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        deadline = time.monotonic() + 10
+        while not self._server.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                raise RuntimeError("the sandbox did not start")
+            time.sleep(0.005)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self._socket.close()
+
+    def expired_token(self) -> str:
+        """A token of this sandbox that has expired a minute ago."""
+        return self._server.config.app.state.vendor.mint(-60.0)  # type: ignore[union-attr,no-any-return]
+
+
+def serve(
+    settings: SandboxSettings,
+    faults: Sequence[str] = (),
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    allow_remote: bool = False,
+    until_closed: int | None = None,
+) -> None:
+    """Serve until interrupted; one JSON line with the URL is printed once connections are taken.
+
+    `until_closed` is a file descriptor: when its other end closes (the parent is gone), the server ends.
+
+    Raises:
+        UsageError: the address cannot be used, or there is no such fault.
+    """
+    server = _server(settings, faults)
+    listening = _listen(host, port, allow_remote=allow_remote)
+    address = listening.getsockname()
+    shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+    print(json.dumps({"url": f"http://{shown}:{address[1]}"}), flush=True)  # noqa: T201 - it is the command's output
+    if until_closed is not None:
+        descriptor = until_closed
+
+        def watch() -> None:
+            with contextlib.suppress(OSError):
+                while os.read(descriptor, 1024):
+                    pass
+            server.should_exit = True
+
+        threading.Thread(target=watch, daemon=True).start()
+    with listening:
+        server.run([listening])

@@ -1,0 +1,53 @@
+"""The sandbox's choices: every liberty that API.md leaves ("Where the sources leave room") is one setting."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LatencyModel(BaseModel):
+    """How long a reading seems to take: a lognormal time around `base_ms` plus `ms_per_mb`, and planted stalls.
+
+    During a stall (`stall_ms` in every `stall_every_s`, counted from the server's start) no answer leaves.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_ms: float = Field(default=0.0, ge=0)
+    ms_per_mb: float = Field(default=0.0, ge=0)
+    sigma: float = Field(default=0.0, ge=0, description="Of the logarithm; 0 is no spread.")
+    stall_every_s: float = Field(default=0.0, ge=0)
+    stall_ms: float = Field(default=0.0, ge=0)
+    seed: int = 0
+
+
+class SandboxSettings(BaseModel):
+    """A faithful vendor, whichever way these are set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    api_keys: tuple[str, ...] = ()
+    tenants: dict[str, str] = Field(default_factory=dict)
+    token_life_s: float = 1_800.0
+    translation: bool = True
+    schemes: frozenset[Literal["bearer", "bare"]] = frozenset({"bearer", "bare"})
+    key_after_completion: Literal["opens", "refused"] = "opens"
+    front_after_approval: Literal["starts over", "refused"] = "starts over"
+    approve_front_again: Literal["accepted", "refused"] = "accepted"
+    back_after_front_again: Literal["kept", "dropped"] = "kept"
+    back_carries_front: bool = False
+    ill_formed_optional: Literal["refused", "accepted"] = "refused"
+    arabic_indic_digits: Literal["refused", "accepted"] = "accepted"
+    unreadable: Literal["result", "400"] = "result"
+    not_base64: Literal["result", "400"] = "400"
+    order_status: Literal[400, 404] = 400
+    last_step_broken_body: Literal["ignored", "refused"] = "ignored"
+    deep_nesting: Literal["ignored", "refused"] = "ignored"
+    words: Literal["Arabic", "English"] = "Arabic"
+    date_times: Literal["Z", "offset", "naive"] = "Z"
+    missing_tenant_status: Literal[400, 401] = 400
+    foreign_photos: bool = Field(default=False, description="Read any decodable picture as an invented person's.")
+    extra_properties: bool = False
+    latency: LatencyModel = LatencyModel()
+    max_body: int = 16_000_000
+    max_sessions: int = 10_000

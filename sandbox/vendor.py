@@ -1,0 +1,355 @@
+"""The vendor itself, without HTTP: credentials, sessions, order, reading, answers.
+
+Its methods are the seams at which faults (`kycgate.sandbox.faults`) break one promise each.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+import secrets
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import jwt
+
+from kycgate import specimens
+from kycgate.contracts.endpoints import STEP_ENDPOINTS, TOKEN, TOKEN_SIBLING
+from kycgate.contracts.journey import Step, predecessors
+from kycgate.contracts.models import CUSTOMER_PROPERTIES, ENGLISH_NAMES, FOURTEEN_DIGITS
+from kycgate.contracts.national_id import to_ascii_digits
+from kycgate.sandbox.settings import SandboxSettings
+
+_STEPS = {endpoint.path: step for step, endpoint in STEP_ENDPOINTS.items()}
+_ENGLISH_WORDS = {
+    "ذكر": "Male",
+    "أنثى": "Female",
+    "مسلم": "Muslim",
+    "مسيحي": "Christian",
+    "أعزب": "Single",
+    "متزوج": "Married",
+    "مصري": "Egyptian",
+    "مهندس": "Engineer",
+    "طبيب": "Doctor",
+    "محاسب": "Accountant",
+    "مدرس": "Teacher",
+}
+_DATES = ("birthdate", "issueDate", "expirationDate")
+NOT_READ, NO_TENANT = "10001", "10002"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One request."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Reply:
+    """One answer."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json; charset=utf-8"})
+
+    @classmethod
+    def json(cls, status: int, value: Any) -> "Reply":
+        return cls(status, json.dumps(value, ensure_ascii=False).encode())
+
+
+class Refused(Exception):  # noqa: N818 - it is an answer, not a mishap
+    """The request is refused with this status."""
+
+    def __init__(self, status: int, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code = status, message, code
+
+
+@dataclass
+class Onboarding:
+    """One session's state."""
+
+    customer_id: str
+    fixed_key: bool
+    done: set[Step] = field(default_factory=set)
+    front: Mapping[str, str] = field(default_factory=dict)
+    calls: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Vendor:
+    """A faithful vendor. Thread-safe; holds at most `max_sessions` sessions, the longest unused leaving first."""
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        self.settings = settings
+        self.uploads = 0
+        self._key = secrets.token_hex(32)
+        self._sessions: OrderedDict[str, Onboarding] = OrderedDict()
+        self._lock = threading.Lock()
+
+    # One request
+
+    def handle(self, request: Incoming) -> Reply:
+        """The answer to one request; never raises."""
+        try:
+            return self.dispatch(request)
+        except Refused as refused:
+            return self.refusal(request, refused)
+
+    def dispatch(self, request: Incoming) -> Reply:
+        if request.path in (TOKEN.path, TOKEN_SIBLING.path):
+            if request.method != "POST":
+                raise Refused(405, "Method not allowed")
+            return self.issue(request)
+        step = _STEPS.get(request.path)
+        if step is None:
+            raise Refused(404, "Not found")
+        if not self.allows(request.method):
+            raise Refused(405, "Method not allowed")
+        session = self.authenticate(request, step)
+        if session is None:
+            raise Refused(401, "Unauthorized")
+        with self.turn(session):
+            session.calls += 1
+            return self.perform(session, step, request)
+
+    def allows(self, method: str) -> bool:
+        return method == "POST"
+
+    def turn(self, session: Onboarding) -> Any:
+        """What makes one session's steps happen one after the other."""
+        return session.lock
+
+    def refusal(self, request: Incoming, refused: Refused) -> Reply:
+        return Reply.json(
+            refused.status, {"message": refused.message, "errorCode": refused.code or str(refused.status)}
+        )
+
+    # Credentials
+
+    def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
+        """The session that the Authorization header names, or None."""
+        header = request.headers.get("authorization", "")
+        scheme = "bearer" if header.startswith("Bearer ") else "bare"
+        if scheme not in self.settings.schemes:
+            return None
+        credential = header.removeprefix("Bearer ") if scheme == "bearer" else header
+        if credential in self.settings.api_keys:
+            return self.session_of(credential, fixed=True)
+        claims = self.claims(credential)
+        return None if claims is None else self.session_of(str(claims["jti"]), fixed=False)
+
+    def claims(self, token: str) -> dict[str, Any] | None:
+        """What a token says, when it is one of ours and has not expired."""
+        try:
+            return jwt.decode(token, self._key, algorithms=["HS256"], options={"require": ["exp", "jti"]})
+        except (jwt.InvalidTokenError, UnicodeError, ValueError):
+            return None
+
+    def session_of(self, name: str, *, fixed: bool) -> Onboarding:
+        with self._lock:
+            session = self._sessions.get(name)
+            if session is None:
+                session = self._sessions[name] = Onboarding(self.new_customer(), fixed)
+            self._sessions.move_to_end(name)
+            while len(self._sessions) > self.settings.max_sessions:
+                self._sessions.popitem(last=False)
+            return session
+
+    def new_customer(self) -> str:
+        return str(uuid.uuid4())
+
+    def mint(self, life_s: float) -> str:
+        return jwt.encode({"jti": uuid.uuid4().hex, "exp": time.time() + life_s}, self._key, algorithm="HS256")
+
+    def issue(self, request: Incoming) -> Reply:
+        """The token endpoints."""
+        body = self.parse(request.body)
+        tenant, secret = body.get("tenantId"), body.get("tenantSecret")
+        if tenant is None or secret is None:
+            raise Refused(self.settings.missing_tenant_status, "tenantId and tenantSecret are required", NO_TENANT)
+        if not isinstance(tenant, str) or not isinstance(secret, str):
+            raise Refused(400, "tenantId and tenantSecret are strings", NO_TENANT)
+        if self.settings.tenants.get(tenant) != secret:
+            raise Refused(401, "Unknown tenant", NO_TENANT)
+        return self.token_reply(self.mint(self.settings.token_life_s), time.time() + self.settings.token_life_s)
+
+    def token_reply(self, token: str, expires: float) -> Reply:
+        moment = datetime.fromtimestamp(expires, UTC).isoformat(timespec="milliseconds")
+        return Reply.json(200, {"token": token, "expirationDate": moment.replace("+00:00", "Z")})
+
+    # Order
+
+    def order_allows(self, session: Onboarding, step: Step) -> bool:
+        """Whether `step` may be taken now."""
+        if Step.APPROVE_BACK in session.done:
+            return session.fixed_key and step is Step.UPLOAD_FRONT and self.settings.key_after_completion == "opens"
+        if not predecessors(step) <= session.done:
+            return False
+        if Step.APPROVE_FRONT in session.done:
+            if step is Step.UPLOAD_FRONT:
+                return self.settings.front_after_approval == "starts over"
+            if step is Step.APPROVE_FRONT:
+                return self.settings.approve_front_again == "accepted"
+        return True
+
+    def mark(self, session: Onboarding, step: Step) -> None:
+        """`step` was taken."""
+        if step is Step.UPLOAD_FRONT:
+            if Step.APPROVE_BACK in session.done:
+                session.customer_id = self.new_customer()
+                session.done.clear()
+            session.done.discard(Step.APPROVE_FRONT)
+            if self.settings.back_after_front_again == "dropped":
+                session.done.discard(Step.UPLOAD_BACK)
+        session.done.add(step)
+
+    # The steps
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        if step is Step.APPROVE_BACK:
+            self.judge_last_body(request)
+            self.demand_order(session, step)
+            self.mark(session, step)
+            return Reply.json(200, True)
+        body = self.parse(request.body)
+        if step is Step.APPROVE_FRONT:
+            self.judge_approval(body)
+            self.demand_order(session, step)
+            self.mark(session, step)
+            return Reply.json(200, True)
+        image = self.judge_upload(body)
+        self.demand_order(session, step)
+        return self.upload(session, step, image)
+
+    def demand_order(self, session: Onboarding, step: Step) -> None:
+        if not self.order_allows(session, step):
+            raise Refused(self.settings.order_status, "This step is not possible now", "10010")
+
+    def parse(self, body: bytes) -> dict[str, Any]:
+        """The JSON object in `body`; Refused otherwise."""
+        try:
+            value = json.loads(body.decode("utf-8"))
+        except RecursionError:
+            if self.settings.deep_nesting == "refused":
+                raise Refused(400, "The body is nested too deep") from None
+            # What is deep is unknown: look at the known alone.
+            found = re.search(rb'"image"\s*:\s*"([^"\\]*)"', body)
+            return {"image": found[1].decode("ascii", "replace")} if found else {}
+        except ValueError:
+            raise Refused(400, "The body is no JSON") from None
+        if not isinstance(value, dict):
+            raise Refused(400, "The body is no JSON object")
+        return value
+
+    def judge_last_body(self, request: Incoming) -> None:
+        if request.body and self.settings.last_step_broken_body == "refused":
+            self.parse(request.body)
+
+    def judge_upload(self, body: dict[str, Any]) -> str:
+        image = body.get("image")
+        if not isinstance(image, str):
+            raise Refused(400, "image is required and is a string")
+        return image
+
+    def judge_approval(self, body: dict[str, Any]) -> None:
+        if self.settings.translation and any(body.get(name) is None for name in ENGLISH_NAMES):
+            raise Refused(400, "fullNameEn, firstNameEn and familyNameEn are mandatory")
+        if self.settings.ill_formed_optional == "accepted":
+            return
+        for name in (*ENGLISH_NAMES, "fullName", "idNumber", "documentNumber", "address", "state", "birthdate"):
+            if body.get(name) is not None and not isinstance(body[name], str):
+                raise Refused(400, f"{name} is a string")
+        number, born = body.get("idNumber"), body.get("birthdate")
+        if number and self.settings.arabic_indic_digits == "accepted":
+            number = to_ascii_digits(number)
+        if number and not re.fullmatch(FOURTEEN_DIGITS, number):
+            raise Refused(400, "idNumber has 14 digits")
+        if born:
+            try:
+                datetime.strptime(born, "%d/%m/%Y")  # noqa: DTZ007 - a birth date has no zone
+            except ValueError:
+                raise Refused(400, "birthdate is written dd/MM/yyyy") from None
+
+    def upload(self, session: Onboarding, step: Step, image: str) -> Reply:
+        with self._lock:
+            self.uploads += 1
+        try:
+            picture = self.decode(image)
+        except (binascii.Error, ValueError):
+            if self.settings.not_base64 == "400":
+                raise Refused(400, "image is no base64") from None
+            picture = b""
+        fields = self.read(picture, step)
+        if fields is None:
+            return self.unreadable(session, step)
+        if step is Step.UPLOAD_FRONT:
+            session.front = fields
+        self.mark(session, step)
+        data = self.customer_data(session, step, fields)
+        return Reply.json(200, self.result(True, None, None, data))
+
+    def decode(self, image: str) -> bytes:
+        """The bytes behind base64 with or without line breaks and padding.
+
+        Raises:
+            ValueError: it is no base64.
+        """
+        text = re.sub(r"[\r\n]", "", image)
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+
+    def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
+        """What the picture says; None when it cannot be read as this step's side."""
+        reading = specimens.read(picture)
+        side = "front" if step is Step.UPLOAD_FRONT else "back"
+        if reading is not None:
+            return reading.fields if reading.side == side or (side, reading.side) == ("front", "passport") else None
+        if self.settings.foreign_photos and specimens.is_picture(picture):
+            seed = int.from_bytes(hashlib.sha256(picture).digest()[:4])
+            return specimens.make_person(seed).truth(side)
+        return None
+
+    def unreadable(self, session: Onboarding, step: Step) -> Reply:
+        if self.settings.unreadable == "400":
+            raise Refused(400, "The picture cannot be read", NOT_READ)
+        return Reply.json(200, self.result(False, "The picture cannot be read", NOT_READ, None))
+
+    def result(self, success: Any, message: Any, code: Any, data: Any) -> dict[str, Any]:
+        more = {"requestId": uuid.uuid4().hex} if self.settings.extra_properties else {}
+        return {"isSuccess": success, "message": message, "errorCode": code, "customerData": data, **more}
+
+    def customer_data(self, session: Onboarding, step: Step, fields: Mapping[str, str]) -> dict[str, Any]:
+        """The 27 properties for what was read; null for what the side does not carry."""
+        carried = {**session.front, **fields} if self.settings.back_carries_front else fields
+        data: dict[str, Any] = {name: carried.get(name) for name in CUSTOMER_PROPERTIES}
+        data["customerId"] = session.customer_id
+        data["documentTypeId"], data["documentTypeCode"] = "1", "NID"
+        if step is Step.UPLOAD_FRONT:
+            data["photo"] = f"photos/{session.customer_id}.jpg"
+        for name in _DATES:
+            data[name] = self.date_time(data[name])
+        if not self.settings.translation:
+            data |= dict.fromkeys(ENGLISH_NAMES)
+        if self.settings.words == "English":
+            for name in ("gender", "religion", "maritalStatus", "nationality", "profession"):
+                data[name] = _ENGLISH_WORDS.get(data[name], data[name])
+        if carried.get("birthdate"):
+            born = date.fromisoformat(carried["birthdate"])
+            data["detectedAge"] = (datetime.now(UTC).date() - born).days // 365
+            data["detectedGender"] = "Male" if int(carried["idNumber"][12]) % 2 else "Female"
+        return data
+
+    def date_time(self, iso: str | None) -> str | None:
+        endings = {"Z": "T00:00:00.000Z", "offset": "T00:00:00+02:00", "naive": "T00:00:00"}
+        return f"{iso}{endings[self.settings.date_times]}" if iso else None

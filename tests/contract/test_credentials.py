@@ -1,0 +1,144 @@
+"""API.md: no, malformed, unknown or expired credentials are a 401, on every endpoint, whatever the body."""
+
+import base64
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from kycgate.contracts.journey import PAGE_ORDER, Step
+from kycgate.errors import CannotJudge
+from kycgate.gate import Gate
+from kycgate.plan import judges
+from kycgate.requests import Outcome, Variation
+from kycgate.session import Session
+
+NO_CREDENTIALS_CAN_BE = "xkycgate-unknown"
+
+
+def _forged(token: str) -> Iterator[tuple[str, str]]:
+    """Tokens close to a good one that the vendor never gave out."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        yield "a credential with its case swapped", token.swapcase()
+        yield "a credential cut short", token[:-4]
+    else:
+        flipped = "A" if parts[2][:1] != "A" else "B"
+        yield "a token with a tampered signature", f"{parts[0]}.{parts[1]}.{flipped}{parts[2][1:]}"
+        none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').decode().rstrip("=")
+        yield "a token with alg none", f"{none}.{parts[1]}."
+        padded = parts[1] + "=" * (-len(parts[1]) % 4)
+        try:
+            claims = json.loads(base64.urlsafe_b64decode(padded))
+        except ValueError:
+            return
+        if isinstance(claims, dict):
+            claims["kycgate"] = 1
+            changed = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+            yield "a token with changed claims", f"{parts[0]}.{changed}.{parts[2]}"
+
+
+def _wrong(session: Session) -> Iterator[Variation]:
+    token, scheme = session.credential.value, session.credential.scheme
+    prefix = "Bearer " if scheme == "bearer" else ""
+    for name, header in (
+        ("no Authorization header", None),
+        ("an empty Authorization header", ""),
+    ):
+        yield Variation(name, Outcome.UNAUTHORIZED, "auth.missing", authorization=header)
+    malformed = [
+        ("the Basic scheme", f"Basic {base64.b64encode(token.encode()).decode()}"),
+        ("Bearer without a token", "Bearer"),
+    ]
+    for name, text in malformed:
+        yield Variation(name, Outcome.UNAUTHORIZED, "auth.malformed", authorization=text)
+    yield Variation(
+        "an unknown key", Outcome.UNAUTHORIZED, "auth.unknown", authorization=f"{prefix}{NO_CREDENTIALS_CAN_BE}"
+    )
+    for name, text in _forged(token):
+        yield Variation(name, Outcome.UNAUTHORIZED, "auth.unknown", authorization=f"{prefix}{text}")
+
+
+SMALL = b'{"image":"AAAA"}'
+
+
+@judges(
+    *(
+        "auth.missing",
+        "auth.malformed",
+        "auth.unknown",
+        "refusal.error-body",
+        "refusal.no-leak",
+        "refusal.changes-nothing",
+    ),
+    requests=13,
+    uploads=2,
+    telling=8,
+)
+@pytest.mark.parametrize("step", list(Step))
+def test_wrong_credentials(session: Session, step: Step) -> None:
+    """Each wrong credential on each step is a 401, and the step can still be taken with the right one."""
+    for before in PAGE_ORDER[: PAGE_ORDER.index(step)]:
+        session.do(before)
+    for variation in _wrong(session):
+        body = SMALL if step.is_upload else None
+        session.do(
+            step,
+            Variation(variation.name, variation.outcome, variation.clause, body, authorization=variation.authorization),
+        )
+    session.do(step)
+
+
+@judges("auth.missing", "auth.unknown", "order.approve-front-after-upload-front", requests=8, uploads=4, telling=7)
+def test_unauthorized_step_is_not_performed(session: Session) -> None:
+    """A whole, legal request with wrong credentials does nothing: what leans on it is still refused."""
+    token = session.credential
+    nobody = Variation("a legal body without credentials", Outcome.UNAUTHORIZED, "auth.missing", authorization=None)
+    stranger = Variation(
+        "a legal body with a forged credential",
+        Outcome.UNAUTHORIZED,
+        "auth.unknown",
+        authorization=token.header()[:-3] + "xyz",
+    )
+    session.upload_front(variation=nobody)
+    session.upload_front(variation=stranger)
+    session.approve_front()
+    session.finish()
+
+
+BODIES: dict[str, bytes] = {
+    "broken JSON": b'{"image": ',
+    "no body": b"",
+    "a wrong type": b'{"image": 7}',
+}
+
+
+@judges("auth.before-body", requests=4, telling=7)
+@pytest.mark.parametrize("step", list(Step))
+def test_credentials_come_before_the_body(session: Session, step: Step) -> None:
+    """A wrong body with wrong credentials is a 401, not a 400."""
+    for name, body in BODIES.items():
+        for who, header in (("no credentials", None), ("an unknown key", f"Bearer {NO_CREDENTIALS_CAN_BE}")):
+            variation = Variation(
+                f"{name} with {who}", Outcome.UNAUTHORIZED, "auth.before-body", body, authorization=header
+            )
+            session.do(step, variation)
+
+
+@judges("auth.expired", requests=6, uploads=0, telling=6)
+def test_expired_token(gate: Gate, session: Session) -> None:
+    """An expired token is a 401 on every step."""
+    expired = gate.expired_token
+    if expired is None and gate.mints_tokens:
+        asked = gate.request_token()
+        if not gate.wait_for_expiry(asked, at_most_s=20):
+            raise CannotJudge("the target's tokens live too long to wait for, and no expired one was given")
+        expired = json.loads(asked.answer_body)["token"]
+    if expired is None:
+        raise CannotJudge("fixed keys do not expire")
+    header = f"Bearer {expired}" if session.credential.scheme == "bearer" else expired
+    for step in Step:
+        body = SMALL if step.is_upload else None
+        session.do(
+            step, Variation("an expired token", Outcome.UNAUTHORIZED, "auth.expired", body, authorization=header)
+        )

@@ -1,0 +1,103 @@
+"""API.md, "Images" and "What a refusal looks like": what a picture may be, and what becomes of one that is none."""
+
+import base64
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+
+from kycgate.contracts.journey import Step
+from kycgate.gate import Gate
+from kycgate.judge import accepted
+from kycgate.plan import judges
+from kycgate.requests import Outcome, Variation, to_base64, to_json
+from kycgate.session import Session
+from kycgate.specimens import pad_jpeg
+
+
+@judges("image.line-feeds", "image.crlf", "order.retry", requests=9, uploads=6, telling=8)
+def test_wrapped_base64(session: Session) -> None:
+    """Base64 as MIME and Android write it, on both sides."""
+    for step in (Step.UPLOAD_FRONT, Step.UPLOAD_BACK):
+        for wrapping, clause in (("lf", "image.line-feeds"), ("crlf", "image.crlf"), ("none", "upload.accepted")):
+            session.do(step, Variation(f"base64 with {wrapping} line breaks", clause=clause), wrapping=wrapping)
+    session.finish()
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _png(width: int, height: int, rows: int) -> bytes:
+    """A PNG that declares `width` × `height` and holds `rows` rows."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    data = zlib.compress(b"\0" * ((width + 1) * rows))
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+def _unreadable(card: bytes) -> Iterator[tuple[str, bytes]]:
+    yield "a file that is no image", b"this is a text and no image at all"
+    yield "a truncated picture", card[: len(card) // 8]
+    yield "a picture's first bytes alone", card[:24]
+    yield "a picture of no size", _png(0, 0, 0)
+    yield "a PDF", b"%PDF-1.4\n%SPECIMEN\n%%EOF\n"
+    yield "a bomb of 50,000 × 50,000 declared pixels", _png(50_000, 50_000, 1)
+
+
+@judges("refusal.unreadable", "result.message-on-failure", "result.no-data-on-failure", "result.error-code-number",
+        "status.no-5xx", "refusal.changes-nothing", requests=11, uploads=2, telling=7)  # fmt: skip
+@pytest.mark.parametrize("step", [Step.UPLOAD_FRONT, Step.UPLOAD_BACK])
+def test_unreadable(gate: Gate, session: Session, step: Step) -> None:
+    """What is no picture is refused in one of the two forms, and the side can be shown again."""
+    if step is Step.UPLOAD_BACK:
+        session.upload_front()
+    for name, image in _unreadable(session.card.image("front")):
+        body = to_json({"image": to_base64(image)})
+        session.do(step, Variation(name, Outcome.UNREADABLE, "refusal.unreadable", body), demand=False)
+    for name, text in (("an empty image", ""), ("text that is no base64", "!!! not base64 !!!")):
+        body = to_json({"image": text})
+        exchange = session.do(step, Variation(name, Outcome.UNREADABLE, "refusal.unreadable", body), demand=False)
+        if text:
+            gate.ledger.open_point(
+                "not-base64", "400" if exchange.status == 400 else f"{exchange.status}, isSuccess false"
+            )
+    session.do(step)
+
+
+@judges("image.full-size", "session.own-customer", requests=9, uploads=6, telling=7)
+def test_full_size_captures(session: Session) -> None:
+    """Captures of some MB, as phones make them, on both sides."""
+    for step, side in ((Step.UPLOAD_FRONT, "front"), (Step.UPLOAD_BACK, "back")):
+        for size in (1_200_000, 3_500_000):
+            large = pad_jpeg(session.card.image(side), size)
+            variation = Variation(f"a capture of {size / 1e6:g} MB", clause="image.full-size")
+            session.do(step, variation, image=large, wrapping="lf", demand=False)
+        session.do(step)
+    session.finish()
+
+
+@judges("status.no-5xx", "status.documented", requests=11, uploads=8, telling=2)
+def test_other_encodings(gate: Gate, session: Session) -> None:
+    """What the sources leave open: recorded, and never a 5xx."""
+    front = session.card.image("front")
+    png = io.BytesIO()
+    with Image.open(io.BytesIO(front)) as picture:
+        picture.resize((picture.width // 2, picture.height // 2)).convert("L").save(png, "PNG")
+        blank = io.BytesIO()
+        Image.new("RGB", picture.size, "white").save(blank, "JPEG")
+    plain = base64.b64encode(front).decode()
+    for point, name, text in (
+        ("png", "a PNG", base64.b64encode(png.getvalue()).decode()),
+        ("base64-variants", "unpadded base64", plain.rstrip("=")),
+        ("base64-variants", "URL-safe base64", base64.urlsafe_b64encode(front).decode()),
+        ("base64-variants", "a data: prefix", f"data:image/jpeg;base64,{plain}"),
+        ("blank-picture", "a blank picture", base64.b64encode(blank.getvalue()).decode()),
+        ("blank-picture", "the back shown as the front", to_base64(session.card.image("back"))),
+    ):
+        exchange = session.upload_front(variation=Variation(name, Outcome.ANY, body=to_json({"image": text})))
+        gate.ledger.open_point(point, f"{name}: {'read' if accepted(exchange) else 'refused'}")
+    session.upload_front()
+    session.finish()

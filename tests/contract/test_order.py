@@ -1,0 +1,211 @@
+"""API.md, "Order": the steps are a partial order; each of its orderings is legal, everything else is refused.
+
+No test here compares an answer by itself: `Session.do` holds each against the model of the journey.
+"""
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from kycgate.contracts.journey import CLIENT_ORDER, EDGES, PAGE_ORDER, Step, legal_orderings, predecessors, violations
+from kycgate.errors import CannotJudge
+from kycgate.evidence import Observation
+from kycgate.gate import Gate
+from kycgate.judge import accepted
+from kycgate.plan import judges
+from kycgate.requests import Outcome, Variation
+from kycgate.session import Interrupted, Session
+
+NAMES = {PAGE_ORDER: "order.page", CLIENT_ORDER: "order.client"}
+
+
+@judges(
+    *(
+        "order.page",
+        "order.client",
+        "route.post",
+        "request.approve-back-without-body",
+        "upload.accepted",
+        "approve.accepted",
+        "approve.true",
+    ),
+    *("result.envelope", "result.properties", "result.customer-id", "result.scans", "result.date-times"),
+    *("result.data-on-success", "result.back-fields", "result.translation", "reading.number", "reading.names-agree"),
+    *("reading.number-birthdate", "reading.number-gender", "reading.numbers-agree", "reading.dates-in-order"),
+    *("status.documented", "status.no-5xx", "body.json", "body.media-type", "answer.in-time"),
+    requests=5,
+    uploads=2,
+    telling=9,
+)
+@pytest.mark.parametrize("steps", list(legal_orderings()), ids="-".join)
+def test_legal_ordering(gate: Gate, session: Session, steps: tuple[Step, ...]) -> None:
+    """Each linear extension of the partial order runs through."""
+    try:
+        for step in steps:
+            exchange = session.do(step)
+            gate.ledger.add([Observation("route.post", True)], exchange, None)
+    except Interrupted as error:
+        gate.ledger.add([Observation(NAMES[steps], False, "accepted step by step", str(error))], None, None)
+        raise
+    gate.ledger.add([Observation(NAMES[steps], True)], None, None)
+
+
+@judges(
+    *(edge.clause for edge in EDGES),
+    *("refusal.order-status", "refusal.changes-nothing", "refusal.error-body", "refusal.no-leak"),
+    requests=8,
+    uploads=3,
+    telling=8,
+)
+@pytest.mark.parametrize(
+    ("done", "step"),
+    list(violations()),
+    ids=lambda value: value if isinstance(value, str) else "+".join(value) or "fresh",
+)
+def test_step_out_of_order(session: Session, done: tuple[Step, ...], step: Step) -> None:
+    """A step whose predecessors are not done is refused, and the refusal leaves no trace.
+
+    What leans on the refused step is tried before the step itself is done rightly: a refused step that was stored, or
+    counted, would let it through.
+    """
+    for legal in done:
+        session.do(legal)
+    session.do(step)
+    if session.state.done >= predecessors(step):
+        return
+    others = [other for other in PAGE_ORDER if other is not step]
+    for other in others:
+        if other not in session.state.done and predecessors(other) <= session.state.done:
+            session.do(other)
+    for other in others:
+        if step in predecessors(other):
+            session.do(other)
+    session.finish()
+
+
+@judges("order.closed", "refusal.order-status", requests=10, uploads=4, telling=8)
+def test_completed_flow_is_closed(gate: Gate, session: Session) -> None:
+    """After the last step each step is refused; a refused UploadFront has not begun a new flow either."""
+    if session.credential.fixed:
+        raise CannotJudge("a fixed key may open a new flow after a completed one: it takes a minted token")
+    session.finish()
+    for step in (Step.APPROVE_BACK, Step.APPROVE_FRONT, Step.UPLOAD_BACK, Step.UPLOAD_FRONT, Step.APPROVE_FRONT):
+        gate.ledger.open_point("after-completion", str(session.do(step).status))
+
+
+@judges("order.retry", requests=8, uploads=5, telling=7)
+def test_retry_before_approval(session: Session) -> None:
+    """A person takes a bad photo again: each side, before it is approved."""
+    session.upload_front()
+    session.upload_front(wrapping="lf")
+    session.upload_back()
+    session.upload_back(wrapping="lf")
+    session.approve_front()
+    session.upload_back()
+    session.approve_back()
+
+
+@judges("refusal.changes-nothing", "refusal.unreadable", requests=11, uploads=2, telling=8)
+def test_unreadable_retry_keeps_what_was_read(session: Session) -> None:
+    """A refused retry of a side must not lose the reading that stands, nor stand for one that never was."""
+    garbage = Variation(
+        "a file that is no image", Outcome.UNREADABLE, "refusal.unreadable", body=b'{"image":"bm90IGFuIGltYWdl"}'
+    )
+    session.upload_front(variation=garbage)
+    session.approve_front()
+    for step in CLIENT_ORDER:
+        session.do(step)
+        if step.is_upload:
+            session.do(step, garbage)
+        elif step is Step.APPROVE_FRONT:
+            session.approve_front(
+                variation=Variation("broken JSON", Outcome.BAD_REQUEST, "refusal.broken-json", body=b"{")
+            )
+
+
+@judges("order.retry", requests=4, uploads=2, telling=2)
+def test_open_front_again_after_approval(gate: Gate, session: Session) -> None:
+    session.upload_front()
+    session.approve_front()
+    again = session.upload_front()
+    gate.ledger.open_point("front-again-after-approval", "starts over" if accepted(again) else "refused")
+
+
+@judges("order.retry", requests=8, uploads=3, telling=2)
+def test_open_front_again_after_back(gate: Gate, session: Session) -> None:
+    session.upload_front()
+    session.upload_back()
+    session.upload_front()
+    session.approve_front()
+    kept = accepted(session.approve_back())
+    gate.ledger.open_point("front-again-after-back", "the back is kept" if kept else "the back must be uploaded again")
+    if not kept:
+        session.upload_back()
+        session.approve_back()
+
+
+@judges("approve.accepted", requests=6, uploads=2, telling=2)
+def test_open_approve_front_again(gate: Gate, session: Session) -> None:
+    session.upload_front()
+    session.approve_front()
+    again = session.approve_front()
+    gate.ledger.open_point("approve-front-again", "accepted" if accepted(again) else "refused")
+    session.upload_back()
+    session.approve_back()
+
+
+@judges(*(edge.clause for edge in EDGES), "order.closed", "order.retry", requests=18, uploads=10, telling=1)
+def test_random_walks(gate: Gate, thorough: bool) -> None:
+    """Random walks over the steps; the model says at each what must come.
+
+    A breach is entered in the ledger and ends the walk without an error, so Hypothesis sends nothing again to shrink
+    it: the smallest exchange is chosen from what was recorded, and every upload is billed.
+    """
+
+    class Walk(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.session = gate.session()
+            self.over = False
+
+        def _take(self, step: Step) -> None:
+            try:
+                self.session.do(step)
+            except Interrupted:
+                self.over = True
+
+        @precondition(lambda self: not self.over)
+        @rule()
+        def upload_front(self) -> None:
+            self._take(Step.UPLOAD_FRONT)
+
+        @precondition(lambda self: not self.over)
+        @rule()
+        def upload_back(self) -> None:
+            self._take(Step.UPLOAD_BACK)
+
+        @precondition(lambda self: not self.over)
+        @rule()
+        def approve_front(self) -> None:
+            self._take(Step.APPROVE_FRONT)
+
+        @precondition(lambda self: not self.over)
+        @rule()
+        def approve_back(self) -> None:
+            self._take(Step.APPROVE_BACK)
+
+        def teardown(self) -> None:
+            gate.release(self.session)
+
+    run_state_machine_as_test(
+        seed(gate.seed)(Walk),
+        settings=settings(
+            max_examples=60 if thorough else 2,
+            stateful_step_count=10 if thorough else 6,
+            phases=[Phase.generate],
+            deadline=None,
+            database=None,
+            derandomize=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,212 @@
+"""API.md, "What a refusal looks like": broken JSON, a missing or wrongly typed required property is a 400.
+
+Refusals change nothing, so one session takes many of them in a row; each step is then taken rightly.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from kycgate.contracts.journey import Step
+from kycgate.contracts.models import ENGLISH_NAMES
+from kycgate.gate import Gate
+from kycgate.judge import accepted
+from kycgate.plan import judges
+from kycgate.requests import Outcome, Variation, to_json, upload_body
+from kycgate.session import Session
+
+BROKEN_JSON: dict[str, bytes] = {
+    "JSON cut short": b'{"image": "AAAA"',
+    "no JSON at all": b"image=AAAA",
+    "a trailing comma": b'{"image": "AAAA",}',
+    "single quotes": b"{'image': 'AAAA'}",
+    "bytes that are no UTF-8": b'{"image": "\xff\xfe"}',
+}
+
+
+def _ill_formed_uploads() -> Iterator[Variation]:
+    for name, body in BROKEN_JSON.items():
+        yield Variation(name, Outcome.BAD_REQUEST, "refusal.broken-json", body)
+    for name, body in (("an empty object", b"{}"), ("no body", b""), ("another property", b'{"picture": "AAAA"}')):
+        yield Variation(name, Outcome.BAD_REQUEST, "refusal.image-missing", body)
+    values: tuple[object, ...] = (None, 7, True, [], {}, ["AAAA"])
+    for value in values:
+        kind = "refusal.image-missing" if value is None else "refusal.image-type"
+        yield Variation(f"image {json.dumps(value)}", Outcome.BAD_REQUEST, kind, to_json({"image": value}))
+    for name, body in (("a JSON array", b"[]"), ("a JSON string", b'"AAAA"'), ("a JSON null", b"null")):
+        yield Variation(name, Outcome.BAD_REQUEST, "refusal.image-missing", body)
+
+
+def _odd_uploads() -> Iterator[Variation]:
+    """Well-formed or nearly so: any documented answer will do, never a 5xx."""
+    deep = b'{"image": "AAAA", "x": ' + b"[" * 2_000 + b"]" * 2_000 + b"}"
+    yield Variation("deep nesting in an unknown property", Outcome.ANY, body=deep)
+    yield Variation("a lone surrogate", Outcome.ANY, body=b'{"image": "AAAA", "x": "\\ud800"}')
+    yield Variation("NUL characters", Outcome.ANY, body=b'{"image": "AA\\u0000AA", "x\\u0000": "\\u0000"}')
+    yield Variation("right-to-left marks", Outcome.ANY, body=to_json({"image": "AAAA", "x": "\u202eDEFG\u200f"}))
+    yield Variation("a property given twice", Outcome.ANY, body=b'{"image": "AAAA", "image": 7}')
+    yield Variation("a number beyond any size", Outcome.ANY, body=b'{"image": "AAAA", "x": 1e999999}')
+    yield Variation("a very long property name", Outcome.ANY, body=to_json({"image": "AAAA", "x" * 20_000: 1}))
+
+
+@judges(
+    *("refusal.broken-json", "refusal.image-missing", "refusal.image-type", "refusal.error-body", "refusal.no-leak"),
+    *("refusal.changes-nothing", "status.no-5xx"),
+    requests=25,
+    uploads=2,
+    telling=7,
+)
+@pytest.mark.parametrize("step", [Step.UPLOAD_FRONT, Step.UPLOAD_BACK])
+def test_ill_formed_upload(session: Session, step: Step) -> None:
+    if step is Step.UPLOAD_BACK:
+        session.upload_front()
+    odd = tuple(_odd_uploads())
+    # What is odd in itself goes to the front; the back gets every other one.
+    for variation in (*_ill_formed_uploads(), *(odd if step is Step.UPLOAD_FRONT else odd[::2])):
+        session.do(step, variation, demand=False)
+    session.do(step)
+
+
+@judges("refusal.broken-json", "refusal.changes-nothing", "refusal.error-body", requests=11, uploads=3, telling=7)
+def test_ill_formed_approval(gate: Gate, session: Session) -> None:
+    session.upload_front()
+    for name, body in BROKEN_JSON.items():
+        session.approve_front(variation=Variation(name, Outcome.BAD_REQUEST, "refusal.broken-json", body), demand=False)
+    session.upload_front()
+    session.approve_front()
+    session.finish()
+
+
+@judges("status.no-5xx", "status.documented", requests=24, uploads=8, telling=2)
+def test_odd_approvals(gate: Gate) -> None:
+    """Values that are wrong in themselves: 400 is expected, acceptance is recorded, a 5xx never fits."""
+    wrong: dict[str, dict[str, object]] = {
+        "a 13-digit number": {"idNumber": "2990101123456"},
+        "31/02 as birth date": {"birthdate": "31/02/1990"},
+        "yyyy-MM-dd as birth date": {"birthdate": "1990-02-03"},
+        "a number that is a number": {"idNumber": 29901011234567},
+        "an array for a name": {"fullName": ["SPECIMEN"]},
+        "Arabic-Indic digits": {"idNumber": "٢٩٩٠١٠١١٢٣٤٥٦٧"},
+        "NUL and a lone surrogate": {"address": "\u0000\ud800"},
+        "a very long name": {"fullName": "SPECIMEN " * 2_000},
+    }
+    session = gate.session()
+    try:
+        session.upload_front()
+        for name, values in wrong.items():
+            body = json.dumps({**session.approval(), **values}).encode()
+            exchange = session.approve_front(variation=Variation(name, Outcome.ANY, body=body))
+            took = accepted(exchange)
+            if name == "Arabic-Indic digits":
+                gate.ledger.open_point("arabic-indic-digits", "accepted" if took else str(exchange.status))
+            elif "surrogate" not in name and "long" not in name:
+                gate.ledger.open_point(
+                    "ill-formed-optional",
+                    f"{name}: {'accepted' if took else exchange.status}",
+                    warning="accepted, where a 400 is expected" if took else "",
+                )
+            if took:
+                gate.release(session)
+                session = gate.session()
+                session.upload_front()
+    finally:
+        gate.release(session)
+
+
+@judges("approve.names-mandatory", "approve.value-as-read", requests=11, uploads=2, telling=8)
+def test_english_names(gate: Gate, session: Session) -> None:
+    """With translation on each of the three names is mandatory, and what was read may be passed back."""
+    session.upload_front()
+    if gate.translation != "on":
+        for name in ("approve.names-mandatory", "approve.value-as-read"):
+            gate.ledger.unclear(name, "translation is off at this target")
+    else:
+        for name in ENGLISH_NAMES:
+            for how in ("left out", "null"):
+                approval = session.approval() | {name: None}
+                if how == "left out":
+                    del approval[name]
+                session.approve_front(
+                    variation=Variation(
+                        f"{name} {how}", Outcome.BAD_REQUEST, "approve.names-mandatory", to_json(approval)
+                    )
+                )
+        session.approve_front(variation=Variation("the names as read", clause="approve.value-as-read"))
+    session.finish()
+
+
+@judges("approve.optional", requests=12, uploads=4, telling=6)
+def test_optional_properties(gate: Gate) -> None:
+    """Each property may be null or left out; the English names only when translation is off."""
+    for how in ("null", "left out", "empty English names", "names corrected"):
+        session = gate.session()
+        try:
+            session.upload_front()
+            approval = session.approval()
+            if how == "empty English names":
+                approval |= dict.fromkeys(ENGLISH_NAMES, "")
+            elif how == "names corrected":
+                approval["fullNameEn"] = "Specimen Person Corrected"
+                if gate.translation != "on":
+                    continue
+            else:
+                kept = ENGLISH_NAMES if gate.translation == "on" else ()
+                approval = {
+                    name: value if name in kept else None
+                    for name, value in approval.items()
+                    if name in kept or how == "null"
+                }
+            body = to_json(approval)
+            if how == "empty English names" and gate.translation == "on":
+                exchange = session.approve_front(variation=Variation(how, Outcome.ANY, body=body))
+                gate.ledger.open_point(
+                    "empty-english-names", "accepted" if accepted(exchange) else str(exchange.status)
+                )
+            else:
+                session.approve_front(
+                    variation=Variation(f"optional properties {how}", clause="approve.optional", body=body)
+                )
+        finally:
+            gate.release(session)
+
+
+@judges("request.unknown-properties", requests=5, uploads=2, telling=7)
+def test_unknown_properties(session: Session) -> None:
+    """Servers ignore what they do not know, whatever its type."""
+    more: dict[str, Any] = {"scanType": 1, "customerId": "SPECIMEN", "fullNameAr": None, "nested": {"a": [1, {}]}}
+    for step, side in ((Step.UPLOAD_FRONT, "front"), (Step.UPLOAD_BACK, "back")):
+        body = upload_body(session.card.image(side), **more)
+        session.do(step, Variation("unknown properties", clause="request.unknown-properties", body=body))
+    body = to_json({**session.approval(), **more})
+    session.approve_front(variation=Variation("unknown properties", clause="request.unknown-properties", body=body))
+    session.finish()
+
+
+@judges("route.only-post", requests=11, uploads=2, telling=4)
+def test_other_methods(gate: Gate, session: Session) -> None:
+    """Only POST performs a step; what else answers is recorded."""
+    for step in Step:
+        for method in ("GET", "PUT") if step is Step.APPROVE_BACK else ("GET",):
+            variation = Variation(f"{method} instead of POST", Outcome.ANY, body=b"{}", method=method)
+            exchange = session.do(step, variation)
+            gate.ledger.open_point("other-methods", f"{method}: {exchange.status}")
+            gate.observe("route.only-post", exchange, not accepted(exchange), "refused", f"status {exchange.status}")
+    session.finish()
+
+
+@judges("status.no-5xx", requests=9, uploads=2, telling=3)
+def test_other_media_types(gate: Gate, session: Session) -> None:
+    """What is not application/json is tolerated or refused; a broken body on the last step is ignored or a 400."""
+    for media_type in ("text/plain", "application/x-www-form-urlencoded", None):
+        variation = Variation(
+            f"Content-Type {media_type}", Outcome.ANY, body=b'{"image": "AAAA"}', headers={"Content-Type": media_type}
+        )
+        exchange = session.upload_front(variation=variation)
+        gate.ledger.open_point("other-media-type", str(exchange.status))
+    session.upload_front()
+    session.approve_front()
+    session.upload_back()
+    exchange = session.approve_back(variation=Variation("a broken body", Outcome.ANY, body=b'{"scanType":'))
+    gate.ledger.open_point("approve-back-broken-body", "ignored" if accepted(exchange) else str(exchange.status))

@@ -1,0 +1,101 @@
+"""API.md: the session, and with it the order of the steps, hangs on the token. Two people need two tokens."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from kycgate.contracts.journey import PAGE_ORDER, Step
+from kycgate.errors import CannotJudge
+from kycgate.evidence import Observation
+from kycgate.gate import Gate
+from kycgate.judge import accepted
+from kycgate.plan import judges
+from kycgate.session import Session
+
+ROUNDS = 2
+PEOPLE = 3
+
+
+def _with_sessions(gate: Gate, count: int, use: Callable[[list[Session]], None]) -> None:
+    gate.demand_sessions(count)
+    sessions: list[Session] = []
+    try:
+        sessions.extend(gate.session() for _ in range(count))
+        use(sessions)
+    finally:
+        for session in sessions:
+            gate.release(session)
+
+
+@judges("session.own-order", "session.own-customer", requests=16, uploads=4, telling=8)
+def test_interleaved_sessions(gate: Gate) -> None:
+    """What one session has done counts for no other, at each point of the journey."""
+
+    def interleave(sessions: list[Session]) -> None:
+        ahead, behind = sessions
+        for step in PAGE_ORDER:
+            ahead.do(step)
+            following = PAGE_ORDER[PAGE_ORDER.index(step) + 1 :]
+            if following and not behind.state.complete:
+                exchange = behind.do(following[0], demand=False)
+                refused = not accepted(exchange)
+                gate.ledger.add(
+                    [
+                        Observation(
+                            "session.own-order",
+                            refused,
+                            f"refused: only the other session has done {step}",
+                            f"status {exchange.status}",
+                        )
+                    ],
+                    exchange,
+                    None,
+                )
+                if not refused:
+                    return
+        behind.finish()
+
+    _with_sessions(gate, 2, interleave)
+
+
+@judges("session.own-order", requests=10, uploads=4, telling=7)
+def test_completion_is_ones_own(gate: Gate) -> None:
+    """One session's completion completes no other."""
+
+    def complete(sessions: list[Session]) -> None:
+        first, second = sessions
+        second.upload_front()
+        first.finish()
+        try:
+            second.finish()
+        except CannotJudge as error:
+            gate.ledger.add(
+                [Observation("session.own-order", False, "accepted: this session's flow is its own", str(error))],
+                None,
+                None,
+            )
+            raise
+        gate.ledger.add([Observation("session.own-order", True)], None, None)
+
+    _with_sessions(gate, 2, complete)
+
+
+@judges("session.own-customer", "session.own-order", requests=30, uploads=12, telling=6)
+def test_concurrent_sessions(gate: Gate) -> None:
+    """People who take the same step at the same moment never get each other's customer, order or result."""
+
+    def together(sessions: list[Session]) -> None:
+        barrier = threading.Barrier(len(sessions))
+
+        def take(session: Session, step: Step) -> None:
+            barrier.wait(timeout=30)
+            session.do(step)
+
+        with ThreadPoolExecutor(len(sessions)) as pool:
+            for step in PAGE_ORDER:
+                for future in [pool.submit(take, session, step) for session in sessions]:
+                    future.result(timeout=120)
+
+    people = min(PEOPLE, gate.concurrent_sessions)
+    for _ in range(ROUNDS):
+        _with_sessions(gate, max(people, 2), together)
