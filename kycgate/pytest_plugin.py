@@ -46,6 +46,18 @@ class GatePlugin:
         self.plan = [_planned(item) for item in contract]
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
+        """Opening a session may already show that the test cannot judge anything."""
+        plan = planned(item)
+        if plan is not None and self.bound is not None:
+            self.bound.target.test = plan.test
+        try:
+            yield
+        except CannotJudge as error:
+            self._give_up(plan, error)
+            pytest.skip(str(error))
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
         plan = planned(item)
         if plan is None or self.bound is None:
@@ -56,17 +68,12 @@ class GatePlugin:
         gate.target.test = plan.test
         reason = ""
         try:
-            if not gate.budget.has_room(requests=plan.requests, uploads=plan.uploads):
+            if not gate.budget.has_room(requests=plan.requests - 1, uploads=plan.uploads):
                 raise BudgetExhausted("the budget has no room for it")
             yield
-        except BudgetExhausted as error:
-            reason = str(error)
-            for clause_id in plan.clauses:
-                self.not_tried.setdefault(clause_id, reason)
         except CannotJudge as error:
             reason = str(error)
-            for clause_id in plan.clauses:
-                gate.ledger.unclear(clause_id, reason)
+            self._give_up(plan, error)
         finally:
             gate.target.test = ""
             self.done += 1
@@ -76,6 +83,13 @@ class GatePlugin:
             pytest.fail("broken: " + "; ".join(f"{name} ({clause(name).sentence})" for name in failing), pytrace=False)
         if reason:
             pytest.skip(reason)
+
+    def _give_up(self, plan: PlannedTest | None, error: CannotJudge) -> None:
+        for clause_id in plan.clauses if plan else ():
+            if isinstance(error, BudgetExhausted):
+                self.not_tried.setdefault(clause_id, str(error))
+            elif self.bound is not None:
+                self.bound.ledger.unclear(clause_id, str(error))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A contract test that crashes is a bug of ours, and must not pass for a verdict."""

@@ -217,6 +217,11 @@ class Session:
         if step in self.state.done and step.is_upload:
             yield Observation("order.retry", ok, "accepted: a side uploaded again before its approval", came)
         yield Observation(variation.clause or own, ok, required, came)
+        if variation is LEGAL and step is Step.UPLOAD_FRONT and self._calls == 1 and not self.credential.fixed:
+            # Nothing was ever done with this token, and other tokens' first uploads were accepted.
+            stood_in_the_way = exchange.status in (400, 404) and exchange.picture is not None
+            if stood_in_the_way and exchange.picture and exchange.picture.wrapping == "none":
+                yield Observation("session.own-order", False, "accepted, as nothing was done with this token yet", came)
         if step is Step.APPROVE_BACK and not exchange.request_body:
             yield Observation("request.approve-back-without-body", ok, "accepted without a body", came)
         if self._refused_since is not None:

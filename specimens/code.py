@@ -5,7 +5,7 @@ import re
 import pdf417gen
 from PIL import Image
 
-_PAYLOAD = re.compile(r"KYCGATE1\.SPECIMEN\.(front|back|passport)\.(\d{1,12})")
+_PAYLOAD = re.compile(r"KYCGATE1\.SPECIMEN\.(front|back|passport)\.(\d{1,20})")
 
 
 def payload(side: str, seed: int) -> str:

@@ -117,12 +117,10 @@ BODIES: dict[str, bytes] = {
 @pytest.mark.parametrize("step", list(Step))
 def test_credentials_come_before_the_body(session: Session, step: Step) -> None:
     """A wrong body with wrong credentials is a 401, not a 400."""
-    for name, body in BODIES.items():
-        for who, header in (("no credentials", None), ("an unknown key", f"Bearer {NO_CREDENTIALS_CAN_BE}")):
-            variation = Variation(
-                f"{name} with {who}", Outcome.UNAUTHORIZED, "auth.before-body", body, authorization=header
-            )
-            session.do(step, variation)
+    unknown = f"Bearer {NO_CREDENTIALS_CAN_BE}"
+    for (name, body), header in zip(BODIES.items(), (None, unknown, unknown), strict=True):
+        named = f"{name} with {'an unknown key' if header else 'no credentials'}"
+        session.do(step, Variation(named, Outcome.UNAUTHORIZED, "auth.before-body", body, authorization=header))
 
 
 @judges("auth.expired", requests=6, uploads=0, telling=6)

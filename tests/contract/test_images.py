@@ -65,6 +65,9 @@ def test_unreadable(gate: Gate, session: Session, step: Step) -> None:
                 "not-base64", "400" if exchange.status == 400 else f"{exchange.status}, isSuccess false"
             )
     session.do(step)
+    for clause in ("result.no-data-on-failure", "result.message-on-failure"):
+        if not gate.ledger.judged(clause):
+            gate.ledger.unclear(clause, "the target refuses with 400, never with isSuccess false")
 
 
 @judges("image.full-size", "session.own-customer", requests=9, uploads=6, telling=7)

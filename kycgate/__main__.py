@@ -1,0 +1,5 @@
+"""`python -m kycgate`."""
+
+from kycgate.cli import main
+
+main()

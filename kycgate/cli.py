@@ -1,0 +1,267 @@
+"""The command line. Each command ends with one of the stable exit codes; what is wrong is said in one line."""
+
+import os
+import sys
+from collections import defaultdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import click
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+import kycgate
+from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT
+from kycgate.contracts.openapi import text as openapi_text
+from kycgate.errors import ExitCode, KycgateError
+from kycgate.profile import Profile, load_profile
+
+app = typer.Typer(
+    help="Contract, load and SLA testing of a National ID onboarding API, with evidence.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_err = Console(stderr=True, highlight=False)
+
+
+class Switch(StrEnum):
+    """--translation."""
+
+    ON = "on"
+    OFF = "off"
+    AUTO = "auto"
+
+
+BaseUrlOption = Annotated[
+    str | None, typer.Option("--base-url", help="The target. Default: KYCGATE_BASE_URL, else an embedded sandbox.")
+]
+ProfileOption = Annotated[Path | None, typer.Option("--profile", help="A kycgate.toml.")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="The run's folder. Default: a new one in kycgate-out/.")]
+TranslationOption = Annotated[Switch | None, typer.Option(help="The vendor's translation feature.")]
+SpecimensOption = Annotated[Path | None, typer.Option(help="A folder with the vendor's own test cards.")]
+SeedOption = Annotated[int | None, typer.Option(help="Repeat a run: its seed stands in run.json.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Breaches of expected clauses fail the gate too.")]
+BudgetOption = Annotated[int | None, typer.Option(help="Requests to send at most.")]
+UploadsOption = Annotated[int | None, typer.Option(help="Billed uploads to send at most.")]
+RateOption = Annotated[float | None, typer.Option(help="Requests a second at most.")]
+ThoroughOption = Annotated[bool, typer.Option("--thorough", help="Up to 3,000 requests and longer random walks.")]
+LoadRateOption = Annotated[float, typer.Option(min=0.01, max=10_000, help="Onboardings that arrive each second.")]
+DurationOption = Annotated[float, typer.Option(min=1, max=86_400, help="Seconds of load.")]
+MineOption = Annotated[bool, typer.Option("--yes-this-is-mine", help="Allow load on another machine.")]
+
+
+def _profile(path: Path | None, thorough: bool = False, **flags: Any) -> Profile:
+    if thorough:
+        flags["limits__requests"] = flags.get("limits__requests") or 3_000
+        flags["limits__uploads"] = flags.get("limits__uploads") or 1_000
+    return load_profile(path, **flags)
+
+
+def _run(command: str, profile: Profile, **options: Any) -> NoReturn:
+    """Run with progress shown, print the verdict, and end with its exit code."""
+    # Imported here: a wrong call is answered before pytest, Locust and the charts are loaded.
+    from kycgate.reports.terminal import print_verdict
+    from kycgate.runner import execute
+
+    console = Console(highlight=False)
+    if console.is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+        with Progress(*columns, TimeElapsedColumn(), console=_err, transient=True) as bars:
+            task = bars.add_task("starting", total=None)
+
+            def progress(done: int, total: int, name: str) -> None:
+                bars.update(task, completed=done, total=total, description=name[:40])
+
+            run, folder = execute(
+                command, profile, say=lambda text: bars.update(task, description=text), progress=progress, **options
+            )
+    else:
+        seen: dict[str, int] = defaultdict(int)
+
+        def tick(done: int, total: int, name: str) -> None:
+            if done * 10 // max(total, 1) > seen["tenth"] or not done:
+                seen["tenth"] = done * 10 // max(total, 1)
+                print(f"kycgate: test {done + 1} of {total}: {name}", file=sys.stderr, flush=True)
+
+        def tell(text: str) -> None:
+            print(f"kycgate: {text}", file=sys.stderr, flush=True)
+
+        run, folder = execute(command, profile, say=tell, progress=tick, **options)
+    print_verdict(run, console)
+    console.print(f"report: {folder.path / 'report.html'}", soft_wrap=True)
+    raise typer.Exit(run.exit_code)
+
+
+@app.command()
+def verify(
+    base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
+    translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
+    strict: StrictOption = False, budget: BudgetOption = None, uploads: UploadsOption = None,
+    rate: RateOption = None, load_rate: LoadRateOption = 10.0, duration: DurationOption = 10.0,
+    yes_this_is_mine: MineOption = False,
+) -> None:  # fmt: skip
+    """Check the contract, run a short load, judge both."""
+    from kycgate.runner import LoadOptions
+
+    chosen = _profile(
+        profile, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
+        limits__requests=budget, limits__uploads=uploads, limits__rate=rate,
+    )  # fmt: skip
+    load = LoadOptions(load_rate, duration, yes_this_is_mine=yes_this_is_mine)
+    _run("verify", chosen, out=out, seed=seed, check=True, load=load)
+
+
+@app.command()
+def check(
+    base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
+    translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
+    strict: StrictOption = False, budget: BudgetOption = None, uploads: UploadsOption = None,
+    rate: RateOption = None, thorough: ThoroughOption = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; send nothing.")] = False,
+) -> None:  # fmt: skip
+    """Judge every clause of the contract."""
+    chosen = _profile(
+        profile, thorough, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
+        limits__requests=budget, limits__uploads=uploads, limits__rate=rate,
+    )  # fmt: skip
+    if dry_run:
+        _print_plan(chosen)
+        return
+    _run("check", chosen, out=out, seed=seed, check=True, load=None, thorough=thorough)
+
+
+def _print_plan(profile: Profile) -> None:
+    from kycgate.check import run_contract_tests
+
+    requests = uploads = 0
+    print(f"{'requests':>8} {'uploads':>7}  test: clauses")
+    for test in run_contract_tests(None).plan:
+        fits = requests + test.requests <= profile.limits.requests and uploads + test.uploads <= profile.limits.uploads
+        room = "" if fits else "(if room is left) "
+        print(f"{test.requests:>8} {test.uploads:>7}  {room}{test.test}: {' '.join(test.clauses)}")
+        requests, uploads = requests + test.requests, uploads + test.uploads
+    print(
+        f"{requests:>8} {uploads:>7}  at most; the budget is {profile.limits.requests} requests "
+        f"and {profile.limits.uploads} uploads; nothing was sent"
+    )
+
+
+@app.command()
+def load(
+    base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
+    translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
+    rate: LoadRateOption = 10.0, duration: DurationOption = 30.0,
+    poisson: Annotated[bool, typer.Option("--poisson", help="Arrivals at random instead of evenly.")] = False,
+    yes_this_is_mine: MineOption = False,
+) -> None:  # fmt: skip
+    """Onboardings arrive at a rate, whatever the target does; response times count from when they were due."""
+    from kycgate.runner import LoadOptions
+
+    chosen = _profile(profile, base_url=base_url, translation=translation, specimens=specimens)
+    options = LoadOptions(rate, duration, poisson, yes_this_is_mine)
+    _run("load", chosen, out=out, seed=seed, check=False, load=options)
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(help="The folder of a run.")]) -> None:
+    """Make a run's report again from what was recorded."""
+    from kycgate.reports import write_all
+    from kycgate.run import RunFolder
+
+    folder = RunFolder(run)
+    write_all(folder, folder.read_run())
+    print(folder.path / "report.html")
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 picks a free one.")] = 0,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Listen on more than loopback.")] = False,
+    fault: Annotated[list[str] | None, typer.Option(help="Break one clause; may be given again.")] = None,
+    list_faults: Annotated[bool, typer.Option("--list-faults", help="Print the faults and end.")] = False,
+    translation: TranslationOption = Switch.ON,
+    foreign_photos: Annotated[bool, typer.Option("--foreign-photos", help="Read any decodable picture.")] = False,
+) -> None:
+    """Serve a vendor that keeps the contract, and breaks it on request."""
+    from kycgate.embedded import TENANT, TENANT_SECRET
+    from kycgate.sandbox import FAULTS, SandboxSettings, serve
+
+    if list_faults:
+        for name, known in FAULTS.load().items():
+            print(f"{name}: {known.sentence} ({known.clause}, {known.kind})")
+        return
+    settings = SandboxSettings(
+        tenants={TENANT: TENANT_SECRET}, translation=translation is not Switch.OFF, foreign_photos=foreign_photos
+    )
+    _err.print(f"export KYCGATE_TENANT_ID={TENANT} KYCGATE_TENANT_SECRET={TENANT_SECRET}; Ctrl-C ends")
+    serve(settings, fault or (), host=host, port=port, allow_remote=allow_remote)
+
+
+@app.command()
+def specimens(
+    out: Annotated[Path, typer.Option("--out", help="Where to write the pictures and truth.jsonl.")],
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="People to draw.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same people.")] = 0,
+    size: Annotated[int | None, typer.Option(help="Bytes of each JPEG, 100000 to 4000000.")] = None,
+) -> None:
+    """Draw synthetic cards with their truth."""
+    from kycgate.specimens import save
+
+    print(f"{save(out, count, seed=seed, size_bytes=size)} pictures and truth.jsonl in {out}")
+
+
+@app.command()
+def openapi() -> None:
+    """Print the contract as OpenAPI 3.1."""
+    print(openapi_text(), end="")
+
+
+@app.command()
+def clauses() -> None:
+    """List every clause with level, source and endpoints, and what was left out."""
+    for promise in CATALOGUE:
+        print(f"{promise.id} [{promise.level}] {promise.sentence} ({promise.source}; {', '.join(promise.endpoints)})")
+    for left in LEFT_OUT:
+        print(f"left out: {left.statement} {left.reason}")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(kycgate.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True)] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        code = app(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.ctx.get_help())
+        code = ExitCode.USAGE
+    except click.ClickException as error:
+        code = _complain(error.format_message().replace("\n", " "), ExitCode.USAGE)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        code = _complain("stopped", ExitCode.UNCLEAR)
+    except KycgateError as error:
+        code = _complain(str(error), error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has closed it: nothing more to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.UNCLEAR
+    sys.exit(int(code or 0))
+
+
+def _complain(message: str, code: ExitCode) -> ExitCode:
+    print(f"kycgate: {' '.join(message.split())}", file=sys.stderr)
+    return code

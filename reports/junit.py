@@ -1,0 +1,47 @@
+"""junit.xml: one case a clause, so that CI systems show the promises by name."""
+
+import xml.etree.ElementTree as ET
+
+from kycgate.reports.failing import fails
+from kycgate.reports.text import xml
+from kycgate.run import Run, Verdict
+
+
+def render_junit(run: Run) -> str:
+    """A breach that fails the gate is a failure, a warning passes with a system-out, what was not judged is skipped."""
+    failures = sum(fails(run, clause) for clause in run.clauses) + sum(o.verdict == "broken" for o in run.objectives)
+    skipped = sum(clause.verdict in (Verdict.UNCLEAR, Verdict.NOT_TRIED) for clause in run.clauses)
+    skipped += sum(objective.verdict == "not enough evidence" for objective in run.objectives)
+    total = len(run.clauses) + len(run.objectives)
+    suite = ET.Element(
+        "testsuite",
+        name=f"kycgate {run.command}",
+        tests=str(total),
+        failures=str(failures),
+        skipped=str(skipped),
+        errors="0",
+        timestamp=run.started_at,
+    )
+    for clause in run.clauses:
+        case = ET.SubElement(suite, "testcase", classname=f"kycgate.{clause.endpoints[0]}", name=clause.id)
+        if clause.verdict is Verdict.BROKEN:
+            text = "\n".join(
+                f"{finding.where}: required {finding.required}; came {finding.actual}\n{finding.curl}"
+                for finding in clause.findings
+            )
+            message = f"{clause.sentence} Broken {clause.frequency}."
+            if fails(run, clause):
+                ET.SubElement(case, "failure", message=xml(message), type=clause.level).text = xml(text)
+            else:
+                ET.SubElement(case, "system-out").text = xml(f"warning: {message}\n{text}")
+        elif clause.verdict is not Verdict.KEPT:
+            ET.SubElement(case, "skipped", message=xml(f"{clause.verdict}: {clause.reason}"))
+    for objective in run.objectives:
+        case = ET.SubElement(suite, "testcase", classname="kycgate.sla", name=objective.id)
+        said = xml(f"{objective.sentence} Measured {objective.measured}, limit {objective.limit}.")
+        if objective.verdict == "broken":
+            ET.SubElement(case, "failure", message=said, type="objective")
+        elif objective.verdict == "not enough evidence":
+            ET.SubElement(case, "skipped", message=f"{said} {objective.needed} more samples are needed.")
+    ET.indent(suite)
+    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

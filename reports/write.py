@@ -1,0 +1,13 @@
+"""Writes a run's reports into its folder."""
+
+from kycgate.reports.html import render_html
+from kycgate.reports.junit import render_junit
+from kycgate.reports.markdown import render_markdown
+from kycgate.run import Run, RunFolder, write_atomically
+
+
+def write_all(folder: RunFolder, run: Run) -> None:
+    """junit.xml, summary.md and report.html, from the recorded run alone."""
+    write_atomically(folder.path / "junit.xml", render_junit(run))
+    write_atomically(folder.path / "summary.md", render_markdown(run))
+    write_atomically(folder.path / "report.html", render_html(run))
