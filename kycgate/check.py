@@ -74,7 +74,8 @@ def run_contract_tests(
             else:
                 os.environ[name] = value
     if plugin.crashed:
-        raise CannotJudge(f"a contract test crashed, please report it: {plugin.crashed[0]}")
+        said_last = plugin.crashed[0].strip().splitlines()
+        raise CannotJudge(f"a contract test crashed, please report it: {said_last[0]} … {said_last[-1]}")
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         if code == pytest.ExitCode.INTERRUPTED:
             raise KeyboardInterrupt

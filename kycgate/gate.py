@@ -28,6 +28,10 @@ from kycgate.session import Credential, Session
 from kycgate.target import Target, Wanted, unreachable
 
 
+_SPEAKS_FOR_THE_VENDOR = frozenset({200, 500})
+"""Statuses of a first answer that a proxy, a wrong URL or wrong credentials do not explain."""
+
+
 class Gate:
     """Everything a contract test needs. Thread-safe where tests send from several threads."""
 
@@ -54,6 +58,8 @@ class Gate:
         self._secrets = secrets
         self._folder = folder
         self._lock = threading.Lock()
+        self._held: list[tuple[list[Observation], Exchange]] | None = None
+        """While it is unknown whether the vendor answers at all: what is not yet counted."""
         self._by_number: dict[int, RecordedExchange] = {}
         self._sessions = 0
         self._keys = [key.get_secret_value() for key in secrets.api_keys]
@@ -93,9 +99,10 @@ class Gate:
         exchange = self.target.send(wanted)
         recorded = self._by_number[exchange.number]
         observations = [*judge_answer(exchange), *self.memory.judge(exchange), *(judge(exchange) if judge else ())]
-        breaches = self.ledger.add(observations, exchange, recorded)
-        if breaches:
-            self._on_breach(breaches)
+        if self._held is not None and exchange.status not in _SPEAKS_FOR_THE_VENDOR:
+            self._held.append((observations, exchange))
+        else:
+            self.ledger.add(observations, exchange, recorded)
         self._note_choices(exchange)
         return exchange
 
@@ -218,6 +225,13 @@ class Gate:
         Raises:
             CannotJudge: it is unreachable, refuses the credentials, or refuses our cards.
         """
+        self._held = []
+        self._learn()
+        held, self._held = self._held, None
+        for observations, exchange in held:
+            self.ledger.add(observations, exchange, self._by_number[exchange.number])
+
+    def _learn(self) -> None:
         scheme = self.scheme
         credential = (
             Credential(self.mint(), "bearer") if self.mints_tokens else Credential(self._keys[0], "bearer", fixed=True)
@@ -264,9 +278,6 @@ class Gate:
                 note("words", "English" if value.isascii() else "Arabic")
         if exchange.step is Step.UPLOAD_BACK:
             note("back-carries-front", "yes" if data.get("idNumber") or data.get("fullName") else "no")
-
-    def _on_breach(self, breaches: list[Observation]) -> None:
-        """Seam for those who show progress."""
 
     def _on_exchange(self, exchange: Exchange, at: str) -> None:
         data = customer_data(exchange)

@@ -142,7 +142,7 @@ class GatePlugin:
             limits__requests=option("budget") or (THOROUGH_REQUESTS if thorough else None),
             limits__uploads=option("uploads") or (THOROUGH_UPLOADS if thorough else None),
             limits__rate=option("rate"),
-            strict=option("strict") or None,
+            strict=option("strict_clauses") or None,
         )
         self.strict = profile.strict
         seed = option("seed") if option("seed") is not None else random.randrange(2**31)
@@ -171,7 +171,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--uploads", type=int, help="uploads to send at most")
     group.addoption("--rate", type=float, help="requests a second at most")
     group.addoption("--seed", type=int, help="repeat the run with this seed")
-    group.addoption("--strict", action="store_true", help="expected clauses fail too")
+    group.addoption("--strict-clauses", action="store_true", help="expected clauses fail too")
     group.addoption("--thorough", action="store_true", help="more of everything")
 
 

@@ -69,10 +69,14 @@ class Redactor:
         """The shape of a personal value with its fingerprint."""
         if not value:
             return ""
-        return f"{''.join(map(_shape_of, value[:80]))}{'…' if len(value) > 80 else ''} #{self.fingerprint(value)}"
+        # A lone surrogate cannot be written as UTF-8.
+        shown = value[:80].encode("utf-8", "replace").decode()
+        return f"{''.join(map(_shape_of, shown))}{'…' if len(value) > 80 else ''} #{self.fingerprint(value)}"
 
     def text(self, text: str) -> str:
         """Free text without secrets, known personal values, tokens or long numbers."""
+        # A lone surrogate cannot be written as UTF-8.
+        text = text.encode("utf-8", "replace").decode()
         with self._lock:
             hidden, personal = list(self._secrets.items()), list(self._personal)
         for value, name in sorted(hidden, key=lambda item: -len(item[0])):

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 import kycgate
+from kycgate import specimens
 from kycgate.check import run_contract_tests
 from kycgate.embedded import embedded_sandbox
 from kycgate.errors import CannotJudge, ExitCode, UsageError
@@ -72,6 +73,8 @@ def execute(
     secrets = load_secrets(profile.environment) if profile.base_url is not None else None
     if load is not None and profile.base_url is not None:
         _demand_permission(profile, load, only=not check)
+    if profile.specimens is not None:
+        specimens.load_directory(profile.specimens)
     folder = RunFolder.create(out, command)
     run = Run(
         command=command,

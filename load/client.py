@@ -11,7 +11,10 @@ from urllib.parse import urlsplit
 
 from kycgate.exchange import Clocks
 
-SENDING_CLOCK = "sending ends when the kernel has taken the body's last byte; what then still lies in its send buffer counts as thinking"
+SENDING_CLOCK = (
+    "sending ends when the kernel has taken the body's last byte, "
+    "so what then still lies in its send buffer counts as thinking"
+)
 MAX_ANSWER = 8_000_000
 
 

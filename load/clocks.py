@@ -111,11 +111,11 @@ class Recorder:
         with path.open("w", encoding="ascii") as file:
             writer = HistogramLogWriter(file)
             writer.output_log_format_version()
-            writer.output_start_time(start_s * 1e3)
+            # The library's own start line does not work in 0.10.8 (it calls datetime.iso_format).
+            writer.output_comment(f"[StartTime: {start_s:.3f} (seconds since epoch)]")
             writer.output_base_time(start_s * 1e3)
             writer.output_legend()
             for (second, step), histogram in sorted(self._seconds.items()):
-                histogram.set_tag(step)
-                histogram.set_start_time_stamp(second * 1e3)
-                histogram.set_end_time_stamp((second + 1) * 1e3)
+                # The library reads tags and does not write them.
+                file.write(f"Tag={step},")
                 writer.output_interval_histogram(histogram, start_time_stamp_sec=second, end_time_stamp_sec=second + 1)

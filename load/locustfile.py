@@ -30,7 +30,7 @@ def _prepare(environment: Environment, **_: object) -> None:
         _PREPARED.extend(Prepared.of(cards.take()) for _ in range(20))
 
 
-events.test_start.add_listener(_prepare)
+events.test_start.add_listener(_prepare)  # type: ignore[no-untyped-call]
 
 
 class Person(User):

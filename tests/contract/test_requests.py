@@ -115,25 +115,38 @@ def test_odd_approvals(gate: Gate) -> None:
         gate.release(session)
 
 
-@judges("approve.names-mandatory", "approve.value-as-read", requests=11, uploads=2, telling=8)
+@judges("approve.names-mandatory", "approve.value-as-read", requests=12, uploads=2, telling=8)
 def test_english_names(gate: Gate, session: Session) -> None:
     """With translation on each of the three names is mandatory, and what was read may be passed back."""
     session.upload_front()
     if gate.translation != "on":
         for name in ("approve.names-mandatory", "approve.value-as-read"):
             gate.ledger.unclear(name, "translation is off at this target")
-    else:
-        for name in ENGLISH_NAMES:
-            for how in ("left out", "null"):
-                approval = session.approval() | {name: None}
-                if how == "left out":
-                    del approval[name]
-                session.approve_front(
-                    variation=Variation(
-                        f"{name} {how}", Outcome.BAD_REQUEST, "approve.names-mandatory", to_json(approval)
-                    )
-                )
-        session.approve_front(variation=Variation("the names as read", clause="approve.value-as-read"))
+        session.finish()
+        return
+    nameless = {name: value for name, value in session.approval().items() if name not in ENGLISH_NAMES}
+    sure = gate.profile.translation == "on"
+    outcome, clause = (Outcome.BAD_REQUEST, "approve.names-mandatory") if sure else (Outcome.ANY, None)
+    everything = Variation("all English names left out", outcome, clause, to_json(nameless))
+    if accepted(session.approve_front(variation=everything)):
+        # The page makes the names mandatory by a setting that only the vendor's panel shows: a reading with English
+        # names and an approval that demands none leave open which way it is set.
+        for name in ("approve.names-mandatory", "approve.value-as-read"):
+            gate.ledger.unclear(
+                name, "readings carry English names, approvals demand none: say --translation on to judge it"
+            )
+        session.finish()
+        return
+    for name in ENGLISH_NAMES:
+        for how in ("left out", "null"):
+            approval = session.approval() | {name: None}
+            if how == "left out":
+                del approval[name]
+            body = to_json(approval)
+            session.approve_front(
+                variation=Variation(f"{name} {how}", Outcome.BAD_REQUEST, "approve.names-mandatory", body)
+            )
+    session.approve_front(variation=Variation("the names as read", clause="approve.value-as-read"))
     session.finish()
 
 

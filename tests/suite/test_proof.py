@@ -1,0 +1,34 @@
+"""A share of `kycgate prove` for every run of the tests; the whole of it is the command's."""
+
+from pathlib import Path
+
+import pytest
+
+from kycgate.errors import UsageError
+from kycgate.prove import KEY_VARIANTS, prove, trials_named
+from kycgate.sandbox import FAULTS, variants
+
+TEN_VARIANTS = (
+    *("default", "translation-off", "bearer-only", "bare-only", "dates-offset", "dates-naive", "english-words"),
+    *("order-404", "everything", "fixed-keys"),
+)
+
+
+def test_there_are_enough_of_each() -> None:
+    kinds = {fault.kind for fault in FAULTS.load().values()}
+    assert kinds == {"shape", "status", "auth", "order", "semantics", "robustness", "state"}
+    assert len(FAULTS.load()) >= 20
+    assert len(variants() | KEY_VARIANTS) >= 30
+
+
+def test_faults_are_found_and_the_faithful_are_not_accused(tmp_path: Path) -> None:
+    """Every other fault, and ten variants: credentials, words, dates, translation, order of refusals."""
+    chosen = [*list(FAULTS.load())[::2], *TEN_VARIANTS]
+    failed = prove(tmp_path, chosen, resume=False, say=lambda line: None)
+    assert not failed, [(t.name, t.exit_code, t.broken, t.not_tried, t.reason) for t in failed]
+    assert (tmp_path / "prove.md").read_text(encoding="utf-8").count("| yes |") == len(list(FAULTS)[::2])
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(UsageError, match="no fault or variant"):
+        trials_named(["no-such-fault"])
