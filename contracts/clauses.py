@@ -220,6 +220,8 @@ CATALOGUE: tuple[Clause, ...] = (
     _doc("token.distinct", TOKEN, "Each session gets a token of its own.", _WHERE),
     _doc("token.optional", TOKEN, "The other properties may be null or left out.", _WHERE),
     _doc("token.refused", TOKEN, "Wrong or missing tenant credentials are answered 400, 401 or 404.", _WHERE),
+    _doc("token.own-session", TOKEN, "Two tokens are two sessions, whatever device or user they name.", _WHERE),
+    _expected("token.lives", TOKEN, "A token works until it expires.", _WHERE),
     _doc("token.sibling", TOKEN, "GenerateOnboardingSessionToken takes the same body.", _WHERE),
     _expected("token.expiry-ahead", TOKEN, "A fresh token's expiry lies ahead.", _WHERE),
     # What was read must not contradict itself

@@ -12,6 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from kycgate.contracts.journey import Step
 
 
+EARLIER_FLOW = "bring the key's earlier flow to its end"
+"""The intent of requests that only clean up: whose flow it was, nobody knows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clocks:
     """Monotonic moments of one request, in nanoseconds; None where the sender could not tell.

@@ -17,7 +17,7 @@ from kycgate.contracts.journey import State, Step
 from kycgate.contracts.models import parse_date_time
 from kycgate.errors import CannotJudge
 from kycgate.evidence import Ledger, Observation
-from kycgate.exchange import Exchange, RecordedExchange
+from kycgate.exchange import EARLIER_FLOW, Exchange, RecordedExchange
 from kycgate.judge import accepted, customer_data, json_or_none, judge_answer
 from kycgate.memory import Memory
 from kycgate.profile import Profile, Secrets
@@ -27,8 +27,7 @@ from kycgate.run import RunFolder
 from kycgate.session import Credential, Session
 from kycgate.target import Target, Wanted, unreachable
 
-
-_SPEAKS_FOR_THE_VENDOR = frozenset({200, 500})
+_SPEAKS_FOR_THE_VENDOR = frozenset({200, 201, 202, 204, 500})
 """Statuses of a first answer that a proxy, a wrong URL or wrong credentials do not explain."""
 
 
@@ -58,6 +57,12 @@ class Gate:
         self._secrets = secrets
         self._folder = folder
         self._lock = threading.Lock()
+        self._made_at = time.monotonic()
+        self.token_life_s = 0.0
+        """How long the last token lives, by its own expiry."""
+        self._token_properties: dict[str, object] = {}
+        self.first_session: Session | None = None
+        """The preflight's: its token is the run's oldest."""
         self._held: list[tuple[list[Observation], Exchange]] | None = None
         """While it is unknown whether the vendor answers at all: what is not yet counted."""
         self._by_number: dict[int, RecordedExchange] = {}
@@ -90,6 +95,16 @@ class Gate:
         return self._secrets.mints
 
     @property
+    def tenant_secret(self) -> str:
+        """Empty when fixed keys are used."""
+        return self._secrets.tenant_secret.get_secret_value() if self._secrets.tenant_secret else ""
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the gate was made."""
+        return time.monotonic() - self._made_at
+
+    @property
     def concurrent_sessions(self) -> int:
         """How many sessions can be had at once."""
         return 1_000 if self.mints_tokens else len(self._keys) - len(self._spent_keys)
@@ -118,6 +133,10 @@ class Gate:
 
     # Sessions
 
+    def session_with(self, token: str) -> Session:
+        """A session of a token that was minted apart."""
+        return self._new_session(Credential(token, "bearer" if self.scheme == "auto" else self.scheme), None)
+
     def session(self, card: Card | None = None) -> Session:
         """A session in which nothing was done yet.
 
@@ -141,12 +160,19 @@ class Gate:
         Raises:
             CannotJudge: none came.
         """
-        exchange = self.request_token()
-        value = json_or_none(exchange)
-        token = value.get("token") if isinstance(value, dict) else None
+        exchange = self.request_token(properties=self._token_properties)
+        if exchange.status == 400 and not self._token_properties:
+            # Perhaps it demands what the contract leaves optional.
+            asked = self.request_token(properties=dict.fromkeys(OPTIONAL_TOKEN_PROPERTIES, "kycgate"))
+            if token_of(asked):
+                self._token_properties = dict.fromkeys(OPTIONAL_TOKEN_PROPERTIES, "kycgate")
+                required = "200: the other properties may be left out"
+                self.observe("token.optional", exchange, False, required, f"status {exchange.status}")
+                exchange = asked
+        token = token_of(exchange)
         if exchange.status is None:
             raise unreachable(self.target.base_url, exchange.failure)
-        if exchange.status != 200 or not isinstance(token, str) or not token:
+        if token is None:
             raise CannotJudge(
                 f"the target gave no token (status {exchange.status}): check "
                 f"{self.profile.environment.tenant_id} and {self.profile.environment.tenant_secret}"
@@ -159,6 +185,7 @@ class Gate:
         judge: Callable[[Exchange], Iterator[Observation]] | None = None,
         intent: str = "legal",
         properties: Mapping[str, object] | None = None,
+        raw: bytes | None = None,
     ) -> Exchange:
         """Ask for a token; `properties` replace those of the legal request, and `...` leaves one out."""
         secret = self._secrets.tenant_secret
@@ -169,10 +196,13 @@ class Gate:
         } | dict(properties or {})
         body = {name: value for name, value in body.items() if value is not ...}
         headers = {**CLIENT_HEADERS, "Content-Type": "application/json"}
-        wanted = Wanted(endpoint.id, "POST", endpoint.path, headers, to_json(body), intent=intent)
+        wanted = Wanted(
+            endpoint.id, "POST", endpoint.path, headers, to_json(body) if raw is None else raw, intent=intent
+        )
         exchange = self.send(wanted, judge)
         value = json_or_none(exchange)
         if isinstance(value, dict) and isinstance(value.get("token"), str):
+            self.token_life_s = seconds_to_expiry(value) or self.token_life_s
             self.redactor.add_secret(value["token"], "KYCGATE_TOKEN")
             jwt = value["token"].count(".") == 2 and value["token"].startswith("eyJ")
             self.ledger.open_point("token-form", "a JWT" if jwt else "opaque")
@@ -205,7 +235,7 @@ class Gate:
     def _complete_key(self, credential: Credential) -> bool:
         """Bring a key's unknown or unfinished flow to its end; False when it takes no new flow."""
         session = self._new_session(credential, None)
-        anyhow = Variation("bring the key's earlier flow to its end", Outcome.ANY)
+        anyhow = Variation(EARLIER_FLOW, Outcome.ANY)
         if not accepted(session.do(Step.UPLOAD_FRONT, anyhow)):
             for step in (Step.UPLOAD_BACK, Step.APPROVE_FRONT, Step.APPROVE_BACK):
                 session.do(step, anyhow)
@@ -248,7 +278,8 @@ class Gate:
                 if accepted(exchange):
                     self.scheme = "bearer" if written == "bearer" else "bare"
                     self.ledger.open_point("credentials-form", written)
-                    self.release(session)
+                    self.first_session = session
+                    session.credential = Credential(credential.value, written, credential.fixed)
                     return
                 refusals.append(exchange)
                 if exchange.status == 401:
@@ -300,17 +331,33 @@ class Gate:
     def wait_for_expiry(self, exchange: Exchange, at_most_s: float) -> bool:
         """Wait until the token of `exchange` has expired; False when that would take longer than `at_most_s`."""
         value = json_or_none(exchange)
-        try:
-            moment = parse_date_time(value["expirationDate"])
-        except (KeyError, TypeError, ValueError):
+        left = seconds_to_expiry(value) if isinstance(value, dict) else None
+        if left is None:
             return False
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        left = (moment - datetime.now(UTC)).total_seconds()
         if not -at_most_s <= left <= at_most_s:
             return False
         time.sleep(max(left, 0) + 1)
         return True
+
+
+def seconds_to_expiry(answer: Mapping[str, object]) -> float | None:
+    """Seconds until a token answer's expirationDate (a naive one is read as UTC); None when it has none."""
+    try:
+        moment = parse_date_time(str(answer["expirationDate"]))
+    except (KeyError, ValueError):
+        return None
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
+
+
+OPTIONAL_TOKEN_PROPERTIES = ("deviceId", "correlationId", "userId", "userName")
+
+
+def token_of(exchange: Exchange) -> str | None:
+    """The token that an answer gives, if it does."""
+    value = json_or_none(exchange)
+    token = value.get("token") if isinstance(value, dict) else None
+    given = exchange.status is not None and 200 <= exchange.status < 300 and isinstance(token, str)
+    return str(token) if given and token else None
 
 
 def _why_refused(refusals: list[Exchange], base_url: str) -> CannotJudge:

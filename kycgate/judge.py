@@ -204,6 +204,20 @@ def _judge_error_body(value: Any) -> Observation:
     return Observation("refusal.error-body", True)
 
 
+def _credentials_sent(exchange: Exchange) -> Iterator[str]:
+    for name, value in exchange.request_headers.items():
+        credential = value.removeprefix("Bearer ").strip()
+        if name.lower() == "authorization" and len(credential) >= 5:
+            yield credential
+    if exchange.endpoint.startswith("token"):
+        try:
+            secret = json.loads(exchange.request_body).get("tenantSecret")
+        except (ValueError, AttributeError):
+            return
+        if isinstance(secret, str) and len(secret) >= 3:
+            yield secret
+
+
 def judge_leak(exchange: Exchange) -> Iterator[Observation]:
     """Nothing of the server's inside, nor the credentials sent, may stand in a refusal."""
     text = exchange.answer_body.decode("utf-8", "replace")
@@ -214,13 +228,11 @@ def judge_leak(exchange: Exchange) -> Iterator[Observation]:
     if found:
         yield Observation("refusal.no-leak", False, required, f"it shows {found[0].strip()[:80]!r}", "body")
         return
-    for name, value in exchange.request_headers.items():
-        credential = value.removeprefix("Bearer ").strip()
-        if name.lower() == "authorization" and len(credential) >= 5:
-            headers = "\n".join(value for _, value in exchange.answer_headers)
-            if credential in text or credential in headers:
-                yield Observation("refusal.no-leak", False, required, "it repeats the credentials sent", "body")
-                return
+    headers = "\n".join(value for _, value in exchange.answer_headers)
+    for credential in _credentials_sent(exchange):
+        if credential in text or credential in headers:
+            yield Observation("refusal.no-leak", False, required, "it repeats the credentials sent", "body")
+            return
     yield Observation("refusal.no-leak", True)
 
 

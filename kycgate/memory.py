@@ -8,7 +8,7 @@ from typing import Any, Literal
 from kycgate.contracts.journey import Step
 from kycgate.contracts.models import ENGLISH_NAMES
 from kycgate.evidence import Observation
-from kycgate.exchange import Exchange
+from kycgate.exchange import EARLIER_FLOW, Exchange
 from kycgate.judge import customer_data, numbers_in
 
 Translation = Literal["on", "off", "auto"]
@@ -63,7 +63,7 @@ class Memory:
         with self._lock:
             if exchange.status is not None and exchange.status >= 400:
                 yield from self._foreign_in_refusal(exchange)
-            if data is None or exchange.picture is None or exchange.step is None:
+            if data is None or exchange.picture is None or exchange.step is None or exchange.intent == EARLIER_FLOW:
                 return
             card = exchange.picture.card
             known = self._sessions.setdefault(exchange.session, SessionMemory(card))

@@ -12,7 +12,7 @@ MARK = "judges"
 def judges(*ids: str, requests: int, uploads: int = 0, telling: int = 5) -> pytest.MarkDecorator:
     """Marks a contract test with the clauses it judges, what it sends at most, and how telling it is.
 
-    `telling` orders the plan: 9 goes first, 1 last. A test that the budget has no room for is not begun.
+    `telling` orders the plan: 9 goes first, 0 last. A test that the budget has no room for is not begun.
 
     Raises:
         KeyError: the catalogue has no such clause.

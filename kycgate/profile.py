@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
 
 from kycgate.errors import UsageError
-
-BASE_URL_VARIABLE = "KYCGATE_BASE_URL"
 
 
 def check_base_url(text: str) -> str:
@@ -52,6 +52,9 @@ class Environment(_Section):
     api_keys: str = Field(default="KYCGATE_API_KEYS", description="One or more fixed keys, comma separated.")
     tenant_id: str = Field(default="KYCGATE_TENANT_ID", description="The tenant that tokens are minted for.")
     tenant_secret: str = Field(default="KYCGATE_TENANT_SECRET", description="That tenant's secret.")
+    expired_token: str = Field(
+        default="KYCGATE_EXPIRED_TOKEN", description="A token that has expired, where the target lets one be made."
+    )
 
 
 class Limits(_Section):
@@ -65,8 +68,12 @@ class Limits(_Section):
     )
 
 
-class Profile(_Section):
-    """kycgate.toml."""
+class Profile(BaseSettings):
+    """kycgate.toml. Each key may also come from the environment: KYCGATE_TRANSLATION, KYCGATE_LIMITS__RATE, …"""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="KYCGATE_", env_nested_delimiter="__", env_ignore_empty=True
+    )
 
     name: str = Field(default="", description="Shown in reports.")
     base_url: BaseUrl | None = Field(default=None, description="The target; the path below it is the contract's.")
@@ -105,20 +112,30 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
             # Paths in a profile are meant from where the profile lies.
             if isinstance(raw.get(key), str):
                 raw[key] = str(path.parent / raw[key])
-    if raw.get("base_url") is None and os.environ.get(BASE_URL_VARIABLE):
-        raw["base_url"] = os.environ[BASE_URL_VARIABLE]
+    given: dict[str, Any] = {}
     for key, value in flags.items():
-        if value is None:
-            continue
         section, _, name = key.rpartition("__")
-        if section:
-            nested = raw.setdefault(section, {})
-            if isinstance(nested, dict):
-                nested[name] = value
-        else:
-            raw[name] = value
+        if value is not None:
+            (given.setdefault(section, {}) if section else given)[name] = value
+
+    class Layered(Profile):
+        """Flags over environment over file."""
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=raw)
+
     try:
-        return Profile.model_validate(raw)
+        return Layered(**given)
+    except SettingsError as error:
+        raise UsageError(f"the environment: {str(error).splitlines()[0]}") from None
     except ValidationError as error:
         raise UsageError(f"{f'profile {path}' if path else 'the call'}: {first_line(error)}") from None
 
@@ -141,6 +158,7 @@ class Secrets(BaseModel):
     api_keys: tuple[SecretStr, ...] = ()
     tenant_id: str | None = None
     tenant_secret: SecretStr | None = None
+    expired_token: str | None = Field(default=None, repr=False)
 
     @property
     def mints(self) -> bool:
@@ -168,6 +186,7 @@ def load_secrets(names: Environment) -> Secrets:
         api_keys=tuple(SecretStr(key) for key in dict.fromkeys(keys)) if not tenant_id else (),
         tenant_id=tenant_id or None,
         tenant_secret=SecretStr(tenant_secret) if tenant_secret else None,
+        expired_token=os.environ.get(names.expired_token, "").strip() or None,
     )
 
 

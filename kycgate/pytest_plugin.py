@@ -74,6 +74,10 @@ class GatePlugin:
         except CannotJudge as error:
             reason = str(error)
             self._give_up(plan, error)
+        else:
+            for clause_id in plan.clauses:
+                if not gate.ledger.judged(clause_id):
+                    gate.ledger.unclear(clause_id, "tried, but what came gave nothing to judge it by")
         finally:
             gate.target.test = ""
             self.done += 1
@@ -147,7 +151,8 @@ class GatePlugin:
         self.strict = profile.strict
         seed = option("seed") if option("seed") is not None else random.randrange(2**31)
         if profile.base_url is not None:
-            gate = Gate(profile, load_secrets(profile.environment), seed=seed)
+            secrets = load_secrets(profile.environment)
+            gate = Gate(profile, secrets, seed=seed, expired_token=secrets.expired_token)
         else:
             embedded = self._stack.enter_context(embedded_sandbox(profile))
             gate = Gate(embedded.profile, embedded.secrets, seed=seed, expired_token=embedded.expired_token)

@@ -96,7 +96,7 @@ def execute(
     gate: Gate | None = None
     with ExitStack() as stack, _stoppable():
         try:
-            expired: str | None = None
+            expired = secrets.expired_token if secrets else None
             if secrets is None:
                 say("starting the embedded sandbox")
                 embedded = stack.enter_context(embedded_sandbox(profile))

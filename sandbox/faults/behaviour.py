@@ -1,6 +1,7 @@
 """Credentials, order, sessions and refusals that go wrong."""
 
 import contextlib
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -226,3 +227,45 @@ class TokenTwice(Vendor):
         if life_s > 0:
             self.__dict__["spare"] = token
         return token
+
+
+@fault("device-is-session", "token.own-session", "state")
+class DeviceIsSession(Vendor):
+    """All tokens of one device share one session."""
+
+    def issue(self, request: Incoming) -> Reply:
+        self.__dict__["device"] = self.parse(request.body).get("deviceId")
+        return super().issue(request)
+
+    def mint(self, life_s: float) -> str:
+        token = super().mint(life_s)
+        devices = self.__dict__.setdefault("devices", {})
+        devices[self.claims(token)["jti"] if life_s > 0 else ""] = self.__dict__.get("device")  # type: ignore[index]
+        return token
+
+    def session_of(self, name: str, *, fixed: bool) -> Onboarding:
+        device = self.__dict__.get("devices", {}).get(name)
+        return super().session_of(device or name, fixed=fixed)
+
+
+@fault("tokens-die-early", "token.lives", "auth")
+class TokensDieEarly(Vendor):
+    """Tokens stop working after 3 s, whatever their expiry says."""
+
+    def mint(self, life_s: float) -> str:
+        return super().mint(min(life_s, 3.0))
+
+
+@fault("secret-in-any-case", "token.refused", "auth")
+class SecretInAnyCase(Vendor):
+    """The tenant's secret is compared without its case."""
+
+    def issue(self, request: Incoming) -> Reply:
+        try:
+            return super().issue(request)
+        except Refused:
+            body = self.parse(request.body)
+            right = self.settings.tenants.get(str(body.get("tenantId")), "")
+            if right and str(body.get("tenantSecret")).lower() == right.lower():
+                return self.token_reply(self.mint(60), time.time() + 60)
+            raise

@@ -19,10 +19,7 @@ NO_CREDENTIALS_CAN_BE = "xkycgate-unknown"
 def _forged(token: str) -> Iterator[tuple[str, str]]:
     """Tokens close to a good one that the vendor never gave out."""
     parts = token.split(".")
-    if len(parts) != 3:
-        yield "a credential with its case swapped", token.swapcase()
-        yield "a credential cut short", token[:-4]
-    else:
+    if len(parts) == 3:
         flipped = "A" if parts[2][:1] != "A" else "B"
         yield "a token with a tampered signature", f"{parts[0]}.{parts[1]}.{flipped}{parts[2][1:]}"
         none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').decode().rstrip("=")
@@ -38,7 +35,21 @@ def _forged(token: str) -> Iterator[tuple[str, str]]:
             yield "a token with changed claims", f"{parts[0]}.{changed}.{parts[2]}"
 
 
-def _wrong(session: Session) -> Iterator[Variation]:
+def _rare(token: str, prefix: str) -> dict[Step, Variation]:
+    """Ways to be wrong that one endpoint each tries, as requests are few."""
+    ways = {
+        Step.UPLOAD_FRONT: ("a credential with something behind it", f"{prefix}{token}x", "auth.unknown"),
+        Step.UPLOAD_BACK: ("an unknown scheme", f"Token {token}", "auth.malformed"),
+        Step.APPROVE_FRONT: ("a credential with its case swapped", f"{prefix}{token.swapcase()}", "auth.unknown"),
+        Step.APPROVE_BACK: ("a credential cut short", f"{prefix}{token[:-4]}", "auth.unknown"),
+    }
+    return {
+        step: Variation(name, Outcome.UNAUTHORIZED, clause, authorization=text)
+        for step, (name, text, clause) in ways.items()
+    }
+
+
+def _wrong(session: Session, step: Step) -> Iterator[Variation]:
     token, scheme = session.credential.value, session.credential.scheme
     prefix = "Bearer " if scheme == "bearer" else ""
     for name, header in (
@@ -55,6 +66,14 @@ def _wrong(session: Session) -> Iterator[Variation]:
     yield Variation(
         "an unknown key", Outcome.UNAUTHORIZED, "auth.unknown", authorization=f"{prefix}{NO_CREDENTIALS_CAN_BE}"
     )
+    yield _rare(token, prefix)[step]
+    if step is Step.APPROVE_BACK:
+        yield Variation(
+            "a credential that is not ASCII",
+            Outcome.UNAUTHORIZED,
+            "auth.malformed",
+            authorization=f"{prefix}\xe9\xfctoken",
+        )
     for name, text in _forged(token):
         yield Variation(name, Outcome.UNAUTHORIZED, "auth.unknown", authorization=f"{prefix}{text}")
 
@@ -80,7 +99,7 @@ def test_wrong_credentials(session: Session, step: Step) -> None:
     """Each wrong credential on each step is a 401, and the step can still be taken with the right one."""
     for before in PAGE_ORDER[: PAGE_ORDER.index(step)]:
         session.do(before)
-    for variation in _wrong(session):
+    for variation in _wrong(session, step):
         body = SMALL if step.is_upload else None
         session.do(
             step,
@@ -113,7 +132,7 @@ BODIES: dict[str, bytes] = {
 }
 
 
-@judges("auth.before-body", requests=4, telling=7)
+@judges("auth.before-body", requests=5, telling=7)
 @pytest.mark.parametrize("step", list(Step))
 def test_credentials_come_before_the_body(session: Session, step: Step) -> None:
     """A wrong body with wrong credentials is a 401, not a 400."""
@@ -121,6 +140,16 @@ def test_credentials_come_before_the_body(session: Session, step: Step) -> None:
     for (name, body), header in zip(BODIES.items(), (None, unknown, unknown), strict=True):
         named = f"{name} with {'an unknown key' if header else 'no credentials'}"
         session.do(step, Variation(named, Outcome.UNAUTHORIZED, "auth.before-body", body, authorization=header))
+    if step is Step.APPROVE_FRONT:
+        variation = Variation(
+            "a wrong media type with no credentials",
+            Outcome.UNAUTHORIZED,
+            "auth.before-body",
+            b"SPECIMEN",
+            {"Content-Type": "text/plain"},
+            authorization=None,
+        )
+        session.do(step, variation)
 
 
 @judges("auth.expired", requests=6, uploads=0, telling=6)

@@ -54,7 +54,8 @@ def test_unreadable(gate: Gate, session: Session, step: Step) -> None:
     """What is no picture is refused in one of the two forms, and the side can be shown again."""
     if step is Step.UPLOAD_BACK:
         session.upload_front()
-    for name, image in _unreadable(session.card.image("front")):
+    tries = tuple(_unreadable(session.card.image("front")))
+    for name, image in tries if step is Step.UPLOAD_FRONT else tries[::2]:
         body = to_json({"image": to_base64(image)})
         session.do(step, Variation(name, Outcome.UNREADABLE, "refusal.unreadable", body), demand=False)
     for name, text in (("an empty image", ""), ("text that is no base64", "!!! not base64 !!!")):
@@ -74,7 +75,7 @@ def test_unreadable(gate: Gate, session: Session, step: Step) -> None:
 def test_full_size_captures(session: Session) -> None:
     """Captures of some MB, as phones make them, on both sides."""
     for step, side in ((Step.UPLOAD_FRONT, "front"), (Step.UPLOAD_BACK, "back")):
-        for size in (1_200_000, 3_500_000):
+        for size in (1_200_000, 3_500_000) if side == "front" else (3_500_000,):
             large = pad_jpeg(session.card.image(side), size)
             variation = Variation(f"a capture of {size / 1e6:g} MB", clause="image.full-size")
             session.do(step, variation, image=large, wrapping="lf", demand=False)

@@ -154,7 +154,7 @@ def test_open_approve_front_again(gate: Gate, session: Session) -> None:
     session.approve_back()
 
 
-@judges(*(edge.clause for edge in EDGES), "order.closed", "order.retry", requests=18, uploads=10, telling=1)
+@judges(*(edge.clause for edge in EDGES), "order.closed", "order.retry", requests=10, uploads=6, telling=1)
 def test_random_walks(gate: Gate, thorough: bool) -> None:
     """Random walks over the steps; the model says at each what must come.
 
@@ -200,8 +200,8 @@ def test_random_walks(gate: Gate, thorough: bool) -> None:
     run_state_machine_as_test(
         seed(gate.seed)(Walk),
         settings=settings(
-            max_examples=60 if thorough else 2,
-            stateful_step_count=10 if thorough else 6,
+            max_examples=60 if thorough else 1,
+            stateful_step_count=10 if thorough else 8,
             phases=[Phase.generate],
             deadline=None,
             database=None,

@@ -35,7 +35,7 @@ def _ill_formed_uploads() -> Iterator[Variation]:
     for value in values:
         kind = "refusal.image-missing" if value is None else "refusal.image-type"
         yield Variation(f"image {json.dumps(value)}", Outcome.BAD_REQUEST, kind, to_json({"image": value}))
-    for name, body in (("a JSON array", b"[]"), ("a JSON string", b'"AAAA"'), ("a JSON null", b"null")):
+    for name, body in (("a JSON array", b"[]"), ("a JSON null", b"null")):
         yield Variation(name, Outcome.BAD_REQUEST, "refusal.image-missing", body)
 
 
@@ -62,9 +62,9 @@ def _odd_uploads() -> Iterator[Variation]:
 def test_ill_formed_upload(session: Session, step: Step) -> None:
     if step is Step.UPLOAD_BACK:
         session.upload_front()
-    odd = tuple(_odd_uploads())
-    # What is odd in itself goes to the front; the back gets every other one.
-    for variation in (*_ill_formed_uploads(), *(odd if step is Step.UPLOAD_FRONT else odd[::2])):
+    # The front gets all of them, the back every other one, as requests are few.
+    tries = (*_ill_formed_uploads(), *_odd_uploads())
+    for variation in tries if step is Step.UPLOAD_FRONT else tries[::2]:
         session.do(step, variation, demand=False)
     session.do(step)
 
@@ -74,7 +74,6 @@ def test_ill_formed_approval(gate: Gate, session: Session) -> None:
     session.upload_front()
     for name, body in BROKEN_JSON.items():
         session.approve_front(variation=Variation(name, Outcome.BAD_REQUEST, "refusal.broken-json", body), demand=False)
-    session.upload_front()
     session.approve_front()
     session.finish()
 
@@ -90,7 +89,6 @@ def test_odd_approvals(gate: Gate) -> None:
         "an array for a name": {"fullName": ["SPECIMEN"]},
         "Arabic-Indic digits": {"idNumber": "٢٩٩٠١٠١١٢٣٤٥٦٧"},
         "NUL and a lone surrogate": {"address": "\u0000\ud800"},
-        "a very long name": {"fullName": "SPECIMEN " * 2_000},
     }
     session = gate.session()
     try:
@@ -201,11 +199,11 @@ def test_unknown_properties(session: Session) -> None:
 def test_other_methods(gate: Gate, session: Session) -> None:
     """Only POST performs a step; what else answers is recorded."""
     for step in Step:
-        for method in ("GET", "PUT") if step is Step.APPROVE_BACK else ("GET",):
-            variation = Variation(f"{method} instead of POST", Outcome.ANY, body=b"{}", method=method)
-            exchange = session.do(step, variation)
-            gate.ledger.open_point("other-methods", f"{method}: {exchange.status}")
-            gate.observe("route.only-post", exchange, not accepted(exchange), "refused", f"status {exchange.status}")
+        method = "PUT" if step is Step.APPROVE_FRONT else "GET"
+        variation = Variation(f"{method} instead of POST", Outcome.ANY, body=b"{}", method=method)
+        exchange = session.do(step, variation)
+        gate.ledger.open_point("other-methods", f"{method}: {exchange.status}")
+        gate.observe("route.only-post", exchange, not accepted(exchange), "refused", f"status {exchange.status}")
     session.finish()
 
 

@@ -1,27 +1,27 @@
 """API.md, "Where and how": the token endpoints."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from kycgate.contracts.endpoints import TOKEN_SIBLING
 from kycgate.contracts.models import parse_date_time
 from kycgate.errors import CannotJudge
 from kycgate.evidence import Observation
 from kycgate.exchange import Exchange
-from kycgate.gate import Gate
-from kycgate.judge import json_or_none
+from kycgate.gate import OPTIONAL_TOKEN_PROPERTIES, Gate, token_of
+from kycgate.judge import accepted, json_or_none
 from kycgate.plan import judges
+from kycgate.requests import Outcome, Variation
+
+MIN_AGE_S = 4.0
+MIN_LIFE_S = 60.0
 
 
 def _needs_tenant(gate: Gate) -> None:
     if not gate.mints_tokens:
         raise CannotJudge("fixed keys were given: judging the token endpoints takes a tenant")
-
-
-def _token(exchange: Exchange) -> str | None:
-    value = json_or_none(exchange)
-    token = value.get("token") if isinstance(value, dict) else None
-    return token if exchange.status == 200 and isinstance(token, str) else None
 
 
 @judges("token.issued", "token.distinct", "token.optional", "token.expiry-ahead", requests=4, telling=6)
@@ -30,7 +30,7 @@ def test_issue(gate: Gate) -> None:
     _needs_tenant(gate)
 
     def given(exchange: Exchange) -> Iterator[Observation]:
-        ok = _token(exchange) is not None
+        ok = token_of(exchange) is not None
         yield Observation("token.optional", ok, "200 with a token", f"status {exchange.status}")
 
     def ahead(exchange: Exchange) -> Iterator[Observation]:
@@ -53,10 +53,10 @@ def test_issue(gate: Gate) -> None:
         for intent, properties in (
             ("optional properties left out", {"kycRequestTypeId": ...}),
             ("optional properties null", {"kycRequestTypeId": None, **dict.fromkeys(optional)}),
-            ("optional properties given", {**dict.fromkeys(optional, "kycgate"), "requestId": None}),
+            ("optional properties given", {**dict.fromkeys(optional, "kycgate"), "requestId": None, "appVersion": 1}),
         )
     ]
-    tokens = [token for token in map(_token, answers) if token]
+    tokens = [token for token in map(token_of, answers) if token]
     distinct = len(set(tokens)) == len(tokens)
     gate.ledger.add(
         [Observation("token.distinct", distinct, "a token of its own for each call", "the same token again", "token")],
@@ -65,39 +65,82 @@ def test_issue(gate: Gate) -> None:
     )
 
 
-@judges("token.refused", "refusal.no-leak", requests=8, telling=6)
+@judges("token.refused", "refusal.no-leak", "refusal.broken-json", requests=8, telling=6)
 def test_wrong_tenant(gate: Gate) -> None:
-    """Wrong or missing tenant credentials earn no token."""
+    """Wrong tenant credentials are a 401 like any other; missing ones a 400 or a 401; broken JSON is a 400."""
     _needs_tenant(gate)
+    secret = gate.tenant_secret
 
-    def refused(exchange: Exchange) -> Iterator[Observation]:
-        ok = exchange.status in (400, 401, 404)
-        yield Observation("token.refused", ok, "400, 401 or 404", f"status {exchange.status}", "status")
+    def ask(intent: str, allowed: tuple[int, ...], clause: str = "token.refused", **request: Any) -> None:
+        def refused(exchange: Exchange) -> Iterator[Observation]:
+            required = " or ".join(map(str, allowed))
+            ok = exchange.status in allowed
+            yield Observation(clause, ok, f"{required} for {intent}", f"status {exchange.status}", "status")
 
-    missing = "missing-tenant"
-    for intent, properties in (
-        ("a wrong secret", {"tenantSecret": "kycgate-wrong-secret"}),
-        ("an unknown tenant", {"tenantId": "kycgate-no-such-tenant"}),
-        ("an empty secret", {"tenantSecret": ""}),
-        ("a null secret", {"tenantSecret": None}),
-        ("a null tenant", {"tenantId": None}),
-        ("no secret", {"tenantSecret": ...}),
-        ("no tenant", {"tenantId": ...}),
-    ):
-        exchange = gate.request_token(judge=refused, intent=intent, properties=properties)
+        exchange = gate.request_token(judge=refused, intent=intent, **request)
         if intent.startswith("no "):
-            gate.ledger.open_point(missing, str(exchange.status))
+            gate.ledger.open_point("missing-tenant", str(exchange.status))
+
+    ask("a wrong secret", (401,), properties={"tenantSecret": "kycgate-wrong-secret"})
+    if secret.swapcase() != secret:
+        ask("the secret with its case swapped", (401,), properties={"tenantSecret": secret.swapcase()})
+    ask("an unknown tenant", (401, 404), properties={"tenantId": "kycgate-no-such-tenant"})
+    ask("an empty secret", (400, 401), properties={"tenantSecret": ""})
+    ask("no secret", (400, 401), properties={"tenantSecret": ...})
+    ask("no tenant", (400, 401), properties={"tenantId": ...})
+    ask("a tenant that is a number", (400, 401), "refusal.broken-json", properties={"tenantId": 7})
+    ask("broken JSON", (400,), "refusal.broken-json", raw=b'{"tenantId": ')
 
 
-@judges("token.sibling", requests=1, telling=4)
+@judges("token.own-session", requests=5, uploads=1, telling=5)
+def test_tokens_of_one_device_are_two_sessions(gate: Gate) -> None:
+    """The session hangs on the token, not on anything in a body."""
+    _needs_tenant(gate)
+    same = dict.fromkeys(OPTIONAL_TOKEN_PROPERTIES, f"kycgate-{gate.seed}")
+    tokens = [token_of(gate.request_token(intent="the same device and user", properties=same)) for _ in range(2)]
+    if tokens[0] is None or tokens[1] is None:
+        raise CannotJudge("the target gave no tokens for one device twice")
+    first, second = gate.session_with(tokens[0]), gate.session_with(tokens[1])
+    first.upload_front()
+    exchange = second.approve_front(demand=False)
+    refused = not accepted(exchange)
+    required = "refused: this token's session has no upload"
+    gate.observe("token.own-session", exchange, refused, required, f"status {exchange.status}")
+    first.approve_front()
+    gate.release(first)
+
+
+@judges("token.lives", requests=1, uploads=1, telling=0)
+def test_oldest_token_still_works(gate: Gate) -> None:
+    """The run's first token, some seconds old, is as good as new."""
+    _needs_tenant(gate)
+    session = gate.first_session
+    if session is None or gate.token_life_s < MIN_LIFE_S:
+        raise CannotJudge("the target's tokens live too short to tell")
+    time.sleep(max(0.0, MIN_AGE_S - gate.age_s))
+    exchange = session.upload_front(variation=Variation("with the run's oldest token", Outcome.ANY))
+    gate.observe(
+        "token.lives", exchange, exchange.status != 401, "no 401 before its expiry", f"status {exchange.status}"
+    )
+
+
+@judges("token.sibling", requests=2, uploads=1, telling=4)
 def test_sibling(gate: Gate) -> None:
     """The other token endpoint takes the same body."""
     _needs_tenant(gate)
 
     def answers(exchange: Exchange) -> Iterator[Observation]:
         if exchange.status != 404:
-            ok = _token(exchange) is not None
+            ok = token_of(exchange) is not None
             yield Observation("token.sibling", ok, "200 with a token", f"status {exchange.status}", "status")
 
-    if gate.request_token(TOKEN_SIBLING, answers).status == 404:
+    exchange = gate.request_token(TOKEN_SIBLING, answers)
+    if exchange.status == 404:
         raise CannotJudge("the target does not offer GenerateOnboardingSessionToken (404)")
+    token = token_of(exchange)
+    if token is not None:
+        session = gate.session_with(token)
+        shown = session.upload_front(variation=Variation("with the sibling's token", Outcome.ANY))
+        ok = shown.status != 401
+        gate.observe("token.sibling", shown, ok, "a token that opens a session", f"status {shown.status}")
+        gate.release(session)

@@ -1,0 +1,67 @@
+"""Bodies that schemathesis draws from our OpenAPI: those that break the schema are refused, none is a 5xx.
+
+The Pydantic model says whether a body is valid; the judge looks at every answer.
+"""
+
+import base64
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+from schemathesis.generation.modes import GenerationMode
+
+from kycgate.contracts.endpoints import endpoint
+from kycgate.contracts.journey import Step
+from kycgate.contracts.openapi import build
+from kycgate.gate import Gate
+from kycgate.plan import judges
+from kycgate.requests import Outcome, Variation, to_json
+from kycgate.session import Session
+
+
+def _outcome(model: type[BaseModel], body: bytes, step: Step) -> tuple[Outcome, str | None]:
+    """What must become of a drawn body."""
+    try:
+        model.model_validate_json(body)
+    except ValidationError:
+        # Of the approval every property is optional, and what is ill-formed in it may be accepted.
+        return (Outcome.BAD_REQUEST, "refusal.image-type") if step.is_upload else (Outcome.ANY, None)
+    return (Outcome.UNREADABLE, "refusal.unreadable") if step.is_upload else (Outcome.ANY, None)
+
+
+@judges(
+    "refusal.image-type", "refusal.unreadable", "status.no-5xx", "status.documented", requests=8, uploads=1, telling=6
+)
+def test_drawn_bodies(gate: Gate, session: Session, thorough: bool) -> None:
+    schemathesis.openapi.format("kyc-image", st.binary(max_size=60).map(lambda data: base64.b64encode(data).decode()))
+    schemathesis.openapi.format("kyc-date-time", st.just("2025-10-27T12:35:55Z"))
+    schema = schemathesis.openapi.from_dict(build())
+    for step in (Step.UPLOAD_FRONT, Step.APPROVE_FRONT):
+        operation = schema.find_operation_by_id(endpoint(step).operation_id)
+        _draw(
+            gate, session, step, operation.as_strategy(generation_mode=GenerationMode.NEGATIVE), 150 if thorough else 3
+        )
+        if step is Step.UPLOAD_FRONT:
+            session.do(step)
+
+
+def _draw(gate: Gate, session: Session, step: Step, cases: st.SearchStrategy[Any], count: int) -> None:
+    model = endpoint(step).request
+    assert model is not None
+
+    def send(case: Any) -> None:
+        if isinstance(case.body, dict | list | str | int | float | bool | None):
+            body = to_json(case.body)
+            outcome, clause = _outcome(model, body, step)
+            session.do(step, Variation("a body drawn from the schema", outcome, clause, body), demand=False)
+
+    limits = settings(
+        max_examples=count,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    seed(gate.seed)(limits(given(case=cases)(send)))()
