@@ -1,7 +1,7 @@
 """Evidence becomes verdicts: each observation speaks to one clause; the ledger says what all of them say together."""
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -108,9 +108,10 @@ class Ledger:
             if warning:
                 self._open_warnings[id] = warning
 
-    def broken_clauses(self) -> set[str]:
+    def breaches(self) -> Counter[str]:
+        """How often each clause was broken until now."""
         with self._lock:
-            return {key for key, tally in self._tallies.items() if any(not entry.ok for entry in tally.entries)}
+            return Counter({key: sum(not entry.ok for entry in tally.entries) for key, tally in self._tallies.items()})
 
     def judged(self, clause_id: str) -> bool:
         """Whether anything was observed of this clause."""

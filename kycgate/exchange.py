@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kycgate.contracts.journey import Step
 
-
 EARLIER_FLOW = "bring the key's earlier flow to its end"
 """The intent of requests that only clean up: whose flow it was, nobody knows."""
 

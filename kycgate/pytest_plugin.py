@@ -64,7 +64,7 @@ class GatePlugin:
             yield
             return
         gate = self.bound
-        before = gate.ledger.broken_clauses()
+        before = gate.ledger.breaches()
         gate.target.test = plan.test
         reason = ""
         try:
@@ -81,7 +81,7 @@ class GatePlugin:
         finally:
             gate.target.test = ""
             self.done += 1
-        broken = gate.ledger.broken_clauses() - before
+        broken = gate.ledger.breaches() - before
         failing = sorted(name for name in broken if self.strict or clause(name).level.fails_gate)
         if failing:
             pytest.fail("broken: " + "; ".join(f"{name} ({clause(name).sentence})" for name in failing), pytrace=False)
