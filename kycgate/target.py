@@ -23,6 +23,8 @@ MAX_ANSWER = 8_000_000
 """Bytes of an answer that are read; no answer of this API is that long."""
 MAX_RETRY_AFTER_S = 30.0
 THROTTLED_TRIES = 4
+MAX_TIMEOUTS = 3
+"""Time-outs that a run waits for; a minute each, they would make it endless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Target:
         self.test = ""
         self._on_exchange = on_exchange
         self._number = 0
+        self._timeouts = 0
         self._lock = threading.Lock()
         self._timeout = profile.timeout_s
         self._client = httpx.Client(
@@ -76,6 +79,8 @@ class Target:
             BudgetExhausted: nothing was sent.
         """
         for attempt in range(1, THROTTLED_TRIES + 1):
+            if self._timeouts >= MAX_TIMEOUTS:
+                raise CannotJudge(f"{self._timeouts} requests got no answer in time: the rest is not waited for")
             exchange = self._send_once(wanted)
             if exchange.status != 429 or attempt == THROTTLED_TRIES:
                 return exchange
@@ -117,6 +122,7 @@ class Target:
             self._receive(wanted, exchange, trace)
         except (httpx.HTTPError, ssl.SSLError) as error:
             exchange.failure = describe_failure(error)
+            self._timeouts += isinstance(error, httpx.TimeoutException)
             exchange.status = None
         end = time.perf_counter_ns()
         exchange.clocks = Clocks(

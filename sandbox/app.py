@@ -29,8 +29,7 @@ class Delay:
     def service_s(self, size: int) -> float:
         """Seconds of reading for a body of `size` bytes, without stalls."""
         model = self._model
-        median = model.base_ms + model.ms_per_mb * size / 1e6
-        return median / 1e3 * (self._rng.lognormvariate(0, model.sigma) if model.sigma else 1.0)
+        return model.quantile_ms(0.5, size) / 1e3 * (self._rng.lognormvariate(0, model.sigma) if model.sigma else 1.0)
 
     def stall_left_s(self) -> float:
         """Seconds until the present stall is over; 0 outside one."""

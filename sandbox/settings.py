@@ -1,5 +1,7 @@
 """The sandbox's choices: every liberty that API.md leaves ("Where the sources leave room") is one setting."""
 
+import math
+from statistics import NormalDist
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +21,11 @@ class LatencyModel(BaseModel):
     stall_every_s: float = Field(default=0.0, ge=0)
     stall_ms: float = Field(default=0.0, ge=0)
     seed: int = 0
+
+    def quantile_ms(self, q: float, size_bytes: int) -> float:
+        """The true `q` quantile of the reading's time for a body of this size, outside stalls; milliseconds."""
+        median = self.base_ms + self.ms_per_mb * size_bytes / 1e6
+        return median * math.exp(self.sigma * NormalDist().inv_cdf(q))
 
 
 class SandboxSettings(BaseModel):

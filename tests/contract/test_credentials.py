@@ -38,7 +38,7 @@ def _forged(token: str) -> Iterator[tuple[str, str]]:
 def _rare(token: str, prefix: str) -> dict[Step, Variation]:
     """Ways to be wrong that one endpoint each tries, as requests are few."""
     ways = {
-        Step.UPLOAD_FRONT: ("a credential with something behind it", f"{prefix}{token}x", "auth.unknown"),
+        Step.UPLOAD_FRONT: ("a credential with something behind it", f"{prefix}{token}.x", "auth.unknown"),
         Step.UPLOAD_BACK: ("an unknown scheme", f"Token {token}", "auth.malformed"),
         Step.APPROVE_FRONT: ("a credential with its case swapped", f"{prefix}{token.swapcase()}", "auth.unknown"),
         Step.APPROVE_BACK: ("a credential cut short", f"{prefix}{token[:-4]}", "auth.unknown"),
