@@ -27,8 +27,8 @@ from kycgate.run import RunFolder
 from kycgate.session import Credential, Session
 from kycgate.target import Target, Wanted, unreachable
 
-_SPEAKS_FOR_THE_VENDOR = frozenset({200, 201, 202, 204, 500})
-"""Statuses of a first answer that a proxy, a wrong URL or wrong credentials do not explain."""
+_EXPLAINED_OTHERWISE = frozenset({None, *range(300, 400), 400, 401, 403, 404, 407, 429, 502, 503, 504})
+"""Statuses of a first answer that a proxy, a wrong URL, wrong credentials or cards explain as well as the vendor does."""
 
 
 class Gate:
@@ -114,7 +114,7 @@ class Gate:
         exchange = self.target.send(wanted)
         recorded = self._by_number[exchange.number]
         observations = [*judge_answer(exchange), *self.memory.judge(exchange), *(judge(exchange) if judge else ())]
-        if self._held is not None and exchange.status not in _SPEAKS_FOR_THE_VENDOR:
+        if self._held is not None and exchange.status in _EXPLAINED_OTHERWISE:
             self._held.append((observations, exchange))
         else:
             self.ledger.add(observations, exchange, recorded)

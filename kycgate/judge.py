@@ -42,6 +42,7 @@ INTERNALS = re.compile(
     | \bgoroutine\ \d+
     | \bORA-\d{5}\b | \bSQLSTATE\b | \bSqlClient\b | \bpsycopg | \bNpgsql
     | \b(?:SELECT|INSERT\ INTO|UPDATE|DELETE\ FROM)\b.+\b(?:FROM|VALUES|SET|WHERE)\b
+    | \b(?:Password|Pwd|User\ Id|Data\ Source|Initial\ Catalog)\s*=
     | (?:[A-Za-z]:\\|/(?:app|usr|var|home|opt|srv)/)[\w./\\-]+
     """,
     re.VERBOSE | re.MULTILINE,
@@ -140,7 +141,8 @@ def judge_answer(exchange: Exchange) -> Iterator[Observation]:
     elif exchange.endpoint.startswith("token"):
         yield from _judge_token(value)
     elif exchange.step is not None and exchange.step.is_upload:
-        yield from _judge_result(exchange.step, value)
+        # What stands in a picture that is no card of the session may contradict what the session has shown.
+        yield from _judge_result(exchange.step, value, of_own_card=exchange.picture is not None)
         if isinstance(value, dict) and value.get("isSuccess") is False:
             yield from judge_leak(exchange)
     elif exchange.step is not None:
@@ -261,7 +263,7 @@ _PROPERTY_CLAUSES = {
 }
 
 
-def _judge_result(step: Step, value: Any) -> Iterator[Observation]:
+def _judge_result(step: Step, value: Any, *, of_own_card: bool) -> Iterator[Observation]:
     problems: dict[str, Observation] = {}
     data = value.get("customerData") if isinstance(value, dict) else None
     try:
@@ -308,7 +310,8 @@ def _judge_result(step: Step, value: Any) -> Iterator[Observation]:
                     f"null: {', '.join(lacking)}",
                     *lacking[:1],
                 )
-            yield from judge_reading(data)
+            if of_own_card:
+                yield from judge_reading(data)
     if isinstance(code, str) and (code or success is False):
         ok = re.fullmatch(WHOLE_NUMBER, code, re.ASCII) is not None
         yield Observation("result.error-code-number", ok, "digits in a string", f"errorCode {code[:40]!r}", "errorCode")
@@ -393,6 +396,11 @@ def _days_away(text: str, number: NationalId) -> int:
 
 
 def _judge_names(data: dict[str, Any]) -> Iterator[Observation]:
+    for name in ("fullName", "firstName", "familyName", "fullNameEn", "firstNameEn", "familyNameEn"):
+        value = data.get(name)
+        if isinstance(value, str) and ("??" in value or "\ufffd" in value):
+            yield Observation("reading.names-agree", False, "a name in letters", f"{name} holds question marks", name)
+            return
     for suffix in ("", "En"):
         full, first, family = (data.get(f"{name}{suffix}") for name in ("fullName", "firstName", "familyName"))
         if not isinstance(full, str) or not full.strip():

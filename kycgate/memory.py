@@ -1,5 +1,6 @@
 """What the judge must remember to see contradictions between answers: customers, numbers, the translation setting."""
 
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from kycgate.judge import customer_data, numbers_in
 
 Translation = Literal["on", "off", "auto"]
 
+_ARABIC = re.compile("[\u0600-\u06ff]")
 _TELLING = (
     "idNumber",
     "idFrontScan",
@@ -129,7 +131,16 @@ class Memory:
             return
         if self.translation == "auto" and step is Step.UPLOAD_FRONT:
             self.translation = "on" if given else "off"
-        if self.translation == "on":
+        untranslated = [name for name in given if _ARABIC.search(str(data[name]))]
+        if untranslated:
+            yield Observation(
+                "result.translation",
+                False,
+                "English names in Latin letters",
+                f"{', '.join(untranslated)} in Arabic letters",
+                f"customerData.{untranslated[0]}",
+            )
+        elif self.translation == "on":
             lacking = [name for name in originals if not data.get(name)]
             yield Observation(
                 "result.translation",

@@ -181,14 +181,14 @@ class Session:
                 if accepted(exchange):
                     interrupt.append("a request with wrong credentials was accepted")
             case Outcome.BAD_REQUEST:
-                ok = status == 400 or (expected is Expected.REFUSE and status == 404)
+                ok = status == 400 or (expected is not Expected.ACCEPT and status == 404)
                 if variation.clause:
                     yield Observation(variation.clause, ok, f"400 for {variation.name}", came, "status")
                 if accepted(exchange):
                     interrupt.append(f"{variation.name} was accepted")
             case Outcome.UNREADABLE:
                 refused = status == 400 or (status == 200 and _is_success(exchange) is False)
-                ok = refused or status == 413 or (expected is Expected.REFUSE and status == 404)
+                ok = refused or status == 413 or (expected is not Expected.ACCEPT and status == 404)
                 if variation.clause:
                     required = f"400, or 200 with isSuccess false, for {variation.name}"
                     yield Observation(variation.clause, ok, required, came, "status")

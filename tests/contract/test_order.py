@@ -93,18 +93,6 @@ def test_completed_flow_is_closed(gate: Gate, session: Session) -> None:
         gate.ledger.open_point("after-completion", str(session.do(step).status))
 
 
-@judges("order.retry", requests=8, uploads=5, telling=7)
-def test_retry_before_approval(session: Session) -> None:
-    """A person takes a bad photo again: each side, before it is approved."""
-    session.upload_front()
-    session.upload_front(wrapping="lf")
-    session.upload_back()
-    session.upload_back(wrapping="lf")
-    session.approve_front()
-    session.upload_back()
-    session.approve_back()
-
-
 @judges("refusal.changes-nothing", "refusal.unreadable", requests=11, uploads=2, telling=8)
 def test_unreadable_retry_keeps_what_was_read(session: Session) -> None:
     """A refused retry of a side must not lose the reading that stands, nor stand for one that never was."""
@@ -118,6 +106,7 @@ def test_unreadable_retry_keeps_what_was_read(session: Session) -> None:
         if step.is_upload:
             session.do(step, garbage)
         elif step is Step.APPROVE_FRONT:
+            session.upload_front(variation=garbage)
             session.approve_front(
                 variation=Variation("broken JSON", Outcome.BAD_REQUEST, "refusal.broken-json", body=b"{")
             )
@@ -131,27 +120,19 @@ def test_open_front_again_after_approval(gate: Gate, session: Session) -> None:
     gate.ledger.open_point("front-again-after-approval", "starts over" if accepted(again) else "refused")
 
 
-@judges("order.retry", requests=8, uploads=3, telling=2)
-def test_open_front_again_after_back(gate: Gate, session: Session) -> None:
+@judges("order.retry", requests=9, uploads=3, telling=2)
+def test_open_repeats(gate: Gate, session: Session) -> None:
     session.upload_front()
     session.upload_back()
     session.upload_front()
     session.approve_front()
+    again = session.approve_front()
+    gate.ledger.open_point("approve-front-again", "accepted" if accepted(again) else "refused")
     kept = accepted(session.approve_back())
     gate.ledger.open_point("front-again-after-back", "the back is kept" if kept else "the back must be uploaded again")
     if not kept:
         session.upload_back()
         session.approve_back()
-
-
-@judges("approve.accepted", requests=6, uploads=2, telling=2)
-def test_open_approve_front_again(gate: Gate, session: Session) -> None:
-    session.upload_front()
-    session.approve_front()
-    again = session.approve_front()
-    gate.ledger.open_point("approve-front-again", "accepted" if accepted(again) else "refused")
-    session.upload_back()
-    session.approve_back()
 
 
 @judges(*(edge.clause for edge in EDGES), "order.closed", "order.retry", requests=10, uploads=6, telling=1)

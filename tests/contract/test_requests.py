@@ -21,7 +21,6 @@ BROKEN_JSON: dict[str, bytes] = {
     "JSON cut short": b'{"image": "AAAA"',
     "no JSON at all": b"image=AAAA",
     "a trailing comma": b'{"image": "AAAA",}',
-    "single quotes": b"{'image': 'AAAA'}",
     "bytes that are no UTF-8": b'{"image": "\xff\xfe"}',
 }
 
@@ -31,7 +30,7 @@ def _ill_formed_uploads() -> Iterator[Variation]:
         yield Variation(name, Outcome.BAD_REQUEST, "refusal.broken-json", body)
     for name, body in (("an empty object", b"{}"), ("no body", b""), ("another property", b'{"picture": "AAAA"}')):
         yield Variation(name, Outcome.BAD_REQUEST, "refusal.image-missing", body)
-    values: tuple[object, ...] = (None, 7, True, [], {}, ["AAAA"])
+    values: tuple[object, ...] = (None, 7, True, {}, ["AAAA"])
     for value in values:
         kind = "refusal.image-missing" if value is None else "refusal.image-type"
         yield Variation(f"image {json.dumps(value)}", Outcome.BAD_REQUEST, kind, to_json({"image": value}))
@@ -54,7 +53,7 @@ def _odd_uploads() -> Iterator[Variation]:
 @judges(
     *("refusal.broken-json", "refusal.image-missing", "refusal.image-type", "refusal.error-body", "refusal.no-leak"),
     *("refusal.changes-nothing", "status.no-5xx"),
-    requests=25,
+    requests=24,
     uploads=2,
     telling=7,
 )
@@ -69,48 +68,62 @@ def test_ill_formed_upload(session: Session, step: Step) -> None:
     session.do(step)
 
 
-@judges("refusal.broken-json", "refusal.changes-nothing", "refusal.error-body", requests=11, uploads=3, telling=7)
-def test_ill_formed_approval(gate: Gate, session: Session) -> None:
+@judges("refusal.broken-json", "refusal.changes-nothing", "refusal.error-body", requests=9, uploads=2, telling=7)
+def test_ill_formed_approval(session: Session) -> None:
+    """A refused approval approves nothing: the last step is still refused."""
     session.upload_front()
-    for name, body in BROKEN_JSON.items():
-        session.approve_front(variation=Variation(name, Outcome.BAD_REQUEST, "refusal.broken-json", body), demand=False)
-    session.approve_front()
+    session.upload_back()
+    for name in ("JSON cut short", "no JSON at all", "bytes that are no UTF-8"):
+        variation = Variation(name, Outcome.BAD_REQUEST, "refusal.broken-json", BROKEN_JSON[name])
+        session.approve_front(variation=variation, demand=False)
+    session.approve_back()
     session.finish()
 
 
-@judges("status.no-5xx", "status.documented", requests=24, uploads=8, telling=2)
-def test_odd_approvals(gate: Gate) -> None:
-    """Values that are wrong in themselves: 400 is expected, acceptance is recorded, a 5xx never fits."""
-    wrong: dict[str, dict[str, object]] = {
-        "a 13-digit number": {"idNumber": "2990101123456"},
-        "31/02 as birth date": {"birthdate": "31/02/1990"},
-        "yyyy-MM-dd as birth date": {"birthdate": "1990-02-03"},
-        "a number that is a number": {"idNumber": 29901011234567},
-        "an array for a name": {"fullName": ["SPECIMEN"]},
-        "Arabic-Indic digits": {"idNumber": "٢٩٩٠١٠١١٢٣٤٥٦٧"},
-        "NUL and a lone surrogate": {"address": "\u0000\ud800"},
-    }
-    session = gate.session()
-    try:
-        session.upload_front()
-        for name, values in wrong.items():
-            body = json.dumps({**session.approval(), **values}).encode()
-            exchange = session.approve_front(variation=Variation(name, Outcome.ANY, body=body))
-            took = accepted(exchange)
-            if name == "Arabic-Indic digits":
-                gate.ledger.open_point("arabic-indic-digits", "accepted" if took else str(exchange.status))
-            elif "surrogate" not in name and "long" not in name:
-                gate.ledger.open_point(
-                    "ill-formed-optional",
-                    f"{name}: {'accepted' if took else exchange.status}",
-                    warning="accepted, where a 400 is expected" if took else "",
-                )
-            if took:
-                gate.release(session)
-                session = gate.session()
-                session.upload_front()
-    finally:
-        gate.release(session)
+ODD_APPROVALS: dict[str, dict[str, object]] = {
+    "a 13-digit number": {"idNumber": "2990101123456"},
+    "31/02 as birth date": {"birthdate": "31/02/1990"},
+    "yyyy-MM-dd as birth date": {"birthdate": "1990-02-03"},
+    "a number that is a number": {"idNumber": 29901011234567},
+    "an array for a name": {"fullName": ["SPECIMEN"]},
+    "Arabic-Indic digits": {"idNumber": "٢٩٩٠١٠١١٢٣٤٥٦٧"},
+    "NUL and a lone surrogate": {"address": "\u0000\ud800"},
+    "quotes and markup": {"address": "O'Specimen \"; DROP TABLE specimen; -- <b>"},
+    "a very long name": {"fullName": "SPECIMEN " * 2_000},
+    "empty strings": {
+        "fullName": "",
+        "idNumber": "",
+        "documentNumber": "",
+        "address": "",
+        "state": "",
+        "birthdate": "",
+    },
+}
+
+
+@judges("status.no-5xx", "status.documented", requests=14, uploads=2, telling=6)
+def test_odd_approvals(gate: Gate, session: Session) -> None:
+    """Values that are wrong in themselves: 400 is expected, acceptance is recorded, a 5xx never fits.
+
+    ApproveFrontImage again before the flow completes is open, so that one session serves: once a value was accepted,
+    what a later one is answered no longer tells why, and only the judge of answers looks at it.
+    """
+    session.upload_front()
+    told = True
+    for name, values in ODD_APPROVALS.items():
+        body = json.dumps({**session.approval(), **values}).encode()
+        exchange = session.approve_front(variation=Variation(name, Outcome.ANY, body=body), demand=False)
+        took = accepted(exchange)
+        if told and name == "Arabic-Indic digits":
+            gate.ledger.open_point("arabic-indic-digits", "accepted" if took else str(exchange.status))
+        elif told and ("number" in name or "date" in name or "array" in name):
+            gate.ledger.open_point(
+                "ill-formed-optional",
+                f"{name}: {'accepted' if took else exchange.status}",
+                warning="accepted, where a 400 is expected" if took else "",
+            )
+        told = told and not took
+    session.finish()
 
 
 @judges("approve.names-mandatory", "approve.value-as-read", requests=12, uploads=2, telling=8)
@@ -148,20 +161,16 @@ def test_english_names(gate: Gate, session: Session) -> None:
     session.finish()
 
 
-@judges("approve.optional", requests=12, uploads=4, telling=6)
+@judges("approve.optional", requests=9, uploads=3, telling=6)
 def test_optional_properties(gate: Gate) -> None:
     """Each property may be null or left out; the English names only when translation is off."""
-    for how in ("null", "left out", "empty English names", "names corrected"):
+    for how in ("null", "left out", "empty English names"):
         session = gate.session()
         try:
             session.upload_front()
             approval = session.approval()
             if how == "empty English names":
                 approval |= dict.fromkeys(ENGLISH_NAMES, "")
-            elif how == "names corrected":
-                approval["fullNameEn"] = "Specimen Person Corrected"
-                if gate.translation != "on":
-                    continue
             else:
                 kept = ENGLISH_NAMES if gate.translation == "on" else ()
                 approval = {
@@ -205,19 +214,3 @@ def test_other_methods(gate: Gate, session: Session) -> None:
         gate.ledger.open_point("other-methods", f"{method}: {exchange.status}")
         gate.observe("route.only-post", exchange, not accepted(exchange), "refused", f"status {exchange.status}")
     session.finish()
-
-
-@judges("status.no-5xx", requests=9, uploads=2, telling=3)
-def test_other_media_types(gate: Gate, session: Session) -> None:
-    """What is not application/json is tolerated or refused; a broken body on the last step is ignored or a 400."""
-    for media_type in ("text/plain", "application/x-www-form-urlencoded", None):
-        variation = Variation(
-            f"Content-Type {media_type}", Outcome.ANY, body=b'{"image": "AAAA"}', headers={"Content-Type": media_type}
-        )
-        exchange = session.upload_front(variation=variation)
-        gate.ledger.open_point("other-media-type", str(exchange.status))
-    session.upload_front()
-    session.approve_front()
-    session.upload_back()
-    exchange = session.approve_back(variation=Variation("a broken body", Outcome.ANY, body=b'{"scanType":'))
-    gate.ledger.open_point("approve-back-broken-body", "ignored" if accepted(exchange) else str(exchange.status))

@@ -32,7 +32,7 @@ def _outcome(model: type[BaseModel], body: bytes, step: Step) -> tuple[Outcome, 
 
 
 @judges(
-    "refusal.image-type", "refusal.unreadable", "status.no-5xx", "status.documented", requests=8, uploads=1, telling=6
+    "refusal.image-type", "refusal.unreadable", "status.no-5xx", "status.documented", requests=6, uploads=1, telling=6
 )
 def test_drawn_bodies(gate: Gate, session: Session, thorough: bool) -> None:
     schemathesis.openapi.format("kyc-image", st.binary(max_size=60).map(lambda data: base64.b64encode(data).decode()))
@@ -41,7 +41,7 @@ def test_drawn_bodies(gate: Gate, session: Session, thorough: bool) -> None:
     for step in (Step.UPLOAD_FRONT, Step.APPROVE_FRONT):
         operation = schema.find_operation_by_id(endpoint(step).operation_id)
         _draw(
-            gate, session, step, operation.as_strategy(generation_mode=GenerationMode.NEGATIVE), 150 if thorough else 3
+            gate, session, step, operation.as_strategy(generation_mode=GenerationMode.NEGATIVE), 150 if thorough else 2
         )
         if step is Step.UPLOAD_FRONT:
             session.do(step)
