@@ -28,7 +28,7 @@ from kycgate.session import Credential, Session
 from kycgate.target import Target, Wanted, unreachable
 
 _EXPLAINED_OTHERWISE = frozenset({None, *range(300, 400), 400, 401, 403, 404, 407, 429, 502, 503, 504})
-"""Statuses of a first answer that a proxy, a wrong URL, wrong credentials or cards explain as well as the vendor does."""
+"""Statuses of a first answer that a proxy, a wrong URL, wrong credentials or cards explain as well."""
 
 
 class Gate:

@@ -214,7 +214,7 @@ class Session:
             return
         required = "accepted in its turn" if variation.name == "legal" else f"accepted: {variation.name}"
         own = "upload.accepted" if step.is_upload else "approve.accepted"
-        if step in self.state.done and step.is_upload:
+        if step in self.state.done and step.is_upload and (ok or variation.clause is None):
             yield Observation("order.retry", ok, "accepted: a side uploaded again before its approval", came)
         yield Observation(variation.clause or own, ok, required, came)
         if variation is LEGAL and step is Step.UPLOAD_FRONT and self._calls == 1 and not self.credential.fixed:

@@ -1,7 +1,7 @@
 """report.html: one file that opens offline from a mail's attachment; no script, all vendor text escaped."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 import jinja2
@@ -39,7 +39,11 @@ def render_html(run: Run) -> str:
                "uploads" if clause.endpoints == ["upload_front", "upload_back"] else
                "approvals" if clause.endpoints == ["approve_front", "approve_back"] else
                "steps with a body"].append(clause)  # fmt: skip
-    order = {"broken": 0, "warning": 1, "unclear": 2, "not tried": 3, "kept": 4}
+
+    def status(clause: ClauseResult) -> str:
+        return "warning" if clause.verdict is Verdict.BROKEN and not fails(run, clause) else str(clause.verdict)
+
+    tally = Counter(map(status, run.clauses))
     drawn: list[Markup] = []
     if run.load is not None and any(s.count for s in run.load.latencies):
         # Markup: our own SVG, in which nothing comes from the vendor.
@@ -47,13 +51,9 @@ def render_html(run: Run) -> str:
     return environment.get_template("report.html.j2").render(
         run=run,
         groups=groups,
-        status=lambda clause: (
-            "broken" if fails(run, clause) else "warning" if clause.verdict is Verdict.BROKEN else str(clause.verdict)
-        ),
+        status=status,
         broken=[clause for clause in worst_first(run) if clause.verdict is Verdict.BROKEN],
-        counts=sorted(
-            {str(v): sum(c.verdict is v for c in run.clauses) for v in Verdict}.items(), key=lambda item: order[item[0]]
-        ),
+        counts=[(name, tally[name]) for name in ("broken", "warning", "unclear", "not tried", "kept")],
         levels=_LEVELS,
         charts=drawn,
         journey=_journey(run),
