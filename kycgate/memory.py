@@ -44,6 +44,8 @@ class Memory:
         self.translation: Translation = translation
         self._sessions: dict[str, SessionMemory] = {}
         self._customers: dict[str, tuple[str, str]] = {}
+        self._numbers: dict[str, set[str]] = {}
+        """The cards for which an answer has given a number."""
         self._truths: dict[str, Mapping[str, str]] = {}
         self._reads_truth = False
         self._lock = threading.Lock()
@@ -110,9 +112,11 @@ class Memory:
     def _crossed(required: str, actual: str, where: str) -> Observation:
         return Observation("session.own-customer", False, required, actual, f"customerData.{where}")
 
-    @staticmethod
-    def _judge_numbers(known: SessionMemory, data: dict[str, Any]) -> Iterator[Observation]:
-        numbers = known.numbers | numbers_in(data)
+    def _judge_numbers(self, known: SessionMemory, data: dict[str, Any]) -> Iterator[Observation]:
+        given = numbers_in(data)
+        for digits in given.values():
+            self._numbers.setdefault(digits, set()).add(known.card)
+        numbers = known.numbers | given
         known.numbers = numbers
         if len(numbers) > 1:
             differing = sorted(name for name, digits in numbers.items() if digits != next(iter(numbers.values())))
@@ -167,6 +171,11 @@ class Memory:
             if owner != exchange.session and customer_id in text.lower():
                 yield self._leaked("customer id")
                 return
+        if own_card is not None:
+            for digits, cards in self._numbers.items():
+                if len(digits) >= 8 and digits in text and own_card not in cards:
+                    yield self._leaked("number")
+                    return
         for card, truth in self._truths.items():
             if card == own_card:
                 continue

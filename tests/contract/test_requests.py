@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from kycgate.contracts.journey import Step
+from kycgate.contracts.endpoints import BASE_PATH
+from kycgate.contracts.journey import PAGE_ORDER, Step
 from kycgate.contracts.models import ENGLISH_NAMES
 from kycgate.gate import Gate
 from kycgate.judge import accepted
 from kycgate.plan import judges
 from kycgate.requests import Outcome, Variation, to_json, upload_body
 from kycgate.session import Session
+from kycgate.target import Wanted
 
 BROKEN_JSON: dict[str, bytes] = {
     "JSON cut short": b'{"image": "AAAA"',
@@ -204,13 +206,16 @@ def test_unknown_properties(session: Session) -> None:
     session.finish()
 
 
-@judges("route.only-post", requests=11, uploads=2, telling=4)
+@judges("route.only-post", "status.no-5xx", requests=10, uploads=2, telling=5)
 def test_other_methods(gate: Gate, session: Session) -> None:
-    """Only POST performs a step; what else answers is recorded."""
-    for step in Step:
-        method = "PUT" if step is Step.APPROVE_FRONT else "GET"
+    """Only POST performs a step, also where the step could be taken; an unknown path is no 5xx either."""
+    for step in PAGE_ORDER:
+        method = "PUT" if step is Step.UPLOAD_BACK else "GET"
         variation = Variation(f"{method} instead of POST", Outcome.ANY, body=b"{}", method=method)
         exchange = session.do(step, variation)
         gate.ledger.open_point("other-methods", f"{method}: {exchange.status}")
         gate.observe("route.only-post", exchange, not accepted(exchange), "refused", f"status {exchange.status}")
-    session.finish()
+        session.do(step)
+    headers = {"Authorization": session.credential.header(), "Content-Type": "application/json"}
+    path = f"{BASE_PATH}/onboarding/NationalIdKyc/NoSuchStep"
+    gate.send(Wanted("elsewhere", "POST", path, headers, b"{}", session.label, "an unknown path"))

@@ -13,8 +13,8 @@ from kycgate.plan import judges
 from kycgate.requests import Variation, to_base64, to_json
 from kycgate.session import Session
 
-ROUNDS = 2
-PEOPLE = 2
+ROUNDS = 1
+PEOPLE = 4
 
 
 def _with_sessions(gate: Gate, count: int, use: Callable[[list[Session]], None]) -> None:
