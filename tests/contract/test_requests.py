@@ -125,7 +125,7 @@ def test_odd_approvals(gate: Gate, session: Session) -> None:
                 warning="accepted, where a 400 is expected" if took else "",
             )
         told = told and not took
-    session.finish()
+    # The flow is not finished: the back's answer may carry what was approved last, however odd.
 
 
 @judges("approve.names-mandatory", "approve.value-as-read", requests=12, uploads=2, telling=8)
