@@ -1,1 +1,6 @@
-"""x"""
+"""How fast, for how many? Onboardings that arrive at a rate, driven by Locust, under honest clocks."""
+
+from kycgate.load.plan import LoadOutcome, LoadPlan
+from kycgate.load.run import run_load
+
+__all__ = ["LoadOutcome", "LoadPlan", "run_load"]
