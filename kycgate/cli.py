@@ -3,7 +3,6 @@
 import os
 import sys
 from collections import defaultdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -15,7 +14,25 @@ import kycgate
 from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT
 from kycgate.contracts.openapi import text as openapi_text
 from kycgate.errors import ExitCode, KycgateError
-from kycgate.profile import Profile, load_profile
+from kycgate.options import (
+    BaseUrlOption,
+    BudgetOption,
+    DurationOption,
+    LoadRateOption,
+    MineOption,
+    OutOption,
+    ProfileOption,
+    RateOption,
+    SeedOption,
+    SpecimensOption,
+    StrictOption,
+    Switch,
+    ThoroughOption,
+    TranslationOption,
+    UploadsOption,
+    profile_of,
+)  # fmt: skip
+from kycgate.profile import Profile
 
 app = typer.Typer(
     help="Contract, load and SLA testing of a National ID onboarding API, with evidence.",
@@ -25,39 +42,6 @@ app = typer.Typer(
 # Typer carries a click of its own; the errors of that one share this base.
 _WRONG_CALL: Any = typer.BadParameter.__mro__[-4]
 _err = Console(stderr=True, highlight=False)
-
-
-class Switch(StrEnum):
-    """--translation."""
-
-    ON = "on"
-    OFF = "off"
-    AUTO = "auto"
-
-
-BaseUrlOption = Annotated[
-    str | None, typer.Option("--base-url", help="The target. Default: KYCGATE_BASE_URL, else an embedded sandbox.")
-]
-ProfileOption = Annotated[Path | None, typer.Option("--profile", help="A kycgate.toml.")]
-OutOption = Annotated[Path | None, typer.Option("--out", help="The run's folder. Default: a new one in kycgate-out/.")]
-TranslationOption = Annotated[Switch | None, typer.Option(help="The vendor's translation feature.")]
-SpecimensOption = Annotated[Path | None, typer.Option(help="A folder with the vendor's own test cards.")]
-SeedOption = Annotated[int | None, typer.Option(help="Repeat a run: its seed stands in run.json.")]
-StrictOption = Annotated[bool, typer.Option("--strict", help="Breaches of expected clauses fail the gate too.")]
-BudgetOption = Annotated[int | None, typer.Option(help="Requests to send at most.")]
-UploadsOption = Annotated[int | None, typer.Option(help="Billed uploads to send at most.")]
-RateOption = Annotated[float | None, typer.Option(help="Requests a second at most.")]
-ThoroughOption = Annotated[bool, typer.Option("--thorough", help="Up to 3,000 requests and longer random walks.")]
-LoadRateOption = Annotated[float, typer.Option(min=0.01, max=10_000, help="Onboardings that arrive each second.")]
-DurationOption = Annotated[float, typer.Option(min=1, max=86_400, help="Seconds of load.")]
-MineOption = Annotated[bool, typer.Option("--yes-this-is-mine", help="Allow load on another machine.")]
-
-
-def _profile(path: Path | None, thorough: bool = False, **flags: Any) -> Profile:
-    if thorough:
-        flags["limits__requests"] = flags.get("limits__requests") or 3_000
-        flags["limits__uploads"] = flags.get("limits__uploads") or 1_000
-    return load_profile(path, **flags)
 
 
 def _run(command: str, profile: Profile, **options: Any) -> NoReturn:
@@ -106,7 +90,7 @@ def verify(
     """Check the contract, run a short load, judge both."""
     from kycgate.runner import LoadOptions
 
-    chosen = _profile(
+    chosen = profile_of(
         profile, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
         limits__requests=budget, limits__uploads=uploads, limits__rate=rate,
     )  # fmt: skip
@@ -123,7 +107,7 @@ def check(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; send nothing.")] = False,
 ) -> None:  # fmt: skip
     """Judge every clause of the contract."""
-    chosen = _profile(
+    chosen = profile_of(
         profile, thorough, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
         limits__requests=budget, limits__uploads=uploads, limits__rate=rate,
     )  # fmt: skip
@@ -160,7 +144,7 @@ def load(
     """Onboardings arrive at a rate, whatever the target does; response times count from when they were due."""
     from kycgate.runner import LoadOptions
 
-    chosen = _profile(profile, base_url=base_url, translation=translation, specimens=specimens)
+    chosen = profile_of(profile, base_url=base_url, translation=translation, specimens=specimens)
     options = LoadOptions(rate, duration, poisson, yes_this_is_mine)
     _run("load", chosen, out=out, seed=seed, check=False, load=options)
 

@@ -1,0 +1,43 @@
+"""The options that commands share, and the profile they make."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kycgate.profile import Profile, load_profile
+
+
+class Switch(StrEnum):
+    """--translation."""
+
+    ON = "on"
+    OFF = "off"
+    AUTO = "auto"
+
+
+BaseUrlOption = Annotated[
+    str | None, typer.Option("--base-url", help="The target. Default: KYCGATE_BASE_URL, else an embedded sandbox.")
+]
+ProfileOption = Annotated[Path | None, typer.Option("--profile", help="A kycgate.toml.")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="The run's folder. Default: a new one in kycgate-out/.")]
+TranslationOption = Annotated[Switch | None, typer.Option(help="The vendor's translation feature.")]
+SpecimensOption = Annotated[Path | None, typer.Option(help="A folder with the vendor's own test cards.")]
+SeedOption = Annotated[int | None, typer.Option(help="Repeat a run: its seed stands in run.json.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Breaches of expected clauses fail the gate too.")]
+BudgetOption = Annotated[int | None, typer.Option(help="Requests to send at most.")]
+UploadsOption = Annotated[int | None, typer.Option(help="Billed uploads to send at most.")]
+RateOption = Annotated[float | None, typer.Option(help="Requests a second at most.")]
+ThoroughOption = Annotated[bool, typer.Option("--thorough", help="Up to 3,000 requests and longer random walks.")]
+LoadRateOption = Annotated[float, typer.Option(min=0.01, max=10_000, help="Onboardings that arrive each second.")]
+DurationOption = Annotated[float, typer.Option(min=1, max=86_400, help="Seconds of load.")]
+MineOption = Annotated[bool, typer.Option("--yes-this-is-mine", help="Allow load on another machine.")]
+
+
+def profile_of(path: Path | None, thorough: bool = False, **flags: Any) -> Profile:
+    """The layered profile of a call: flags over environment over TOML."""
+    if thorough:
+        flags["limits__requests"] = flags.get("limits__requests") or 3_000
+        flags["limits__uploads"] = flags.get("limits__uploads") or 1_000
+    return load_profile(path, **flags)
