@@ -11,7 +11,7 @@ from kycgate.sandbox.settings import SandboxSettings
 from kycgate.sandbox.vendor import Vendor
 
 Kind = Literal["shape", "status", "auth", "order", "semantics", "robustness", "state"]
-_MODULES = ("shape", "behaviour")
+_MODULES = ("shape", "behaviour", "answers", "readings", "inputs", "orders", "sessions", "access")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
 
 
-class _Data(Vendor):
+class ChangedData(Vendor):
     """Changes customerData once it is made."""
 
     def change(self, data: dict[str, Any], step: Step) -> None:
@@ -32,7 +32,7 @@ class SuccessAsText(Vendor):
 
 
 @fault("property-dropped", "result.properties", "shape")
-class PropertyDropped(_Data):
+class PropertyDropped(ChangedData):
     """customerData lacks documentNumber."""
 
     def change(self, data: dict[str, Any], step: Step) -> None:
@@ -40,7 +40,7 @@ class PropertyDropped(_Data):
 
 
 @fault("age-as-text", "result.properties", "shape")
-class AgeAsText(_Data):
+class AgeAsText(ChangedData):
     """detectedAge is a string."""
 
     def change(self, data: dict[str, Any], step: Step) -> None:
@@ -48,7 +48,7 @@ class AgeAsText(_Data):
 
 
 @fault("customer-id-no-uuid", "result.customer-id", "shape")
-class CustomerIdNoUuid(_Data):
+class CustomerIdNoUuid(ChangedData):
     """customerId is a number in a string."""
 
     def change(self, data: dict[str, Any], step: Step) -> None:
@@ -56,7 +56,7 @@ class CustomerIdNoUuid(_Data):
 
 
 @fault("thirteen-digits", "result.scans", "shape")
-class ThirteenDigits(_Data):
+class ThirteenDigits(ChangedData):
     """The back's scan loses its last digit."""
 
     def change(self, data: dict[str, Any], step: Step) -> None:
@@ -65,7 +65,7 @@ class ThirteenDigits(_Data):
 
 
 @fault("local-date", "result.date-times", "shape")
-class LocalDate(_Data):
+class LocalDate(ChangedData):
     """issueDate is written dd/MM/yyyy."""
 
     def change(self, data: dict[str, Any], step: Step) -> None:
@@ -98,7 +98,7 @@ class ErrorCodeWord(Vendor):
 
 
 @fault("no-gender-on-back", "result.back-fields", "shape")
-class NoGenderOnBack(_Data):
+class NoGenderOnBack(ChangedData):
     """The back's gender is null."""
 
     def change(self, data: dict[str, Any], step: Step) -> None:
@@ -153,7 +153,7 @@ class StackTrace(Vendor):
 
 
 @fault("one-name-untranslated", "result.translation", "semantics")
-class OneNameUntranslated(_Data):
+class OneNameUntranslated(ChangedData):
     """familyNameEn is null though translation is on."""
 
     def change(self, data: dict[str, Any], step: Step) -> None:
@@ -161,7 +161,7 @@ class OneNameUntranslated(_Data):
 
 
 @fault("birthdate-a-day-off", "reading.number-birthdate", "semantics")
-class BirthdateADayOff(_Data):
+class BirthdateADayOff(ChangedData):
     """birthdate is the day after the number's."""
 
     def change(self, data: dict[str, Any], step: Step) -> None:
@@ -171,7 +171,7 @@ class BirthdateADayOff(_Data):
 
 
 @fault("gender-swapped", "reading.number-gender", "semantics")
-class GenderSwapped(_Data):
+class GenderSwapped(ChangedData):
     """gender contradicts the number, on the back."""
 
     def change(self, data: dict[str, Any], step: Step) -> None:
@@ -181,7 +181,7 @@ class GenderSwapped(_Data):
 
 
 @fault("another-number-on-back", "reading.numbers-agree", "semantics")
-class AnotherNumberOnBack(_Data):
+class AnotherNumberOnBack(ChangedData):
     """The back's number differs from the front's in its serial."""
 
     def change(self, data: dict[str, Any], step: Step) -> None:
@@ -191,7 +191,7 @@ class AnotherNumberOnBack(_Data):
 
 
 @fault("expired-before-issued", "reading.dates-in-order", "semantics")
-class ExpiredBeforeIssued(_Data):
+class ExpiredBeforeIssued(ChangedData):
     """expirationDate and issueDate change places."""
 
     def change(self, data: dict[str, Any], step: Step) -> None:

@@ -1,0 +1,291 @@
+"""Credentials that are let in, or turned away in the wrong form, and token endpoints that do not keep their word."""
+
+import base64
+import json
+import time
+from typing import Any
+
+import jwt
+
+from kycgate.contracts.endpoints import TOKEN_SIBLING
+from kycgate.contracts.journey import Step
+from kycgate.sandbox.faults.registry import fault
+from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
+
+
+def _answers_to_strangers(name: str, clause: str, sentence: str, status: int, step: Step, *, header: Any) -> None:
+    """A fault that answers some wrong credentials on one step with some status."""
+
+    class Odd(Vendor):
+        def authenticate(self, request: Incoming, taken: Step) -> Onboarding | None:
+            session = super().authenticate(request, taken)
+            if session is None and taken is step and header(request.headers.get("authorization")):
+                raise Refused(status, "Not allowed")
+            return session
+
+    Odd.__doc__ = sentence
+    fault(name, clause, "auth")(Odd)
+
+
+_answers_to_strangers("missing-is-400-on-back", "auth.missing", "UploadBackImage without credentials is a 400.", 400,
+                      Step.UPLOAD_BACK, header=lambda h: h is None)  # fmt: skip
+_answers_to_strangers("empty-is-404", "auth.missing", "ApproveFrontImage with an empty Authorization is a 404.", 404,
+                      Step.APPROVE_FRONT, header=lambda h: h == "")  # fmt: skip
+_answers_to_strangers("missing-is-redirect", "auth.missing", "UploadFrontImage without credentials is a 302.", 302,
+                      Step.UPLOAD_FRONT, header=lambda h: not h)  # fmt: skip
+_answers_to_strangers("unknown-is-403", "auth.unknown", "UploadFrontImage with unknown credentials is a 403.", 403,
+                      Step.UPLOAD_FRONT, header=lambda h: bool(h))  # fmt: skip
+_answers_to_strangers("bearer-alone-is-500", "status.no-5xx", "UploadBackImage with a bare `Bearer` is a 500.", 500,
+                      Step.UPLOAD_BACK, header=lambda h: (h or "").strip() == "Bearer")  # fmt: skip
+_answers_to_strangers("expired-is-403", "auth.expired", "ApproveBackImage with an expired token is a 403.", 403,
+                      Step.APPROVE_BACK, header=lambda h: _expired(h or ""))  # fmt: skip
+
+
+def _expired(header: str) -> bool:
+    try:
+        claims = jwt.decode(header.removeprefix("Bearer "), options={"verify_signature": False})
+    except (jwt.InvalidTokenError, UnicodeError, ValueError):
+        return False
+    return bool(claims.get("exp", time.time()) < time.time())
+
+
+class _Reading(Vendor):
+    """Reads credentials anew before turning them away; only on one step, if one is named."""
+
+    only: Step | None = None
+
+    def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
+        session = super().authenticate(request, step)
+        if session is not None or self.only not in (None, step):
+            return session
+        name = self.name_in(request.headers.get("authorization", ""))
+        return self.session_of(name, fixed=False) if name else None
+
+    def name_in(self, header: str) -> str | None:
+        raise NotImplementedError
+
+    def decoded(self, token: str, **options: Any) -> str | None:
+        try:
+            claims = jwt.decode(token, self._key, algorithms=["HS256"], options=options)  # type: ignore[arg-type]
+            return str(claims["jti"])
+        except (jwt.InvalidTokenError, UnicodeError, ValueError, KeyError):
+            return None
+
+
+@fault("expired-accepted-on-last-step", "auth.expired", "auth")
+class ExpiredAcceptedOnLastStep(_Reading):
+    """ApproveBackImage does not look at a token's expiry."""
+
+    only = Step.APPROVE_BACK
+
+    def name_in(self, header: str) -> str | None:
+        return self.decoded(header.removeprefix("Bearer "), verify_exp=False)
+
+
+@fault("signature-unchecked-on-back", "auth.unknown", "auth")
+class SignatureUncheckedOnBack(_Reading):
+    """UploadBackImage believes tokens without their signature."""
+
+    only = Step.UPLOAD_BACK
+
+    def name_in(self, header: str) -> str | None:
+        return self.decoded(header.removeprefix("Bearer "), verify_signature=False)
+
+
+@fault("alg-none-accepted", "auth.unknown", "auth")
+class AlgNoneAccepted(_Reading):
+    """A token may say that it is not signed."""
+
+    def name_in(self, header: str) -> str | None:
+        token = header.removeprefix("Bearer ")
+        try:
+            unsigned = str(jwt.get_unverified_header(token).get("alg")).lower() == "none"
+        except (jwt.InvalidTokenError, UnicodeError, ValueError):
+            return None
+        return self.decoded(token, verify_signature=False) if unsigned else None
+
+
+@fault("signature-prefix-enough", "auth.unknown", "auth")
+class SignaturePrefixEnough(_Reading):
+    """Of a signature the beginning is enough."""
+
+    def name_in(self, header: str) -> str | None:
+        head, _, signature = header.removeprefix("Bearer ").rpartition(".")
+        known = self.decoded(f"{head}.{signature}", verify_signature=False)
+        if known is None or len(signature) < 20:
+            return None
+        right = jwt.api_jws.PyJWS().get_algorithm_by_name("HS256")
+        made = right.sign(head.encode(), right.prepare_key(self._key))
+        return known if base64.urlsafe_b64encode(made).decode().startswith(signature[:20]) else None
+
+
+@fault("any-scheme", "auth.malformed", "auth")
+class AnyScheme(_Reading):
+    """The scheme before the token does not matter."""
+
+    def name_in(self, header: str) -> str | None:
+        return self.decoded(header.rpartition(" ")[2])
+
+
+@fault("suffix-ignored", "auth.unknown", "auth")
+class SuffixIgnored(_Reading):
+    """What stands behind the third part of a token does not matter."""
+
+    def name_in(self, header: str) -> str | None:
+        parts = header.removeprefix("Bearer ").split(".")
+        return self.decoded(".".join(parts[:3])) if len(parts) > 3 else None
+
+
+@fault("media-type-before-credentials", "auth.before-body", "auth")
+class MediaTypeBeforeCredentials(Vendor):
+    """Another media type is a 415 before the credentials are looked at."""
+
+    def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
+        if request.body and not request.headers.get("content-type", "").startswith("application/json"):
+            raise Refused(415, "Unsupported media type")
+        return super().authenticate(request, step)
+
+
+@fault("required-before-credentials", "auth.before-body", "auth")
+class RequiredBeforeCredentials(Vendor):
+    """UploadBackImage asks for an image before it asks for credentials."""
+
+    def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
+        if step is Step.UPLOAD_BACK and not request.body:
+            raise Refused(400, "image is required")
+        return super().authenticate(request, step)
+
+
+# The token endpoints
+
+
+def _token_answers(name: str, clause: str, sentence: str, change: Any) -> None:
+    """A fault that changes the answer that carries a token."""
+
+    class Odd(Vendor):
+        def token_reply(self, token: str, expires: float) -> Reply:
+            reply = super().token_reply(token, expires)
+            return Reply.json(reply.status, change(json.loads(reply.body)))
+
+    Odd.__doc__ = sentence
+    fault(name, clause, "shape")(Odd)
+
+
+_token_answers("expiry-as-seconds", "token.issued", "expirationDate is a number of seconds.",
+               lambda value: {**value, "expirationDate": 1_800})  # fmt: skip
+_token_answers("expiry-missing", "token.issued", "expirationDate is left out.", lambda value: {"token": value["token"]})
+_LONG_AGO = "2020-01-01T00:00:00Z"
+_token_answers("expiry-in-the-past", "token.expiry-ahead", "expirationDate lies years back.",
+               lambda value: {**value, "expirationDate": _LONG_AGO})  # fmt: skip
+
+
+@fault("device-required", "token.optional", "status")
+class DeviceRequired(Vendor):
+    """A token request without deviceId is a 400."""
+
+    def issue(self, request: Incoming) -> Reply:
+        if self.parse(request.body).get("deviceId") is None:
+            raise Refused(400, "deviceId is required")
+        return super().issue(request)
+
+
+@fault("null-user-refused", "token.optional", "status")
+class NullUserRefused(Vendor):
+    """A null userName is a 400."""
+
+    def issue(self, request: Incoming) -> Reply:
+        body = self.parse(request.body)
+        if "userName" in body and body["userName"] is None:
+            raise Refused(400, "userName is a string")
+        return super().issue(request)
+
+
+@fault("sibling-refuses", "token.sibling", "status")
+class SiblingRefuses(Vendor):
+    """GenerateOnboardingSessionToken answers 400."""
+
+    def dispatch(self, request: Incoming) -> Reply:
+        if request.path == TOKEN_SIBLING.path:
+            raise Refused(400, "Not in use")
+        return super().dispatch(request)
+
+
+@fault("sibling-token-is-dead", "token.sibling", "auth")
+class SiblingTokenIsDead(Vendor):
+    """The sibling's token opens nothing."""
+
+    def dispatch(self, request: Incoming) -> Reply:
+        reply = super().dispatch(request)
+        if request.path == TOKEN_SIBLING.path and reply.status == 200:
+            return self.token_reply(self.mint(-10), time.time() + 600)
+        return reply
+
+
+class _Welcoming(Vendor):
+    """Lets some wrong tenants in."""
+
+    def issue(self, request: Incoming) -> Reply:
+        try:
+            return super().issue(request)
+        except Refused:
+            if self.welcome(self.parse(request.body)):
+                return self.token_reply(self.mint(60), time.time() + 60)
+            raise
+
+    def welcome(self, body: dict[str, Any]) -> bool:
+        raise NotImplementedError
+
+
+@fault("empty-secret-accepted", "token.refused", "auth")
+class EmptySecretAccepted(_Welcoming):
+    """An empty secret earns a token."""
+
+    def welcome(self, body: dict[str, Any]) -> bool:
+        return body.get("tenantSecret") == ""
+
+
+@fault("any-secret-accepted", "token.refused", "auth")
+class AnySecretAccepted(_Welcoming):
+    """A known tenant gets a token for any secret."""
+
+    def welcome(self, body: dict[str, Any]) -> bool:
+        return body.get("tenantId") in self.settings.tenants and bool(body.get("tenantSecret"))
+
+
+@fault("wrong-secret-is-403", "token.refused", "auth")
+class WrongSecretIs403(Vendor):
+    """A wrong secret is a 403."""
+
+    def issue(self, request: Incoming) -> Reply:
+        try:
+            return super().issue(request)
+        except Refused as refused:
+            if refused.status == 401:
+                raise Refused(403, refused.message, refused.code) from None
+            raise
+
+
+@fault("token-in-cache", "token.distinct", "state")
+class TokenInCache(Vendor):
+    """Who asks twice within a moment with the same words gets the same token."""
+
+    def issue(self, request: Incoming) -> Reply:
+        cache = self.__dict__.setdefault("cache", {})
+        made = cache.get(request.body)
+        if made is None or time.monotonic() - made[0] > 0.002:
+            made = cache[request.body] = (time.monotonic(), super().issue(request))
+        return made[1]  # type: ignore[no-any-return]
+
+
+@fault("one-token-at-a-time", "token.lives", "state")
+class OneTokenAtATime(Vendor):
+    """A token dies once thirty others were handed out."""
+
+    def mint(self, life_s: float) -> str:
+        token = super().mint(life_s)
+        if life_s > 0:
+            self.__dict__.setdefault("handed", []).append(token)
+        return token
+
+    def claims(self, token: str) -> dict[str, Any] | None:
+        return None if token in self.__dict__.get("handed", [])[:-30] else super().claims(token)

@@ -1,0 +1,390 @@
+"""Inputs that crash, are refused though they are legal, or are taken though they are not."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kycgate.contracts.journey import Step
+from kycgate.contracts.models import CUSTOMER_PROPERTIES, ENGLISH_NAMES
+from kycgate.sandbox.faults.registry import fault
+from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
+
+
+def _crash(name: str, sentence: str, when: Callable[[Step, Incoming], bool]) -> None:
+    """A fault that answers 500 to a step's request of some kind."""
+
+    class Crash(Vendor):
+        def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+            if when(step, request):
+                raise Refused(500, "Something went wrong")
+            return super().perform(session, step, request)
+
+    Crash.__doc__ = sentence
+    fault(name, "status.no-5xx", "robustness")(Crash)
+
+
+def _names_twice(body: bytes) -> bool:
+    try:
+        json.loads(body, object_pairs_hook=_no_double)
+    except KeyError:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return False
+
+
+def _no_double(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) != len(pairs):
+        raise KeyError
+    return dict(pairs)
+
+
+def _field(name: str, pattern: str) -> Callable[[Step, Incoming], bool]:
+    def when(step: Step, request: Incoming) -> bool:
+        try:
+            value = json.loads(request.body).get(name)
+        except (ValueError, AttributeError, RecursionError):
+            return False
+        return step is Step.APPROVE_FRONT and isinstance(value, str) and re.search(pattern, value) is not None
+
+    return when
+
+
+_crash("crash-on-nesting", "Deep nesting is a 500.", lambda _, request: request.body.count(b"[") > 500)
+_crash(
+    "crash-on-nul", "A NUL in an upload is a 500.", lambda step, request: step.is_upload and b"\\u0000" in request.body
+)
+_crash("crash-on-property-twice", "A property given twice is a 500.", lambda _, request: _names_twice(request.body))
+_crash("crash-on-empty-body", "An upload without a body is a 500.", lambda step, r: step.is_upload and not r.body)
+_crash("crash-on-array", "A JSON array for an upload is a 500.", lambda step, r: step.is_upload and r.body[:1] == b"[")
+_crash("crash-on-arabic-digits", "Arabic-Indic digits in idNumber are a 500.", _field("idNumber", "[\u0660-\u0669]"))
+_crash("crash-on-quote", "A quote in address is a 500.", _field("address", "'"))
+_crash("crash-on-impossible-date", "31 February is a 500.", _field("birthdate", "^31/02"))
+_crash("crash-on-long-name", "A name over 4,000 characters is a 500.", _field("fullName", "(?s)^.{4000}"))
+_crash("crash-on-not-utf8", "A body that is no UTF-8 is a 500.", lambda _, request: b"\xff\xfe" in request.body)
+_crash("crash-on-last-broken-body", "A broken body on ApproveBackImage is a 500.",
+       lambda step, r: step is Step.APPROVE_BACK and r.body[:1] == b"{" and r.body[-1:] != b"}")  # fmt: skip
+
+
+class _Pictures(Vendor):
+    """Answers 500 to pictures that begin with something."""
+
+    marks: tuple[bytes, ...] = ()
+
+    def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
+        if any(mark in picture[:64] for mark in self.marks):
+            raise Refused(500, "Something went wrong")
+        return super().read(picture, step)
+
+
+@fault("crash-on-bomb", "status.no-5xx", "robustness")
+class CrashOnBomb(_Pictures):
+    """A picture that declares far more pixels than it holds is a 500."""
+
+    marks = (b"IHDR\x00\x00\xc3\x50",)
+
+
+@fault("crash-on-no-size", "status.no-5xx", "robustness")
+class CrashOnNoSize(_Pictures):
+    """A picture of no size is a 500."""
+
+    marks = (b"IHDR\x00\x00\x00\x00",)
+
+
+@fault("crash-on-pdf", "status.no-5xx", "robustness")
+class CrashOnPdf(_Pictures):
+    """A PDF is a 500."""
+
+    marks = (b"%PDF",)
+
+
+@fault("crash-on-text", "status.no-5xx", "robustness")
+class CrashOnText(Vendor):
+    """Text that is no base64 is a 500."""
+
+    def decode(self, image: str) -> bytes:
+        try:
+            return super().decode(image)
+        except ValueError:
+            raise Refused(500, "Something went wrong") from None
+
+
+@fault("anything-is-read", "refusal.unreadable", "semantics")
+class AnythingIsRead(Vendor):
+    """A file that is no image is read, as a card without fields."""
+
+    def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
+        found = super().read(picture, step)
+        return {} if found is None and picture and not picture.startswith((b"\xff\xd8", b"\x89PNG")) else found
+
+
+@fault("unreadable-is-404", "refusal.unreadable", "status")
+class UnreadableIs404(Vendor):
+    """An unreadable back is a 404."""
+
+    def unreadable(self, session: Onboarding, step: Step) -> Reply:
+        if step is Step.UPLOAD_BACK:
+            raise Refused(404, "No card was found in the picture", "10001")
+        return super().unreadable(session, step)
+
+
+@fault("unreadable-is-422", "status.documented", "status")
+class UnreadableIs422(Vendor):
+    """An unreadable front is a 422."""
+
+    def unreadable(self, session: Onboarding, step: Step) -> Reply:
+        if step is Step.UPLOAD_FRONT:
+            raise Refused(422, "No card was found in the picture", "10001")
+        return super().unreadable(session, step)
+
+
+@fault("broken-json-is-a-result", "refusal.broken-json", "status")
+class BrokenJsonIsAResult(Vendor):
+    """Broken JSON for an upload is answered 200 with isSuccess false."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        try:
+            return super().perform(session, step, request)
+        except Refused as refused:
+            if step.is_upload and refused.message == "The body is no JSON":
+                return Reply.json(200, self.result(False, refused.message, "10003", None))
+            raise
+
+
+@fault("broken-approval-approves", "refusal.broken-json", "state")
+class BrokenApprovalApproves(Vendor):
+    """An approval whose JSON is broken approves."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        try:
+            return super().perform(session, step, request)
+        except Refused as refused:
+            if (
+                step is Step.APPROVE_FRONT
+                and refused.message == "The body is no JSON"
+                and Step.UPLOAD_FRONT in session.done
+            ):
+                self.mark(session, step)
+                return Reply.json(200, True)
+            raise
+
+
+@fault("number-becomes-text", "refusal.image-type", "status")
+class NumberBecomesText(Vendor):
+    """An image that is a number is taken for its digits."""
+
+    def judge_upload(self, body: dict[str, Any]) -> str:
+        image = body.get("image")
+        return "" if isinstance(image, int) else super().judge_upload(body)
+
+
+@fault("array-of-images", "refusal.image-type", "status")
+class ArrayOfImages(Vendor):
+    """Of an array of images the first is taken."""
+
+    def judge_upload(self, body: dict[str, Any]) -> str:
+        image = body.get("image")
+        if isinstance(image, list) and image:
+            return "!"
+        return super().judge_upload(body)
+
+    def decode(self, image: str) -> bytes:
+        return b"" if image == "!" else super().decode(image)
+
+
+@fault("null-image-is-unreadable", "refusal.image-missing", "status")
+class NullImage(Vendor):
+    """A null image is answered like an unreadable one."""
+
+    def judge_upload(self, body: dict[str, Any]) -> str:
+        return "" if "image" in body and body["image"] is None else super().judge_upload(body)
+
+
+@fault("crlf-refused", "image.crlf", "robustness")
+class CrlfRefused(Vendor):
+    """Base64 with MIME's CRLF is refused."""
+
+    def decode(self, image: str) -> bytes:
+        if "\r" in image:
+            raise ValueError("carriage returns")
+        return super().decode(image)
+
+
+class _StepAware(Vendor):
+    """Knows in `decode` which step it decodes for."""
+
+    def upload(self, session: Onboarding, step: Step, image: str) -> Reply:
+        return super().upload(session, step, f"{step}:{image}")
+
+    def decode(self, image: str) -> bytes:
+        step, _, text = image.partition(":")
+        return self.decode_for(Step(step), text)
+
+    def decode_for(self, step: Step, text: str) -> bytes:
+        return super().decode(text)
+
+
+@fault("line-feeds-refused-on-back", "image.line-feeds", "robustness")
+class LineFeedsRefusedOnBack(_StepAware):
+    """The back refuses base64 with line feeds."""
+
+    def decode_for(self, step: Step, text: str) -> bytes:
+        if step is Step.UPLOAD_BACK and "\n" in text and "\r" not in text:
+            raise ValueError("line feeds")
+        return super().decode_for(step, text)
+
+
+@fault("large-back-refused", "image.full-size", "robustness")
+class LargeBackRefused(Vendor):
+    """A back over 2 MB is refused as unreadable."""
+
+    def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
+        return None if len(picture) > 2_000_000 and step is Step.UPLOAD_BACK else super().read(picture, step)
+
+
+@fault("unknown-refused-on-approval", "request.unknown-properties", "robustness")
+class UnknownRefusedOnApproval(Vendor):
+    """An unknown property of an approval is a 400."""
+
+    def judge_approval(self, body: dict[str, Any]) -> None:
+        if set(body) - set(CUSTOMER_PROPERTIES):
+            raise Refused(400, "Unknown property")
+        super().judge_approval(body)
+
+
+@fault("nested-unknown-refused", "request.unknown-properties", "robustness")
+class NestedUnknownRefused(Vendor):
+    """An unknown property that is an object is a 400 on the back."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        if step is Step.UPLOAD_BACK and re.search(rb'"nested"\s*:\s*\{', request.body):
+            raise Refused(400, "Objects are not supported")
+        return super().perform(session, step, request)
+
+
+@fault("arabic-not-supported", "request.client-headers", "robustness")
+class ArabicNotSupported(Vendor):
+    """Accept-Language: ar is a 400."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        if request.headers.get("accept-language") == "ar":
+            raise Refused(400, "The language is not supported")
+        return super().perform(session, step, request)
+
+
+@fault("accept-is-406", "request.client-headers", "robustness")
+class AcceptIs406(Vendor):
+    """Accept: application/json is a 406 where a result is a JSON literal."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        reply = super().perform(session, step, request)
+        if step is Step.UPLOAD_FRONT and request.headers.get("accept") != "application/json":
+            raise Refused(406, "Not acceptable")
+        return reply
+
+
+@fault("document-number-required", "approve.optional", "robustness")
+class DocumentNumberRequired(Vendor):
+    """An approval without documentNumber is a 400."""
+
+    def judge_approval(self, body: dict[str, Any]) -> None:
+        super().judge_approval(body)
+        if "documentNumber" not in body:
+            raise Refused(400, "documentNumber is required")
+
+
+@fault("null-refused", "approve.optional", "robustness")
+class NullRefused(Vendor):
+    """A null address is a 400."""
+
+    def judge_approval(self, body: dict[str, Any]) -> None:
+        super().judge_approval(body)
+        if "address" in body and body["address"] is None:
+            raise Refused(400, "address is a string")
+
+
+@fault("iso-birthdate-only", "approve.accepted", "robustness")
+class IsoBirthdateOnly(Vendor):
+    """An approval's birthdate is taken as yyyy-MM-dd alone."""
+
+    def judge_approval(self, body: dict[str, Any]) -> None:
+        born = body.get("birthdate")
+        if isinstance(born, str) and "/" in born:
+            raise Refused(400, "birthdate is written yyyy-MM-dd")
+        super().judge_approval(body)
+
+
+@fault("unchanged-names-refused", "approve.value-as-read", "semantics")
+class UnchangedNamesRefused(Vendor):
+    """An English name that was not changed is refused."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        name = session.front.get("fullNameEn")
+        if step is Step.APPROVE_FRONT and name and name.encode() in request.body:
+            raise Refused(400, "Confirm the name")
+        return super().perform(session, step, request)
+
+
+@fault("null-names-approve", "approve.names-mandatory", "semantics")
+class NullNamesApprove(Vendor):
+    """A null familyNameEn approves though translation is on; leaving it out does not."""
+
+    def judge_approval(self, body: dict[str, Any]) -> None:
+        family = ENGLISH_NAMES[2]
+        super().judge_approval(body | {family: "SPECIMEN"} if family in body and body[family] is None else body)
+
+
+@fault("last-step-demands-body", "request.approve-back-without-body", "robustness")
+class LastStepDemandsBody(Vendor):
+    """ApproveBackImage without a body is a 400."""
+
+    def judge_last_body(self, request: Incoming) -> None:
+        if not request.body:
+            raise Refused(400, "A body is required")
+
+
+@fault("last-step-refuses-body", "request.approve-back-with-body", "robustness")
+class LastStepRefusesBody(Vendor):
+    """ApproveBackImage with a body is a 400."""
+
+    def judge_last_body(self, request: Incoming) -> None:
+        if request.body:
+            raise Refused(400, "No body is expected")
+
+
+@fault("get-approves", "route.only-post", "robustness")
+class GetApproves(Vendor):
+    """GET performs ApproveBackImage."""
+
+    def allows(self, method: str) -> bool:
+        return method in ("POST", "GET")
+
+
+@fault("approval-moved", "route.post", "status")
+class ApprovalMoved(Vendor):
+    """ApproveFrontImage is not found on its path."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        if step is Step.APPROVE_FRONT:
+            raise Refused(404, "Not found")
+        return super().perform(session, step, request)
+
+
+@fault("put-instead", "route.post", "status")
+class PutInstead(Vendor):
+    """UploadBackImage answers 405 to POST."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        if step is Step.UPLOAD_BACK:
+            raise Refused(405, "Method not allowed")
+        return super().perform(session, step, request)
+
+
+@fault("picky-reader", "upload.accepted", "semantics")
+class PickyReader(Vendor):
+    """Every fourth readable card is refused as unreadable."""
+
+    def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
+        found = super().read(picture, step)
+        return None if self.uploads % 4 == 0 else found

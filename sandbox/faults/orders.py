@@ -1,0 +1,99 @@
+"""Orders that are not kept, or kept too strictly, and refusals of steps out of order in the wrong form."""
+
+from kycgate.contracts.journey import Step
+from kycgate.sandbox.faults.registry import fault
+from kycgate.sandbox.vendor import Onboarding, Refused, Vendor
+
+
+def _refuses(name: str, clause: str, sentence: str, when: object) -> None:
+    """A fault that refuses a legal step in some state."""
+
+    class Strict(Vendor):
+        def order_allows(self, session: Onboarding, step: Step) -> bool:
+            return not when(session, step) and super().order_allows(session, step)  # type: ignore[operator]
+
+    Strict.__doc__ = sentence
+    fault(name, clause, "order")(Strict)
+
+
+_refuses(
+    "page-order-refused", "order.page", "Once the back is shown the front cannot be approved.",
+    lambda session, step: step is Step.APPROVE_FRONT and Step.UPLOAD_BACK in session.done,
+)  # fmt: skip
+_refuses(
+    "client-order-refused", "order.client", "Once the front is approved the back cannot be shown.",
+    lambda session, step: step is Step.UPLOAD_BACK and Step.APPROVE_FRONT in session.done,
+)  # fmt: skip
+_refuses(
+    "no-back-retry", "order.retry", "The back cannot be shown twice.",
+    lambda session, step: step is Step.UPLOAD_BACK and step in session.done,
+)  # fmt: skip
+_refuses(
+    "no-front-retry-after-back", "order.retry", "The front cannot be shown again once the back was.",
+    lambda session, step: step is Step.UPLOAD_FRONT
+    and Step.UPLOAD_BACK in session.done
+    and Step.APPROVE_FRONT not in session.done,
+)  # fmt: skip
+_refuses(
+    "eighth-call-refused", "order.retry", "A session takes uploads in its first three calls alone.",
+    lambda session, step: step.is_upload and session.calls > 3 and step in session.done,
+)  # fmt: skip
+
+
+def _reopens(name: str, sentence: str, *steps: Step) -> None:
+    """A fault that takes some steps after the flow is complete."""
+
+    class Open(Vendor):
+        def order_allows(self, session: Onboarding, step: Step) -> bool:
+            return (Step.APPROVE_BACK in session.done and step in steps) or super().order_allows(session, step)
+
+    Open.__doc__ = sentence
+    fault(name, "order.closed", "order")(Open)
+
+
+_reopens("last-step-again", "ApproveBackImage is accepted again after the flow is complete.", Step.APPROVE_BACK)
+_reopens("back-after-completion", "The back is accepted after the flow is complete.", Step.UPLOAD_BACK)
+_reopens("approval-after-completion", "The front is approved again after the flow is complete.", Step.APPROVE_FRONT)
+
+
+def _answers(name: str, clause: str, sentence: str, status: int, *steps: Step, completed: bool = False) -> None:
+    """A fault that refuses steps out of order with some status."""
+
+    class Odd(Vendor):
+        def demand_order(self, session: Onboarding, step: Step) -> None:
+            try:
+                super().demand_order(session, step)
+            except Refused as refused:
+                if step in (steps or tuple(Step)) and (not completed or Step.APPROVE_BACK in session.done):
+                    raise Refused(status, refused.message, refused.code) from None
+                raise
+
+    Odd.__doc__ = sentence
+    fault(name, clause, "order")(Odd)
+
+
+_answers("order-is-401", "refusal.order-status", "ApproveFrontImage out of order is a 401.", 401, Step.APPROVE_FRONT)
+_answers("order-is-422", "refusal.order-status", "UploadBackImage out of order is a 422.", 422, Step.UPLOAD_BACK)
+_answers("order-is-500", "status.no-5xx", "ApproveBackImage out of order is a 500.", 500, Step.APPROVE_BACK)
+_answers("closed-is-403", "refusal.order-status", "A step after completion is a 403.", 403, completed=True)
+_answers("closed-is-500", "status.no-5xx", "A step after completion is a 500.", 500, completed=True)
+
+
+@fault("skips-to-the-end", "order.approve-back-after-upload-back", "order")
+class SkipsToTheEnd(Vendor):
+    """An approved front is enough for ApproveBackImage."""
+
+    def order_allows(self, session: Onboarding, step: Step) -> bool:
+        if step is Step.APPROVE_BACK and session.done == {Step.UPLOAD_FRONT, Step.APPROVE_FRONT}:
+            return True
+        return super().order_allows(session, step)
+
+
+@fault("uploads-are-approvals", "order.approve-back-after-approve-front", "order")
+class UploadsAreApprovals(Vendor):
+    """The front counts as approved once the back is read."""
+
+    def mark(self, session: Onboarding, step: Step) -> None:
+        super().mark(session, step)
+        if step is Step.UPLOAD_BACK:
+            session.done.add(Step.APPROVE_FRONT)

@@ -1,0 +1,270 @@
+"""Sessions that cross or race, refusals that change something, and answers that tell what is nobody's business."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import jwt
+
+from kycgate.contracts.journey import Step
+from kycgate.sandbox.faults.registry import fault
+from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
+
+
+def _refusal_changes(name: str, sentence: str, step: Step | None, change: Any, *, message: str = "") -> None:
+    """A fault whose refusals of a step (of one message) change the session."""
+
+    class Changing(Vendor):
+        def perform(self, session: Onboarding, taken: Step, request: Incoming) -> Reply:
+            try:
+                return super().perform(session, taken, request)
+            except Refused as refused:
+                if step in (None, taken) and message in refused.message:
+                    change(session)
+                raise
+
+    Changing.__doc__ = sentence
+    fault(name, "refusal.changes-nothing", "state")(Changing)
+
+
+_refusal_changes("broken-approval-counts", "A refused approval with broken JSON approves.", Step.APPROVE_FRONT,
+                 lambda session: session.done.add(Step.APPROVE_FRONT), message="no JSON")  # fmt: skip
+_refusal_changes("nameless-approval-counts", "A refused approval without English names approves.", Step.APPROVE_FRONT,
+                 lambda session: session.done.add(Step.APPROVE_FRONT), message="mandatory")  # fmt: skip
+_refusal_changes("early-last-step-closes", "ApproveBackImage refused for its order closes the session.",
+                 Step.APPROVE_BACK, lambda session: session.done.update(Step))  # fmt: skip
+_refusal_changes("early-last-step-forgets-back", "ApproveBackImage refused for its order loses the back.",
+                 Step.APPROVE_BACK, lambda session: session.done.discard(Step.UPLOAD_BACK))  # fmt: skip
+_refusal_changes("broken-front-resets", "Broken JSON for the front loses the front that was read.", Step.UPLOAD_FRONT,
+                 lambda session: session.done.clear(), message="no JSON")  # fmt: skip
+_refusal_changes("broken-back-resets", "A back without an image loses the front.", Step.UPLOAD_BACK,
+                 lambda session: session.done.discard(Step.UPLOAD_FRONT), message="image is required")  # fmt: skip
+_refusal_changes("broken-approval-resets", "A refused approval loses the front.", Step.APPROVE_FRONT,
+                 lambda session: session.done.discard(Step.UPLOAD_FRONT), message="no JSON")  # fmt: skip
+_refusal_changes("early-approval-counts", "A refused approval counts once the front is there.", Step.APPROVE_FRONT,
+                 lambda session: session.done.add(Step.APPROVE_FRONT), message="not possible")  # fmt: skip
+
+
+@fault("unreadable-front-counts", "refusal.changes-nothing", "state")
+class UnreadableFrontCounts(Vendor):
+    """An unreadable front counts as shown."""
+
+    def unreadable(self, session: Onboarding, step: Step) -> Reply:
+        if step is Step.UPLOAD_FRONT:
+            session.done.add(step)
+        return super().unreadable(session, step)
+
+
+@fault("unreadable-back-counts", "refusal.changes-nothing", "state")
+class UnreadableBackCounts(Vendor):
+    """An unreadable back counts as shown."""
+
+    def unreadable(self, session: Onboarding, step: Step) -> Reply:
+        if step is Step.UPLOAD_BACK:
+            session.done.add(step)
+        return super().unreadable(session, step)
+
+
+@fault("unreadable-back-forgets-approval", "refusal.changes-nothing", "state")
+class UnreadableBackForgetsApproval(Vendor):
+    """An unreadable back takes the front's approval back."""
+
+    def unreadable(self, session: Onboarding, step: Step) -> Reply:
+        if step is Step.UPLOAD_BACK:
+            session.done.discard(Step.APPROVE_FRONT)
+        return super().unreadable(session, step)
+
+
+@fault("forged-upload-counts", "refusal.changes-nothing", "state")
+class ForgedUploadCounts(Vendor):
+    """A front with a forged signature is answered 401, and kept for the session that the token names."""
+
+    def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
+        session = super().authenticate(request, step)
+        if session is None and step is Step.UPLOAD_FRONT and len(request.body) > 10_000:
+            named = _unverified(request.headers.get("authorization", ""))
+            if named:
+                self.session_of(named, fixed=False).done.add(step)
+        return session
+
+
+@fault("forged-token-resets", "refusal.changes-nothing", "state")
+class ForgedTokenResets(Vendor):
+    """A forged signature is answered 401, and ends the session that the token names."""
+
+    def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
+        session = super().authenticate(request, step)
+        if session is None:
+            named = _unverified(request.headers.get("authorization", ""))
+            if named:
+                self.session_of(named, fixed=False).done.clear()
+        return session
+
+
+def _unverified(header: str) -> str | None:
+    try:
+        claims = jwt.decode(header.removeprefix("Bearer "), options={"verify_signature": False})
+    except (jwt.InvalidTokenError, UnicodeError, ValueError):
+        return None
+    return str(claims.get("jti"))
+
+
+@fault("unreadable-retry-new-customer", "session.own-customer", "state")
+class UnreadableRetryNewCustomer(Vendor):
+    """After an unreadable picture the session's customer is another."""
+
+    def unreadable(self, session: Onboarding, step: Step) -> Reply:
+        session.customer_id = self.new_customer()
+        return super().unreadable(session, step)
+
+
+@fault("back-retry-new-customer", "session.own-customer", "state")
+class BackRetryNewCustomer(Vendor):
+    """A back that is shown again belongs to a new customer."""
+
+    def mark(self, session: Onboarding, step: Step) -> None:
+        if step is Step.UPLOAD_BACK and step in session.done:
+            session.customer_id = self.new_customer()
+        super().mark(session, step)
+
+
+@fault("customers-recycled", "session.own-customer", "state")
+class CustomersRecycled(Vendor):
+    """Every ninth customer gets the first one's id."""
+
+    def new_customer(self) -> str:
+        made = self.__dict__.setdefault("made", [])
+        made.append(super().new_customer())
+        return str(made[0] if len(made) % 9 == 0 else made[-1])
+
+
+@fault("race-on-customer", "session.own-customer", "state")
+class RaceOnCustomer(Vendor):
+    """Of uploads at the same moment all get the last one's customer."""
+
+    def customer_data(self, session: Onboarding, step: Step, fields: Mapping[str, str]) -> dict[str, Any]:
+        self.__dict__["current"] = session.customer_id
+        time.sleep(0.02)
+        data = super().customer_data(session, step, fields)
+        data["customerId"] = self.__dict__["current"]
+        return data
+
+
+@fault("race-on-reading", "session.own-customer", "state")
+class RaceOnReading(Vendor):
+    """Of fronts at the same moment all are read as the last one."""
+
+    def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
+        found = super().read(picture, step)
+        if found is None or step is not Step.UPLOAD_FRONT:
+            return found
+        self.__dict__["seen"] = found
+        time.sleep(0.02)
+        return self.__dict__["seen"]  # type: ignore[no-any-return]
+
+
+@fault("race-on-order", "session.own-order", "state")
+class RaceOnOrder(Vendor):
+    """Of steps at the same moment only one session's is noted."""
+
+    def mark(self, session: Onboarding, step: Step) -> None:
+        self.__dict__["marking"] = session
+        time.sleep(0.02)
+        super().mark(self.__dict__["marking"], step)
+
+
+@fault("completion-is-everyones", "session.own-order", "state")
+class CompletionIsEveryones(Vendor):
+    """A completed flow completes all that have begun."""
+
+    def mark(self, session: Onboarding, step: Step) -> None:
+        super().mark(session, step)
+        if step is Step.APPROVE_BACK:
+            for other in list(self._sessions.values()):
+                if other.done:
+                    other.done.update(Step)
+
+
+@fault("approval-is-everyones", "session.own-order", "state")
+class ApprovalIsEveryones(Vendor):
+    """An approved front approves those of all sessions."""
+
+    def mark(self, session: Onboarding, step: Step) -> None:
+        super().mark(session, step)
+        if step is Step.APPROVE_FRONT:
+            for other in list(self._sessions.values()):
+                if Step.UPLOAD_FRONT in other.done:
+                    other.done.add(step)
+
+
+@fault("body-names-the-session", "session.own-order", "state")
+class BodyNamesTheSession(Vendor):
+    """A customerId in the body chooses the session."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        for other in list(self._sessions.values()):
+            if other is not session and other.customer_id.encode() in request.body:
+                return super().perform(other, step, request)
+        return super().perform(session, step, request)
+
+
+@fault("user-is-session", "token.own-session", "state")
+class UserIsSession(Vendor):
+    """All tokens of one user share one session."""
+
+    def issue(self, request: Incoming) -> Reply:
+        self.__dict__["user"] = self.parse(request.body).get("userId")
+        return super().issue(request)
+
+    def mint(self, life_s: float) -> str:
+        token = super().mint(life_s)
+        claims = self.claims(token)
+        if claims:
+            self.__dict__.setdefault("users", {})[claims["jti"]] = self.__dict__.get("user")
+        return token
+
+    def session_of(self, name: str, *, fixed: bool) -> Onboarding:
+        return super().session_of(self.__dict__.get("users", {}).get(name) or name, fixed=fixed)
+
+
+def _first_customer(vendor: Vendor) -> str:
+    return next((s.customer_id for s in vendor._sessions.values() if s.done), "")  # noqa: SLF001
+
+
+def _says(name: str, sentence: str, words: Any, when: Any = lambda request, refused: True) -> None:
+    """A fault whose refusals say too much."""
+
+    class Talking(Vendor):
+        def refusal(self, request: Incoming, refused: Refused) -> Reply:
+            if not when(request, refused):
+                return super().refusal(request, refused)
+            message = f"{refused.message}: {words(self, request)}"
+            return Reply.json(refused.status, {"message": message, "errorCode": refused.code or str(refused.status)})
+
+    Talking.__doc__ = sentence
+    fault(name, "refusal.no-leak", "robustness")(Talking)
+
+
+_says("refusal-shows-token", "A refusal shows the Authorization header.",
+      lambda _, request: request.headers.get("authorization", ""),
+      lambda _, refused: refused.code == "10010")  # fmt: skip
+_says("refusal-shows-secret", "A refused token request shows the secret sent.",
+      lambda _, request: request.body.decode("utf-8", "replace"),
+      lambda _, refused: refused.code == "10002")  # fmt: skip
+_says("refusal-shows-path", "A refusal of broken JSON shows a file's path.",
+      lambda *_: "/srv/app/onboarding/reader.py", lambda _, refused: "JSON" in refused.message)  # fmt: skip
+_says("refusal-shows-exception", "401 shows an exception's class.",
+      lambda *_: "System.InvalidOperationException", lambda _, refused: refused.status == 401)  # fmt: skip
+_says("refusal-shows-sql", "A refused approval shows a statement.",
+      lambda *_: "UPDATE onboarding SET state = 3 WHERE id = 7", lambda r, _: "ApproveFront" in r.path)  # fmt: skip
+_says("refusal-shows-last-customer", "A refusal of an order shows whose session was busy last.",
+      lambda vendor, _: _first_customer(vendor), lambda _, refused: refused.code == "10010")  # fmt: skip
+
+
+@fault("unreadable-shows-exception", "refusal.no-leak", "robustness")
+class UnreadableShowsException(Vendor):
+    """An unreadable picture's message is an internal exception's."""
+
+    def unreadable(self, session: Onboarding, step: Step) -> Reply:
+        text = "Object reference not set to an instance of an object."
+        return Reply.json(200, self.result(False, text, "10001", None))
