@@ -230,6 +230,7 @@ CATALOGUE: tuple[Clause, ...] = (
     _expected("reading.number-gender", UPLOADS, "The number and gender agree.", _NUMBER),
     _expected("reading.numbers-agree", UPLOADS, "All numbers that one session's answers give are the same.", _NUMBER),
     _expected("reading.names-agree", UPLOADS, "The full name is made of the first and the family name.", _NUMBER),
+    _expected("reading.age", UPLOADS, "detectedAge is a possible age.", f"{_NUMBER}; {_RESULT}"),
     _expected("reading.dates-in-order", UPLOADS, "Birth, issue and expiry follow each other in time.", _NUMBER),
 )
 

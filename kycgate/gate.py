@@ -61,6 +61,7 @@ class Gate:
         self.token_life_s = 0.0
         """How long the last token lives, by its own expiry."""
         self._token_properties: dict[str, object] = {}
+        self._tokens: set[str] = set()
         self.first_session: Session | None = None
         """The preflight's: its token is the run's oldest."""
         self._held: list[tuple[list[Observation], Exchange]] | None = None
@@ -204,6 +205,9 @@ class Gate:
         if isinstance(value, dict) and isinstance(value.get("token"), str):
             self.token_life_s = seconds_to_expiry(value) or self.token_life_s
             self.redactor.add_secret(value["token"], "KYCGATE_TOKEN")
+            new = value["token"] not in self._tokens
+            self._tokens.add(value["token"])
+            self.observe("token.distinct", exchange, new, "a token of its own for each call", "the same token again")
             jwt = value["token"].count(".") == 2 and value["token"].startswith("eyJ")
             self.ledger.open_point("token-form", "a JWT" if jwt else "opaque")
         return exchange

@@ -27,6 +27,9 @@ from kycgate.contracts.national_id import Gender, NationalId, to_ascii_digits
 from kycgate.evidence import Observation
 from kycgate.exchange import Exchange
 
+OLDEST = 130
+"""Years: nobody was ever older."""
+
 LARGE_BODY = 256_000
 """Bytes from which a 413 fits."""
 
@@ -381,6 +384,9 @@ def judge_reading(data: dict[str, Any]) -> Iterator[Observation]:
         yield Observation(
             "reading.dates-in-order", ordered, "birth before issue before expiry", "they follow in another order"
         )
+    age = data.get("detectedAge")
+    if isinstance(age, int) and not isinstance(age, bool):
+        yield Observation("reading.age", 0 <= age <= OLDEST, f"0 to {OLDEST}", f"detectedAge {age}", "detectedAge")
     yield from _judge_names(data)
 
 
@@ -410,6 +416,17 @@ def _judge_names(data: dict[str, Any]) -> Iterator[Observation]:
         if parts:
             words = full.casefold().split()
             lacking = [part for part in parts if not set(part.casefold().split()) <= set(words)]
+            given = str(first or "").casefold().split(), str(family or "").casefold().split()
+            if len(parts) == 2 and words == [*given[1], *given[0]] and words != [*given[0], *given[1]]:
+                # The card has the first name on its own line, before the others.
+                yield Observation(
+                    "reading.names-agree",
+                    False,
+                    "the first name first",
+                    f"firstName{suffix} and familyName{suffix} stand in each other's place",
+                    f"firstName{suffix}",
+                )
+                continue
             yield Observation(
                 "reading.names-agree",
                 not lacking,

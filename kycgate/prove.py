@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import platform
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ class Trial(BaseModel):
     after: int = 0
     requests: int
     uploads: int
+    seconds: float = 0.0
     reason: str
 
     @property
@@ -58,6 +60,7 @@ def trial(kind: Literal["fault", "variant"], name: str) -> Trial:
     with embedded_sandbox(Profile(), settings, (name,) if fault else (), keys=keys) as embedded:
         gate = Gate(embedded.profile, embedded.secrets, seed=SEED, expired_token=embedded.expired_token)
         cannot, not_tried = "", dict[str, str]()
+        begun = time.monotonic()
         try:
             gate.preflight()
             not_tried = run_contract_tests(gate, strict=True).not_tried
@@ -65,6 +68,7 @@ def trial(kind: Literal["fault", "variant"], name: str) -> Trial:
             cannot = str(error)
         finally:
             gate.close()
+        seconds = time.monotonic() - begun
         results = gate.ledger.results(not_tried)
     code, reason = exit_code_of(results, [], strict=True, cannot_judge=cannot)
     own = next((r for r in results if fault and r.id == fault.clause and r.findings), None)
@@ -80,6 +84,7 @@ def trial(kind: Literal["fault", "variant"], name: str) -> Trial:
         after=min(numbers, default=0),
         requests=gate.budget.requests_sent,
         uploads=gate.budget.uploads_sent,
+        seconds=round(seconds, 2),
         reason=reason,
     )
 

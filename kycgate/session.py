@@ -224,8 +224,9 @@ class Session:
                 yield Observation("session.own-order", False, "accepted, as nothing was done with this token yet", came)
         if step is Step.APPROVE_BACK and not exchange.request_body:
             yield Observation("request.approve-back-without-body", ok, "accepted without a body", came)
-        if self._refused_since is not None:
-            required = f"accepted, as the refusal before it ({self._refused_since}) changed nothing"
+        if self._refused_since is not None or (not ok and step in self._attempted):
+            since = self._refused_since or f"{step} before its turn"
+            required = f"accepted, as the refusal before it ({since}) changed nothing"
             yield Observation("refusal.changes-nothing", ok, required, came)
 
     def _judge_order(self, step: Step, exchange: Exchange, came: str, interrupt: list[str]) -> Iterator[Observation]:

@@ -132,9 +132,12 @@ class Vendor:
         return session.lock
 
     def refusal(self, request: Incoming, refused: Refused) -> Reply:
-        return Reply.json(
+        reply = Reply.json(
             refused.status, {"message": refused.message, "errorCode": refused.code or str(refused.status)}
         )
+        if refused.status == 405:
+            reply.headers["Allow"] = "POST"  # RFC 9110, 15.5.6
+        return reply
 
     # Credentials
 

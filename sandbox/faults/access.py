@@ -41,12 +41,18 @@ _answers_to_strangers("expired-is-403", "auth.expired", "ApproveBackImage with a
                       Step.APPROVE_BACK, header=lambda h: _expired(h or ""))  # fmt: skip
 
 
-def _expired(header: str) -> bool:
+def claims_of(header: str) -> dict[str, Any]:
+    """What the token in a header says, without a look at its signature or expiry; empty when it is none."""
+    parts = header.removeprefix("Bearer ").split(".")
     try:
-        claims = jwt.decode(header.removeprefix("Bearer "), options={"verify_signature": False})
-    except (jwt.InvalidTokenError, UnicodeError, ValueError):
-        return False
-    return bool(claims.get("exp", time.time()) < time.time())
+        found = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _expired(header: str) -> bool:
+    return bool(claims_of(header).get("exp", time.time()) < time.time())
 
 
 class _Reading(Vendor):
@@ -111,12 +117,12 @@ class SignaturePrefixEnough(_Reading):
 
     def name_in(self, header: str) -> str | None:
         head, _, signature = header.removeprefix("Bearer ").rpartition(".")
-        known = self.decoded(f"{head}.{signature}", verify_signature=False)
-        if known is None or len(signature) < 20:
+        claims = claims_of(header)
+        if len(signature) < 20 or claims.get("exp", 0) < time.time():
             return None
         right = jwt.api_jws.PyJWS().get_algorithm_by_name("HS256")
         made = right.sign(head.encode(), right.prepare_key(self._key))
-        return known if base64.urlsafe_b64encode(made).decode().startswith(signature[:20]) else None
+        return str(claims["jti"]) if base64.urlsafe_b64encode(made).decode().startswith(signature[:20]) else None
 
 
 @fault("any-scheme", "auth.malformed", "auth")
@@ -272,7 +278,7 @@ class TokenInCache(Vendor):
     def issue(self, request: Incoming) -> Reply:
         cache = self.__dict__.setdefault("cache", {})
         made = cache.get(request.body)
-        if made is None or time.monotonic() - made[0] > 0.002:
+        if made is None or time.monotonic() - made[0] > 0.05:
             made = cache[request.body] = (time.monotonic(), super().issue(request))
         return made[1]  # type: ignore[no-any-return]
 

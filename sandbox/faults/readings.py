@@ -119,6 +119,15 @@ class NamesSwapped(ChangedData):
         data["firstName"], data["familyName"] = data["familyName"], data["firstName"]
 
 
+@fault("age-below-zero", "reading.age", "semantics")
+class AgeBelowZero(ChangedData):
+    """detectedAge counts backwards."""
+
+    def change(self, data: dict[str, Any], step: Step) -> None:
+        if data["detectedAge"] is not None:
+            data["detectedAge"] = -data["detectedAge"]
+
+
 @fault("expires-before-birth", "reading.dates-in-order", "semantics")
 class ExpiresBeforeBirth(ChangedData):
     """expirationDate lies a century back."""

@@ -1,12 +1,12 @@
 """Sessions that cross or race, refusals that change something, and answers that tell what is nobody's business."""
 
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import Any
 
-import jwt
-
 from kycgate.contracts.journey import Step
+from kycgate.sandbox.faults.access import claims_of
 from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
 
@@ -41,8 +41,6 @@ _refusal_changes("broken-back-resets", "A back without an image loses the front.
                  lambda session: session.done.discard(Step.UPLOAD_FRONT), message="image is required")  # fmt: skip
 _refusal_changes("broken-approval-resets", "A refused approval loses the front.", Step.APPROVE_FRONT,
                  lambda session: session.done.discard(Step.UPLOAD_FRONT), message="no JSON")  # fmt: skip
-_refusal_changes("early-approval-counts", "A refused approval counts once the front is there.", Step.APPROVE_FRONT,
-                 lambda session: session.done.add(Step.APPROVE_FRONT), message="not possible")  # fmt: skip
 
 
 @fault("unreadable-front-counts", "refusal.changes-nothing", "state")
@@ -102,11 +100,8 @@ class ForgedTokenResets(Vendor):
 
 
 def _unverified(header: str) -> str | None:
-    try:
-        claims = jwt.decode(header.removeprefix("Bearer "), options={"verify_signature": False})
-    except (jwt.InvalidTokenError, UnicodeError, ValueError):
-        return None
-    return str(claims.get("jti"))
+    name = claims_of(header).get("jti")
+    return None if name is None else str(name)
 
 
 @fault("unreadable-retry-new-customer", "session.own-customer", "state")
@@ -171,6 +166,19 @@ class RaceOnOrder(Vendor):
         self.__dict__["marking"] = session
         time.sleep(0.02)
         super().mark(self.__dict__["marking"], step)
+
+
+@fault("race-on-completion", "order.closed", "state")
+class RaceOnCompletion(Vendor):
+    """Of one session's last step at the same moment both are performed."""
+
+    def turn(self, session: Onboarding) -> Any:
+        return contextlib.nullcontext()
+
+    def demand_order(self, session: Onboarding, step: Step) -> None:
+        super().demand_order(session, step)
+        if step is Step.APPROVE_BACK:
+            time.sleep(0.02)
 
 
 @fault("completion-is-everyones", "session.own-order", "state")

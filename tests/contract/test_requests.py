@@ -159,6 +159,9 @@ def test_english_names(gate: Gate, session: Session) -> None:
             session.approve_front(
                 variation=Variation(f"{name} {how}", Outcome.BAD_REQUEST, "approve.names-mandatory", body)
             )
+    # A refused approval has approved nothing.
+    session.upload_back()
+    session.approve_back()
     session.approve_front(variation=Variation("the names as read", clause="approve.value-as-read"))
     session.finish()
 

@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from kycgate.contracts.journey import PAGE_ORDER, Step
 from kycgate.errors import CannotJudge
 from kycgate.evidence import Observation
+from kycgate.exchange import Exchange
 from kycgate.gate import Gate
 from kycgate.judge import accepted
 from kycgate.plan import judges
-from kycgate.requests import Variation, to_base64, to_json
+from kycgate.requests import Outcome, Variation, to_base64, to_json
 from kycgate.session import Session
 
 ROUNDS = 1
@@ -73,14 +74,20 @@ def test_interleaved_sessions(gate: Gate) -> None:
     _with_sessions(gate, 2, interleave)
 
 
-@judges("session.own-order", requests=10, uploads=4, telling=7)
+@judges("session.own-order", requests=11, uploads=4, telling=7)
 def test_completion_is_ones_own(gate: Gate) -> None:
     """One session's completion completes no other."""
 
     def complete(sessions: list[Session]) -> None:
         first, second = sessions
         second.upload_front()
+        second.upload_back()
         first.finish()
+        exchange = second.approve_back(demand=False)
+        alone = not accepted(exchange)
+        gate.observe("session.own-order", exchange, alone, "refused: only the other has approved", "accepted")
+        if not alone:
+            return
         try:
             second.finish()
         except CannotJudge as error:
@@ -95,21 +102,38 @@ def test_completion_is_ones_own(gate: Gate) -> None:
     _with_sessions(gate, 2, complete)
 
 
-@judges("session.own-customer", "session.own-order", requests=20, uploads=8, telling=6)
+@judges("session.own-customer", "session.own-order", "order.closed", requests=21, uploads=8, telling=6)
 def test_concurrent_sessions(gate: Gate) -> None:
     """People who take the same step at the same moment never get each other's customer, order or result."""
 
     def together(sessions: list[Session]) -> None:
         barrier = threading.Barrier(len(sessions))
 
-        def take(session: Session, step: Step) -> None:
+        def take(session: Session, step: Step) -> Exchange:
             barrier.wait(timeout=30)
-            session.do(step)
+            return session.do(step, demand=False)
 
         with ThreadPoolExecutor(len(sessions)) as pool:
-            for step in PAGE_ORDER:
+            for step in PAGE_ORDER[:-1]:
                 for future in [pool.submit(take, session, step) for session in sessions]:
-                    future.result(timeout=120)
+                    exchange = future.result(timeout=120)
+                    kept = exchange.status not in (400, 404) or step is PAGE_ORDER[0]
+                    gate.observe("session.own-order", exchange, kept, f"{step} taken, as what it needs was", "refused")
+                    if not accepted(exchange):
+                        raise CannotJudge(f"{step} was not accepted in its turn: status {exchange.status}")
+            # The last step comes twice at the same moment for one of them: it is performed once.
+            twice = Variation("the last step twice at the same moment", Outcome.ANY)
+
+            def last(session: Session) -> Exchange:
+                barrier.wait(timeout=30)
+                return session.do(Step.APPROVE_BACK, twice)
+
+            answers = [pool.submit(last, session) for session in (*sessions[1:], sessions[1])]
+            taken = [future.result(timeout=120) for future in answers]
+        again = [exchange for exchange in taken if exchange.session == sessions[1].label]
+        once = sum(map(accepted, again)) < len(again)
+        gate.observe("order.closed", again[-1], once, "performed once", "performed twice at the same moment")
+        sessions[0].approve_back()
 
     people = min(PEOPLE, gate.concurrent_sessions)
     for _ in range(ROUNDS):
