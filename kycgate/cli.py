@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 import kycgate
 from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT
 from kycgate.contracts.openapi import text as openapi_text
-from kycgate.errors import ExitCode, KycgateError
+from kycgate.errors import ExitCode, KycgateError, UsageError
 from kycgate.options import (
     BaseUrlOption,
     BudgetOption,
@@ -24,6 +24,7 @@ from kycgate.options import (
     ProfileOption,
     RateOption,
     SeedOption,
+    Shape,
     SpecimensOption,
     StrictOption,
     Switch,
@@ -104,12 +105,13 @@ def check(
     translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
     strict: StrictOption = False, budget: BudgetOption = None, uploads: UploadsOption = None,
     rate: RateOption = None, thorough: ThoroughOption = False,
+    image_limit: Annotated[bool, typer.Option("--image-limit", help="Find the largest picture that is taken.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; send nothing.")] = False,
 ) -> None:  # fmt: skip
     """Judge every clause of the contract."""
     chosen = profile_of(
         profile, thorough, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
-        limits__requests=budget, limits__uploads=uploads, limits__rate=rate,
+        limits__requests=budget, limits__uploads=uploads, limits__rate=rate, find_image_limit=image_limit or None,
     )  # fmt: skip
     if dry_run:
         _print_plan(chosen)
@@ -139,14 +141,37 @@ def load(
     translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
     rate: LoadRateOption = 10.0, duration: DurationOption = 30.0,
     poisson: Annotated[bool, typer.Option("--poisson", help="Arrivals at random instead of evenly.")] = False,
+    shape: Annotated[Shape, typer.Option(help="How the rate goes over time; --rate is its peak.")] = Shape.STEADY,
+    people: Annotated[int, typer.Option(min=0, max=5_000, help="Closed workload: so many people at once.")] = 0,
+    think: Annotated[float, typer.Option(min=0, max=600, help="Closed: mean seconds between a person's steps.")] = 0.0,
+    client_order: Annotated[float, typer.Option(min=0, max=1, help="Share in the Android client's order.")] = 0.0,
+    retries: Annotated[float, typer.Option(min=0, max=1, help="Share that begins with an unreadable photo.")] = 0.0,
+    sizes: Annotated[str, typer.Option(help="Picture sizes in kB, in turn: 300,1000,3000. Fits ms per MB.")] = "",
+    max_requests: Annotated[int, typer.Option(min=0, help="Stop there; 0 is no limit.")] = 0,
+    max_uploads: Annotated[int, typer.Option(min=0, help="Stop there; 0 is no limit.")] = 0,
+    max_error_share: Annotated[float, typer.Option(min=0, max=1, help="Stop when more answers fail.")] = 1.0,
     yes_this_is_mine: MineOption = False,
 ) -> None:  # fmt: skip
-    """Onboardings arrive at a rate, whatever the target does; response times count from when they were due."""
+    """Onboardings arrive at a rate (or people come in a circle); response times count from when they were due."""
     from kycgate.runner import LoadOptions
 
     chosen = profile_of(profile, base_url=base_url, translation=translation, specimens=specimens)
-    options = LoadOptions(rate, duration, poisson, yes_this_is_mine)
+    options = LoadOptions(
+        rate, duration, poisson, yes_this_is_mine, str(shape), people, think, client_order, retries,
+        _sizes(sizes), max_requests, max_uploads, max_error_share,
+    )  # fmt: skip
     _run("load", chosen, out=out, seed=seed, check=False, load=options)
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    """Kilobytes, comma separated, in bytes."""
+    try:
+        sizes = tuple(int(float(part) * 1e3) for part in text.split(",") if part.strip())
+    except (ValueError, OverflowError):
+        raise UsageError(f"--sizes {text!r} is no list of kilobytes: write 300,1000,3000") from None
+    if any(not 100_000 <= size <= 16_000_000 for size in sizes):
+        raise UsageError("--sizes lie between 100 and 16000 kB")
+    return sizes
 
 
 @app.command()

@@ -17,6 +17,16 @@ class Switch(StrEnum):
     AUTO = "auto"
 
 
+class Shape(StrEnum):
+    """--shape."""
+
+    STEADY = "steady"
+    RAMP = "ramp"
+    STEP = "step"
+    SPIKE = "spike"
+    SOAK = "soak"
+
+
 BaseUrlOption = Annotated[
     str | None, typer.Option("--base-url", help="The target. Default: KYCGATE_BASE_URL, else an embedded sandbox.")
 ]

@@ -9,16 +9,17 @@ from kycgate.contracts.clauses import clauses
 MARK = "judges"
 
 
-def judges(*ids: str, requests: int, uploads: int = 0, telling: int = 5) -> pytest.MarkDecorator:
+def judges(*ids: str, requests: int, uploads: int = 0, telling: int = 5, asked: str = "") -> pytest.MarkDecorator:
     """Marks a contract test with the clauses it judges, what it sends at most, and how telling it is.
 
-    `telling` orders the plan: 9 goes first, 0 last. A test that the budget has no room for is not begun.
+    `telling` orders the plan: 9 goes first, 0 last. A test that the budget has no room for is not begun. `asked` names
+    the profile's switch without which the test is no part of the plan.
 
     Raises:
         KeyError: the catalogue has no such clause.
     """
     clauses(ids)
-    return getattr(pytest.mark, MARK)(*ids, requests=requests, uploads=uploads, telling=telling)  # type: ignore[no-any-return]
+    return getattr(pytest.mark, MARK)(*ids, requests=requests, uploads=uploads, telling=telling, asked=asked)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class PlannedTest:
     requests: int
     uploads: int
     telling: int
+    asked: str
 
 
 def planned(item: pytest.Item) -> PlannedTest | None:
@@ -38,5 +40,10 @@ def planned(item: pytest.Item) -> PlannedTest | None:
     if mark is None:
         return None
     return PlannedTest(
-        item.name, tuple(mark.args), mark.kwargs["requests"], mark.kwargs["uploads"], mark.kwargs["telling"]
+        item.name,
+        tuple(mark.args),
+        mark.kwargs["requests"],
+        mark.kwargs["uploads"],
+        mark.kwargs["telling"],
+        mark.kwargs["asked"],
     )

@@ -90,6 +90,9 @@ class Profile(BaseSettings):
     verify_tls: bool = Field(default=True, description="False switches off certificate checks, loudly.")
     specimens: Path | None = Field(default=None, description="A folder with the vendor's own test cards.")
     strict: bool = Field(default=False, description="Breaches of expected clauses fail the gate too.")
+    find_image_limit: bool = Field(
+        default=False, description="Find the largest picture that is taken, by bisection; about ten uploads more."
+    )
     environment: Environment = Environment()
     limits: Limits = Limits()
 

@@ -19,6 +19,7 @@ from kycgate.embedded import embedded_sandbox
 from kycgate.errors import CannotJudge, UsageError
 from kycgate.gate import Gate
 from kycgate.profile import Profile
+from kycgate.reports.html import render_prove
 from kycgate.run import Verdict, write_atomically
 from kycgate.sandbox import FAULTS, SandboxSettings, variants
 from kycgate.verdict import exit_code_of
@@ -90,7 +91,7 @@ def trial(kind: Literal["fault", "variant"], name: str) -> Trial:
 
 
 def prove(out: Path, only: Sequence[str], *, resume: bool, say: Callable[[str], None]) -> list[Trial]:
-    """Run all trials on all cores; write prove.json after each and prove.md at the end; returns those that failed.
+    """Run all trials; write prove.json after each, prove.md and prove.html at the end; returns those that failed.
 
     Raises:
         UsageError: a name is unknown, or the folder or its prove.json cannot be used.
@@ -111,6 +112,7 @@ def prove(out: Path, only: Sequence[str], *, resume: bool, say: Callable[[str], 
             write_atomically(out / "prove.json", json.dumps([t.model_dump() for t in done.values()], indent=1))
     results = sorted(done.values(), key=lambda t: (t.kind, t.name))
     write_atomically(out / "prove.md", _markdown(results))
+    write_atomically(out / "prove.html", render_prove(results, _versions()))
     failed = [t for t in results if not t.passed]
     faults = [t for t in results if t.kind == "fault"]
     faithful = [t for t in results if t.kind == "variant"]
@@ -146,14 +148,17 @@ def _load(path: Path) -> dict[str, Trial]:
         raise UsageError(f"{path} is damaged: delete it, or run without --resume") from None
 
 
+def _versions() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d}, kycgate {kycgate.__version__}, Python {platform.python_version()}."
+
+
 def _markdown(results: Sequence[Trial]) -> str:
     faults = [t for t in results if t.kind == "fault"]
     faithful = [t for t in results if t.kind == "variant"]
     lines = [
         "# What the check finds",
         "",
-        f"Printed by `kycgate prove` on {datetime.now(UTC):%Y-%m-%d} (strict, default budget);",
-        f"kycgate {kycgate.__version__}, Python {platform.python_version()}.",
+        f"Printed by `kycgate prove` (strict, default budget). {_versions()}",
         "",
         f"{sum(t.passed for t in faults)} of {len(faults)} faults found at their own clause;",
         f"{sum(t.exit_code != 0 for t in faithful)} false alarms in {len(faithful)} faithful variants.",

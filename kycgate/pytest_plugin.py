@@ -12,7 +12,7 @@ from kycgate.embedded import embedded_sandbox
 from kycgate.errors import BudgetExhausted, CannotJudge, UsageError
 from kycgate.gate import Gate
 from kycgate.plan import MARK, PlannedTest, planned
-from kycgate.profile import load_profile, load_secrets
+from kycgate.profile import Profile, load_profile, load_secrets
 from kycgate.session import Session
 
 THOROUGH_REQUESTS, THOROUGH_UPLOADS = 3_000, 1_000
@@ -39,11 +39,16 @@ class GatePlugin:
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """The most telling tests go first, so that a small budget is well spent."""
-        contract = [item for item in items if planned(item)]
+        profile = self.bound.profile if self.bound is not None else Profile()
+        contract = [item for item in items if (plan := planned(item)) and self._wants(plan, profile)]
         others = [item for item in items if not planned(item)]
         contract.sort(key=lambda item: -_planned(item).telling)
         items[:] = others + contract
         self.plan = [_planned(item) for item in contract]
+
+    @staticmethod
+    def _wants(plan: PlannedTest, profile: Profile) -> bool:
+        return not plan.asked or bool(getattr(profile, plan.asked))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:

@@ -40,6 +40,7 @@ class Redactor:
         self._key = secrets.token_bytes(32)
         self._secrets: dict[str, str] = {}
         self._personal: set[str] = set()
+        self._longest_first: tuple[list[tuple[str, str]], list[str]] | None = None
         self._lock = threading.Lock()
 
     def add_secret(self, value: str, name: str) -> None:
@@ -55,11 +56,13 @@ class Redactor:
         }
         with self._lock:
             self._secrets |= dict.fromkeys(forms, f"${name}")
+            self._longest_first = None
 
     def add_personal(self, values: Iterable[str | None]) -> None:
         """From now on these values are masked in free text too."""
         with self._lock:
             self._personal |= {value for value in values if value and len(value) >= 4}
+            self._longest_first = None
 
     def fingerprint(self, value: str) -> str:
         """Four hex digits that tell equal values within this run, and nothing outside it."""
@@ -78,11 +81,17 @@ class Redactor:
         # A lone surrogate cannot be written as UTF-8.
         text = text.encode("utf-8", "replace").decode()
         with self._lock:
-            hidden, personal = list(self._secrets.items()), list(self._personal)
-        for value, name in sorted(hidden, key=lambda item: -len(item[0])):
-            text = text.replace(value, name)
-        for value in sorted(personal, key=len, reverse=True):
-            if value in text:
+            if self._longest_first is None:
+                self._longest_first = (
+                    sorted(self._secrets.items(), key=lambda item: -len(item[0])),
+                    sorted(self._personal, key=len, reverse=True),
+                )
+            hidden, personal = self._longest_first
+        for value, name in hidden:
+            if len(value) <= len(text):
+                text = text.replace(value, name)
+        for value in personal:
+            if len(value) <= len(text) and value in text:
                 text = text.replace(value, self.mask(value))
         text = _BEARER.sub("$TOKEN", text)
         text = _LONG_DIGITS.sub(lambda found: "9" * len(found[0]), text)

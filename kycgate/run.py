@@ -138,6 +138,7 @@ class LoadResult(_Model):
     sizes: list[SizePoint] = Field(default_factory=list)
     size_fit: dict[str, float] = Field(default_factory=dict, description="slope_ms_per_mb, intercept_ms, …")
     health: GeneratorHealth = Field(default_factory=GeneratorHealth)
+    stopped: str = Field(default="", description="The hard stop that ended the load early; empty when none did.")
     sending_clock: str = Field(default="", description="How sending was told from thinking.")
     workers: int = 1
     extra: dict[str, Any] = Field(default_factory=dict)

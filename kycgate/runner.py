@@ -36,6 +36,15 @@ class LoadOptions:
     duration_s: float = 10.0
     poisson: bool = False
     yes_this_is_mine: bool = False
+    shape: str = "steady"
+    people: int = 0
+    think_s: float = 0.0
+    client_order_share: float = 0.0
+    retry_share: float = 0.0
+    sizes: tuple[int, ...] = ()
+    max_requests: int = 0
+    max_uploads: int = 0
+    max_error_share: float = 1.0
 
 
 @contextmanager
@@ -115,8 +124,9 @@ def execute(
                     gate, strict=profile.strict, thorough=thorough, on_progress=progress
                 ).not_tried
             if load is not None and _may_load(profile, load, run):
-                say(f"load: {load.rate:g} onboardings/s for {load.duration_s:g} s")
-                outcome = run_load(_load_plan(profile, load, seed, gate), secrets, folder.path)
+                plan = _load_plan(profile, load, seed, gate)
+                say(f"load: {plan.words}")
+                outcome = run_load(plan, secrets, folder.path)
                 _enter_load(run, outcome, gate)
                 cannot = outcome.void or cannot
             run.complete = True
@@ -142,6 +152,11 @@ def _demand_permission(profile: Profile, load: LoadOptions, *, only: bool) -> No
     """Load goes to this machine, or to a target whose owner has said how much it may take."""
     if is_loopback(profile.base_url or "") or load.yes_this_is_mine:
         return
+    if load.people:
+        raise UsageError(
+            "a closed workload goes as fast as the target lets it: against a target that is not this machine it needs "
+            "--yes-this-is-mine"
+        )
     allowed = profile.limits.max_load_rate
     if allowed is None and only:
         raise UsageError(
@@ -168,6 +183,15 @@ def _load_plan(profile: Profile, load: LoadOptions, seed: int, gate: Gate) -> Lo
         rate=load.rate,
         duration_s=load.duration_s,
         poisson=load.poisson,
+        shape=load.shape,
+        people=load.people,
+        think_s=load.think_s,
+        client_order_share=load.client_order_share,
+        retry_share=load.retry_share,
+        sizes=load.sizes,
+        max_requests=load.max_requests,
+        max_uploads=load.max_uploads,
+        max_error_share=load.max_error_share,
         seed=seed,
         scheme="bare" if gate.scheme == "bare" else "bearer",
         translation="off" if gate.translation == "off" else "on",
@@ -188,6 +212,14 @@ def _enter_load(run: Run, outcome: LoadOutcome, gate: Gate) -> None:
         wrong=outcome.result.wrong_answers,
         upload_response_ms=outcome.upload_response_ms,
     )
+    if outcome.result.stopped:
+        run.notes.append(f"The load was stopped early: {outcome.result.stopped}.")
+    if outcome.result.size_fit:
+        found = outcome.result.size_fit
+        run.notes.append(
+            f"Latency against picture size: {found['slope_ms_per_mb']:.2f} ms per MB "
+            f"({found['slope_low']:.2f} to {found['slope_high']:.2f}, 95%), {found['intercept_ms']:.1f} ms at no size."
+        )
     for said in outcome.wrong_examples:
         run.notes.append(f"load: {gate.redactor.text(said)}")
 

@@ -1,9 +1,9 @@
-"""The open workload as a Locust user: one dispatcher that starts each onboarding when it is due."""
+"""The workloads as a Locust user: a dispatcher that starts each onboarding when it is due, or N people in a circle."""
 
 import random
 import ssl
 import time
-from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -11,15 +11,18 @@ import gevent.pool
 from locust import User, task
 
 from kycgate.cards import Cards
-from kycgate.load.client import Connection, NoAnswer, tls_context
+from kycgate.contracts.journey import CLIENT_ORDER, PAGE_ORDER
+from kycgate.load.client import NoAnswer, tls_context
 from kycgate.load.clocks import Recorder
-from kycgate.load.journey import Answered, Onboarding, Prepared, mint
+from kycgate.load.journey import Answered, Onboarding, Prepared
 from kycgate.load.pacing import arrivals
 from kycgate.load.plan import LoadPlan
+from kycgate.load.tokens import Credentials
 
 MAX_CARDS = 40
 MAX_EXAMPLES = 5
 MAX_RUNNING = 5_000
+ENOUGH_TO_STOP = 50
 
 
 class Generator:
@@ -28,15 +31,26 @@ class Generator:
     def __init__(self, plan: LoadPlan) -> None:
         self.plan = plan
         self.recorder = Recorder()
-        self.due = list(arrivals(plan.rate, plan.duration_s, poisson=plan.poisson, seed=plan.seed))
+        self.due = (
+            []
+            if plan.people
+            else list(arrivals(plan.rate, plan.duration_s, poisson=plan.poisson, seed=plan.seed, shape=plan.shape))
+        )
         cards = Cards(plan.seed, plan.specimens)
-        self.prepared = [Prepared.of(cards.take()) for _ in range(min(MAX_CARDS, len(self.due)))]
+        # Bodies are shared by reference: fewer cards when each comes in several sizes.
+        sizes = plan.sizes or (0,)
+        count = min(max(MAX_CARDS // len(sizes), 4), len(self.due) or MAX_CARDS)
+        drawn = [cards.take() for _ in range(count)]
+        self.prepared = [[Prepared.of(card, size) for card in drawn] for size in sizes]
+        self.by_size: list[tuple[int, float]] = []
+        self.stopped = ""
+        self._rng = random.Random(plan.seed)
         self.tls: ssl.SSLContext | None = (
             tls_context(verify=plan.verify_tls, ca_file=str(plan.ca_file) if plan.ca_file else None)
             if plan.base_url.startswith("https")
             else None
         )
-        self.tokens: deque[str] = deque()
+        self.credentials = Credentials(plan, self.tls)
         self.requests = self.uploads = self.unavailable = self.wrong = 0
         self.recorded = self.started = 0
         self.examples: list[str] = []
@@ -46,32 +60,31 @@ class Generator:
         self.stopping = False
 
     def mint_ahead(self) -> None:
-        """One token for each onboarding, outside the timed part.
+        """Credentials for those who come first, outside the timed part.
 
         Raises:
             NoAnswer: the target gives none.
         """
-        if self.plan.tenant_id is None:
-            self.tokens.extend(self.plan.api_keys)
-            return
-        left = deque(range(len(self.due)))
-
-        def some() -> None:
-            connection = Connection(self.plan.base_url, self.plan.timeout_s, self.tls)
-            while left:
-                left.pop()
-                self.tokens.append(mint(connection, self.plan))
-            connection.close()
-
-        minting = [gevent.spawn(some) for _ in range(8)]
-        gevent.joinall(minting, raise_error=True)
+        self.credentials.fill(len(self.due) or 2 * self.plan.people)
 
     def run(self, environment: Any) -> None:
-        """Start each onboarding when it is due; wait for the last."""
-        pool = gevent.pool.Pool(MAX_RUNNING)
-        rng = random.Random(self.plan.seed)
+        """All onboardings of the workload; returns when the last has ended."""
         self.start_wall = time.time()
         self.start_ns = time.perf_counter_ns()
+        wanted = len(self.due) or 10**9
+        refilling = gevent.spawn(self.credentials.refill, wanted)
+        try:
+            if self.plan.people:
+                self._run_closed(environment)
+            else:
+                self._run_open(environment)
+        finally:
+            self.credentials.closed = True
+            refilling.kill()
+
+    def _run_open(self, environment: Any) -> None:
+        """Start each onboarding when it is due."""
+        pool = gevent.pool.Pool(MAX_RUNNING)
         for offset in self.due:
             due_ns = self.start_ns + int(offset * 1e9)
             wait = (due_ns - time.perf_counter_ns()) / 1e9
@@ -80,27 +93,65 @@ class Generator:
             if self.stopping:
                 break
             self.slips.append((time.perf_counter_ns() - due_ns) / 1e6)
-            self.started += 1
-            pool.spawn(self._onboard, due_ns, rng.choice(self.prepared), environment)
+            pool.spawn(self._onboard, due_ns, environment, None)
         pool.join(timeout=self.plan.timeout_s * 4 if not self.stopping else 5)
 
-    def _onboard(self, due_ns: int, prepared: Prepared, environment: Any) -> None:
-        fixed = self.plan.tenant_id is None
-        while not self.tokens and fixed:
-            # All fixed keys are busy; the wait is part of the response time.
-            gevent.sleep(0.005)
-        credential = self.tokens.popleft()
+    def _run_closed(self, environment: Any) -> None:
+        """So many people, each onboarding again and again until the time is over."""
+        end = self.start_ns + int(self.plan.duration_s * 1e9)
+
+        def person(seed: int) -> None:
+            rng = random.Random(seed)
+
+            def think() -> float:
+                return rng.expovariate(1 / self.plan.think_s) if self.plan.think_s else 0.0
+
+            gevent.sleep(think())
+            while time.perf_counter_ns() < end and not self.stopping:
+                self._onboard(None, environment, think)
+                gevent.sleep(think())
+
+        people = [gevent.spawn(person, self.plan.seed * 10_007 + n) for n in range(self.plan.people)]
+        patience = self.plan.timeout_s * 4
+        while people and time.perf_counter_ns() < end + patience * 1e9:
+            gevent.joinall(people, timeout=0.2)
+            people = [greenlet for greenlet in people if not greenlet.dead]
+            if self.stopping:
+                gevent.joinall(people, timeout=5)
+                break
+
+    def _onboard(self, due_ns: int | None, environment: Any, think: Callable[[], float] | None) -> None:
+        """One onboarding; without `due_ns` it is due once its person has a credential (a closed workload)."""
+        plan, rng = self.plan, self._rng
+        prepared = rng.choice(self.prepared[self.started % len(self.prepared)])
+        self.started += 1
+        order = CLIENT_ORDER if rng.random() < plan.client_order_share else PAGE_ORDER
+        retry = rng.random() < plan.retry_share
+        credential = self.credentials.take()
+        begin = time.perf_counter_ns() if due_ns is None else due_ns
 
         def report(answered: Answered) -> None:
-            self._enter(answered, environment)
+            self._enter(answered, prepared.size, environment)
 
-        whole = Onboarding(self.plan, credential, prepared, self.tls).run(due_ns, report)
-        self.recorder.add_whole(due_ns, time.perf_counter_ns(), self.start_ns, failed=not whole)
+        onboarding = Onboarding(plan, credential, prepared, self.tls)
+        whole = onboarding.run(begin, report, order=order, retry=retry, think=think)
+        self.recorder.add_whole(begin, time.perf_counter_ns(), self.start_ns, failed=not whole)
         self.recorded += 1
-        if fixed:
-            self.tokens.append(credential)
+        self.credentials.give_back(credential)
 
-    def _enter(self, answered: Answered, environment: Any) -> None:
+    def _stop_where_told(self) -> None:
+        """The hard stops."""
+        plan = self.plan
+        failed = self.unavailable + self.wrong
+        if plan.max_requests and self.requests >= plan.max_requests:
+            self.stopped = f"{self.requests} requests"
+        elif plan.max_uploads and self.uploads >= plan.max_uploads:
+            self.stopped = f"{self.uploads} uploads"
+        elif self.requests >= ENOUGH_TO_STOP and failed > plan.max_error_share * self.requests:
+            self.stopped = f"{failed} of {self.requests} answers failed"
+        self.stopping = self.stopping or bool(self.stopped)
+
+    def _enter(self, answered: Answered, size: int, environment: Any) -> None:
         step, clocks = answered.step, answered.clocks
         self.requests += 1
         self.uploads += step.is_upload
@@ -109,10 +160,14 @@ class Generator:
             self.wrong += not answered.unavailable
             if len(self.examples) < MAX_EXAMPLES:
                 self.examples.append(f"{step}: {answered.wrong}")
-        self.recorder.add(step, clocks, self.start_ns, failed=bool(answered.wrong), upload=step.is_upload)
+        own_upload = step.is_upload and not answered.retry
+        self.recorder.add(answered.name, clocks, self.start_ns, failed=bool(answered.wrong), upload=own_upload)
+        if own_upload and not answered.wrong and self.plan.sizes:
+            self.by_size.append((size, (clocks.last_byte - clocks.sent) / 1e6))
+        self._stop_where_told()
         environment.events.request.fire(
             request_type="POST",
-            name=str(step),
+            name=answered.name,
             response_time=(clocks.last_byte - clocks.due) / 1e6,
             response_length=len(answered.exchange.answer_body) if answered.exchange else 0,
             response=None,

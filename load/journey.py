@@ -1,19 +1,21 @@
-"""One virtual person's onboarding: token, four steps, each answer judged by the judge of the check."""
+"""One virtual person's onboarding: four steps, each answer judged by the judge of the check."""
 
-import json
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import gevent
+
 from kycgate.cards import Card
-from kycgate.contracts.endpoints import TOKEN, endpoint
+from kycgate.contracts.endpoints import endpoint
 from kycgate.contracts.journey import PAGE_ORDER, Step
 from kycgate.exchange import Clocks, Exchange, Picture
 from kycgate.judge import accepted, customer_data, judge_answer
 from kycgate.load.client import Connection, NoAnswer
 from kycgate.load.plan import LoadPlan
 from kycgate.requests import CLIENT_HEADERS, approval_of, to_json, upload_body
+from kycgate.specimens import pad_jpeg
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,17 @@ class Prepared:
     card: Card
     front: bytes
     back: bytes
+    unreadable: bytes
+    size: int
 
     @classmethod
-    def of(cls, card: Card) -> "Prepared":
-        return cls(card, upload_body(card.front, "lf"), upload_body(card.back, "lf"))
+    def of(cls, card: Card, size: int = 0) -> "Prepared":
+        """With `size`, pictures smaller than it are padded to so many bytes."""
+        front, back = (pad_jpeg(image, size) if size > len(image) + 4 else image for image in (card.front, card.back))
+        # What a hand before the lens leaves: a picture's beginning.
+        return cls(
+            card, upload_body(front, "lf"), upload_body(back, "lf"), upload_body(front[:2_000], "lf"), len(front)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +47,11 @@ class Answered:
     exchange: Exchange | None
     wrong: str
     unavailable: bool
+    retry: bool = False
 
-
-def mint(connection: Connection, plan: LoadPlan) -> str:
-    """A token for one session.
-
-    Raises:
-        NoAnswer: none came.
-    """
-    body = to_json({"tenantId": plan.tenant_id, "tenantSecret": plan.tenant_secret, "kycRequestTypeId": "1"})
-    headers = {**CLIENT_HEADERS, "Content-Type": "application/json"}
-    status, _, answer, _ = connection.post(TOKEN.path, headers, body, time.perf_counter_ns())
-    try:
-        return str(json.loads(answer)["token"])
-    except (ValueError, KeyError, TypeError):
-        raise NoAnswer(f"the target gave no token (status {status})") from None
+    @property
+    def name(self) -> str:
+        return f"{self.step}_unreadable" if self.retry else str(self.step)
 
 
 class Onboarding:
@@ -68,14 +67,33 @@ class Onboarding:
             "Authorization": f"Bearer {credential}" if plan.scheme == "bearer" else credential,
         }
 
-    def run(self, due_ns: int, report: Callable[[Answered], None]) -> bool:
-        """Take the four steps; the first is due at `due_ns`, each other when the one before has ended."""
+    def run(
+        self,
+        due_ns: int,
+        report: Callable[[Answered], None],
+        *,
+        order: Sequence[Step] = PAGE_ORDER,
+        retry: bool = False,
+        think: Callable[[], float] | None = None,
+    ) -> bool:
+        """Take the steps of `order`; the first is due at `due_ns`, each other when the one before has ended.
+
+        With `retry` an unreadable photo comes first. `think` gives the seconds before each later step; they are the
+        person's own, so the step is due after them.
+        """
         reading: dict[str, object] = {}
         card = self._prepared.card
         try:
-            for step in PAGE_ORDER:
+            if retry:
+                photo = Picture("unreadable", "front", len(self._prepared.unreadable), wrapping="lf")
+                answered = self._take(Step.UPLOAD_FRONT, self._prepared.unreadable, photo, due_ns, retry=True)
+                report(answered)
+                if answered.wrong or answered.exchange is None:
+                    return False
+                due_ns = self._after(answered, think)
+            for step in order:
                 body = b""
-                picture = None
+                picture: Picture | None = None
                 if step.is_upload:
                     side = "front" if step is Step.UPLOAD_FRONT else "back"
                     body = self._prepared.front if side == "front" else self._prepared.back
@@ -88,19 +106,30 @@ class Onboarding:
                     return False
                 if step is Step.UPLOAD_FRONT:
                     reading = customer_data(answered.exchange) or {}
-                due_ns = answered.clocks.last_byte
+                due_ns = self._after(answered, think if step is not order[-1] else None)
         finally:
             self._connection.close()
         return True
 
-    def _take(self, step: Step, body: bytes, picture: Picture | None, due_ns: int) -> Answered:
+    @staticmethod
+    def _after(answered: Answered, think: Callable[[], float] | None) -> int:
+        """When the next step is due; waits until then."""
+        if think is None:
+            return answered.clocks.last_byte
+        seconds = think()
+        gevent.sleep(seconds)
+        return answered.clocks.last_byte + int(seconds * 1e9)
+
+    def _take(self, step: Step, body: bytes, picture: Picture | None, due_ns: int, *, retry: bool = False) -> Answered:
         headers = self._headers | ({"Content-Type": "application/json"} if body else {})
         path = endpoint(step).path
         begun = time.perf_counter_ns()
         try:
             status, answer_headers, answer, clocks = self._connection.post(path, headers, body, due_ns)
         except NoAnswer as error:
-            return Answered(step, Clocks(due_ns, begun, time.perf_counter_ns()), None, str(error), unavailable=True)
+            return Answered(
+                step, Clocks(due_ns, begun, time.perf_counter_ns()), None, str(error), unavailable=True, retry=retry
+            )
         exchange = Exchange(
             number=0,
             endpoint=step,
@@ -116,9 +145,9 @@ class Onboarding:
             picture=picture,
         )
         if status >= 500:
-            return Answered(step, clocks, exchange, f"status {status}", unavailable=True)
+            return Answered(step, clocks, exchange, f"status {status}", unavailable=True, retry=retry)
         breach = next((seen for seen in judge_answer(exchange) if not seen.ok), None)
         wrong = f"{breach.clause}: {breach.actual}" if breach else ""
-        if not wrong and not accepted(exchange):
+        if not wrong and not retry and not accepted(exchange):
             wrong = f"not accepted in its turn: status {status}"
-        return Answered(step, clocks, exchange, wrong, unavailable=False)
+        return Answered(step, clocks, exchange, wrong, unavailable=False, retry=retry)

@@ -14,8 +14,9 @@ from locust.env import Environment
 from kycgate.cards import Cards
 from kycgate.errors import KycgateError
 from kycgate.load.client import Connection, NoAnswer, tls_context
-from kycgate.load.journey import Answered, Onboarding, Prepared, mint
+from kycgate.load.journey import Answered, Onboarding, Prepared
 from kycgate.load.plan import LoadPlan
+from kycgate.load.tokens import mint
 from kycgate.profile import Environment as Names
 from kycgate.profile import load_secrets
 
@@ -60,7 +61,7 @@ class Person(User):
     def onboard(self) -> None:
         plan = self._plan
         try:
-            credential = plan.api_keys[0] if plan.api_keys else mint(Connection(plan.base_url, 60, self._tls), plan)
+            credential = plan.api_keys[0] if plan.api_keys else mint(Connection(plan.base_url, 60, self._tls), plan)[0]
         except NoAnswer as error:
             self._fire("token", 0.0, 0, str(error))
             return

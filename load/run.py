@@ -22,7 +22,12 @@ def run_load(plan: LoadPlan, secrets: Secrets, out: Path) -> LoadOutcome:
         UsageError: there are fewer fixed keys than people at once, as far as can be known beforehand.
         CannotJudge: the generator died.
     """
-    if secrets.api_keys and len(secrets.api_keys) < plan.rate * 0.2:
+    if secrets.api_keys and len(secrets.api_keys) < plan.people:
+        raise UsageError(
+            f"{len(secrets.api_keys)} fixed keys are too few for {plan.people} people: each key serves one person at "
+            "a time; give more keys, a tenant, or fewer people"
+        )
+    if secrets.api_keys and not plan.people and len(secrets.api_keys) < plan.rate * 0.2:
         raise UsageError(
             f"{len(secrets.api_keys)} fixed keys are too few for {plan.rate:g} onboardings/s: "
             "each key serves one person at a time; give more keys, a tenant, or a lower rate"

@@ -21,6 +21,7 @@ from locust.env import Environment
 from kycgate.load.arrivals import ArrivalUser, Generator
 from kycgate.load.client import SENDING_CLOCK, NoAnswer
 from kycgate.load.plan import LoadOutcome, LoadPlan
+from kycgate.load.sizes import fit, size_points
 from kycgate.run import GeneratorHealth, LoadResult, write_atomically
 
 MAX_SLIP_MS = 100.0
@@ -100,21 +101,24 @@ def _outcome(generator: Generator, watch: _Watch, void: str, cpu_share: float) -
     elif not void and health.loop_lag_p99_ms > MAX_LAG_MS:
         void = f"the generator's loop lagged {health.loop_lag_p99_ms:.0f} ms at p99: {advice}"
     health.void = void
-    kind = "Poisson" if plan.poisson else "even"
     return LoadOutcome(
         result=LoadResult(
-            workload=f"open: {plan.rate:g} onboardings/s, {kind} arrivals, {plan.duration_s:g} s",
+            workload=plan.words,
             seed=plan.seed,
             duration_s=plan.duration_s,
-            scheduled=len(generator.due),
+            scheduled=generator.started if plan.people else len(generator.due),
             recorded=generator.recorded,
             in_flight=generator.started - generator.recorded,
-            not_started=len(generator.due) - generator.started,
+            not_started=0 if plan.people else len(generator.due) - generator.started,
             wrong_answers=generator.wrong,
             latencies=recorder.latencies(),
             series=recorder.series(),
             health=health,
             sending_clock=SENDING_CLOCK,
+            sizes=size_points(generator.by_size),
+            size_fit=fit(generator.by_size),
+            stopped=generator.stopped,
+            extra={"start_monotonic_ns": generator.start_ns},
         ),
         requests=generator.requests,
         uploads=generator.uploads,

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import jinja2
@@ -25,12 +26,7 @@ _PLACES = {
 
 def render_html(run: Run) -> str:
     """The whole page."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("kycgate.reports"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-    )
+    environment = _environment()
     environment.filters["safe_text"] = html
     environment.filters["json"] = lambda value: html(json.dumps(value, ensure_ascii=False, indent=1), 3_000)
     groups: dict[str, list[ClauseResult]] = defaultdict(list)
@@ -58,6 +54,36 @@ def render_html(run: Run) -> str:
         charts=drawn,
         journey=_journey(run),
         places=_PLACES,
+    )
+
+
+def render_prove(trials: Sequence[Any], versions: str) -> str:
+    """The detection matrix of `kycgate prove`: `trials` are its `Trial`s, sorted by name."""
+    faults = [trial for trial in trials if trial.kind == "fault"]
+    faithful = [trial for trial in trials if trial.kind == "variant"]
+    by_clause: dict[str, list[Any]] = defaultdict(list)
+    for trial in sorted(faults, key=lambda trial: trial.clause):
+        by_clause[trial.clause].append(trial)
+    return (
+        _environment()
+        .get_template("prove.html.j2")
+        .render(
+            faults=faults,
+            faithful=faithful,
+            by_clause=by_clause,
+            versions=versions,
+            found=sum(trial.passed for trial in faults),
+            alarms=sum(trial.exit_code != 0 for trial in faithful),
+        )
+    )
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("kycgate.reports"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
     )
 
 

@@ -85,6 +85,30 @@ def test_full_size_captures(session: Session) -> None:
     session.finish()
 
 
+LARGEST = 64_000_000
+STEPS = 7
+
+
+@judges("status.no-5xx", "status.documented", requests=9, uploads=9, telling=3, asked="find_image_limit")
+def test_image_limit(gate: Gate, session: Session) -> None:
+    """How large a picture may be, by bisection between what phones send and what no phone does."""
+    front = session.card.image("front")
+
+    def takes(size: int) -> bool:
+        large = pad_jpeg(front, size)
+        variation = Variation(f"a picture of {size / 1e6:.1f} MB", Outcome.ANY)
+        return accepted(session.do(Step.UPLOAD_FRONT, variation, image=large, demand=False))
+
+    low, high = len(front), LARGEST
+    if takes(high):
+        gate.ledger.open_point("image-limit", f"over {high / 1e6:.0f} MB")
+        return
+    for _ in range(STEPS):
+        middle = int((low * high) ** 0.5)
+        low, high = (middle, high) if takes(middle) else (low, middle)
+    gate.ledger.open_point("image-limit", f"between {low / 1e6:.1f} and {high / 1e6:.1f} MB")
+
+
 @judges("status.no-5xx", "status.documented", requests=14, uploads=3, telling=2)
 def test_other_encodings(gate: Gate, session: Session) -> None:
     """What the sources leave open, of pictures, media types and the last step's body: recorded, and never a 5xx."""

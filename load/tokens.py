@@ -1,0 +1,101 @@
+"""Credentials of the virtual people: fixed keys, or a pool of tokens minted outside the timed part."""
+
+import json
+import ssl
+import time
+from collections import deque
+
+import gevent
+
+from kycgate.contracts.endpoints import TOKEN
+from kycgate.gate import seconds_to_expiry
+from kycgate.load.client import Connection, NoAnswer
+from kycgate.load.plan import LoadPlan
+from kycgate.requests import CLIENT_HEADERS, to_json
+
+MINTERS = 8
+SPARE_LIFE_S = 30.0
+"""A token that would die sooner than this is not handed out: an onboarding takes some seconds."""
+AHEAD = 200
+
+
+def mint(connection: Connection, plan: LoadPlan) -> tuple[str, float]:
+    """A token for one session, and the seconds it lives (infinite when its expiry cannot be read).
+
+    Raises:
+        NoAnswer: none came.
+    """
+    body = to_json({"tenantId": plan.tenant_id, "tenantSecret": plan.tenant_secret, "kycRequestTypeId": "1"})
+    headers = {**CLIENT_HEADERS, "Content-Type": "application/json"}
+    status, _, answer, _ = connection.post(TOKEN.path, headers, body, time.perf_counter_ns())
+    try:
+        value = json.loads(answer)
+        return str(value["token"]), seconds_to_expiry(value) or float("inf")
+    except (ValueError, KeyError, TypeError):
+        raise NoAnswer(f"the target gave no token (status {status})") from None
+
+
+class Credentials:
+    """One for each session: a fixed key goes from person to person, a token serves once."""
+
+    def __init__(self, plan: LoadPlan, tls: ssl.SSLContext | None) -> None:
+        self._plan, self._tls = plan, tls
+        self.fixed = plan.tenant_id is None
+        self._keys = deque(plan.api_keys)
+        self._tokens: deque[tuple[str, float]] = deque()
+        self.closed = False
+
+    def fill(self, count: int) -> None:
+        """Mint `count` tokens now, at most `AHEAD` of them; the rest follow while the run goes on.
+
+        Raises:
+            NoAnswer: the target gives none.
+        """
+        if self.fixed:
+            return
+        left = deque(range(min(count, AHEAD)))
+
+        def some() -> None:
+            connection = Connection(self._plan.base_url, self._plan.timeout_s, self._tls)
+            while left:
+                left.pop()
+                self._add(connection)
+            connection.close()
+
+        gevent.joinall([gevent.spawn(some) for _ in range(MINTERS)], raise_error=True)
+
+    def refill(self, count: int) -> None:
+        """Keep up to `AHEAD` of `count` tokens in store until all are minted or the pool is closed."""
+        connection = Connection(self._plan.base_url, self._plan.timeout_s, self._tls)
+        minted = min(count, AHEAD)
+        while not self.closed and not self.fixed and minted < count:
+            while self._tokens and self._tokens[0][1] < time.monotonic() + SPARE_LIFE_S:
+                self._tokens.popleft()
+                minted -= 1
+            if len(self._tokens) >= AHEAD:
+                gevent.sleep(0.02)
+                continue
+            try:
+                self._add(connection)
+                minted += 1
+            except NoAnswer:
+                gevent.sleep(0.5)
+        connection.close()
+
+    def _add(self, connection: Connection) -> None:
+        token, life = mint(connection, self._plan)
+        # Naive or skewed clocks may make a good token look dead: only a plausible life counts.
+        self._tokens.append((token, time.monotonic() + (life if life > 2 * SPARE_LIFE_S else float("inf"))))
+
+    def take(self) -> str:
+        """A credential that nobody uses; waits for one (the wait is part of a response time)."""
+        while True:
+            if self.fixed and self._keys:
+                return self._keys.popleft()
+            if not self.fixed and self._tokens:
+                return self._tokens.popleft()[0]
+            gevent.sleep(0.005)
+
+    def give_back(self, credential: str) -> None:
+        if self.fixed:
+            self._keys.append(credential)
