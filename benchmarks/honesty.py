@@ -3,8 +3,9 @@
     python benchmarks/honesty.py --out docs/honesty.md
 
 The target answers after a seeded time (lognormal, bimodal, or lognormal with a stall of 1 s in every 5 s), so the truth
-needs no measuring: an upload that is due at t and takes s is over at t + s, or, if that falls into a stall, at its end.
-It is computed for the moments at which our onboardings were due; the others get the same target and the same rate.
+needs no measuring: an upload that arrives at t and takes s is over at t + s, or at the end of the stall it is in.
+It is computed for the moments at which our uploads arrived and counted from when they were due; the others get the
+same target and the same rate.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 from pydantic import SecretStr
 
 from kycgate.contracts.endpoints import STEP_ENDPOINTS, TOKEN
@@ -88,19 +90,23 @@ def serve(name: str, seed: int, told: Any) -> None:
     answers, rng = _answers(), random.Random(seed)
     front = STEP_ENDPOINTS[Step.UPLOAD_FRONT].path
     stalls_from = time.perf_counter() if name == "stalling" else None
+    arrived_at: list[float] = []
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-                arrived = time.perf_counter()
                 path = head.split(" ", 2)[1]
-                service = MODELS[name](rng) if path == front else 0.0
                 length = next(
                     (int(line[15:]) for line in head.split("\r\n") if line.lower().startswith("content-length:")), 0
                 )
                 await reader.readexactly(length)
+                if path == "/arrivals":
+                    answers[path] = json.dumps(arrived_at).encode()
                 if path == front:
+                    arrived = time.perf_counter()
+                    arrived_at.append(arrived)
+                    service = MODELS[name](rng)
                     await asyncio.sleep(over_at(arrived, service, stalls_from) - time.perf_counter())
                 body = answers[path]
                 writer.write(
@@ -148,10 +154,14 @@ def ours(name: str, rate: float, seconds: float, seed: int, folder: Path) -> tup
     with Target(name, seed) as target:
         plan = LoadPlan(base_url=target.url, rate=rate, duration_s=seconds, poisson=True, seed=seed)
         outcome = run_load(plan, Secrets(tenant_id="t", tenant_secret=SecretStr("s")), folder)
+        arrived = httpx.get(f"{target.url}/arrivals").json()
     start = outcome.result.extra["start_monotonic_ns"] / 1e9
     rng = random.Random(seed)
     due = [start + offset for offset in arrivals(rate, seconds, poisson=True, seed=seed)]
-    truth = [(over_at(t, MODELS[name](rng), target.stalls_from) - t) * 1e3 for t in due]
+    truth = [
+        (over_at(at, MODELS[name](rng), target.stalls_from) - was_due) * 1e3
+        for at, was_due in zip(arrived, due, strict=True)
+    ]
     got = next(s for s in outcome.result.latencies if (s.name, s.clock) == ("upload_front", "response"))
     said = [got.p50, got.p90, got.p95, got.p99, got.p999, got.max]
     return said, [nearest_rank(truth, p) for p in PERCENTILES], outcome.void

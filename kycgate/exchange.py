@@ -19,7 +19,8 @@ EARLIER_FLOW = "bring the key's earlier flow to its end"
 class Clocks:
     """Monotonic moments of one request, in nanoseconds; None where the sender could not tell.
 
-    `due` is when it should have been sent, `sent` when sending began, `body_sent` when its last byte was handed on,
+    `due` is when it should have been sent, `sent` when sending began, `connected` when there was a connection (the same
+    moment where one was kept), `body_sent` when its last byte was handed on,
     `first_byte` and `last_byte` are the answer's.
     """
 
@@ -28,6 +29,7 @@ class Clocks:
     last_byte: int
     body_sent: int | None = None
     first_byte: int | None = None
+    connected: int | None = None
 
     @property
     def service_ms(self) -> float:

@@ -11,7 +11,7 @@ import gevent.pool
 from locust import User, task
 
 from kycgate.cards import Cards
-from kycgate.contracts.journey import CLIENT_ORDER, PAGE_ORDER
+from kycgate.contracts.journey import CLIENT_ORDER, PAGE_ORDER, Step
 from kycgate.load.client import NoAnswer, tls_context
 from kycgate.load.clocks import Recorder
 from kycgate.load.journey import Answered, Onboarding, Prepared
@@ -44,6 +44,8 @@ class Generator:
         self.prepared = [[Prepared.of(card, size) for card in drawn] for size in sizes]
         self.by_size: list[tuple[int, float]] = []
         self.stopped = ""
+        self._leaving = self._leaving_uploads = 0
+        self.cut_off = 0
         self._rng = random.Random(plan.seed)
         self.tls: ssl.SSLContext | None = (
             tls_context(verify=plan.verify_tls, ca_file=str(plan.ca_file) if plan.ca_file else None)
@@ -134,22 +136,30 @@ class Generator:
             self._enter(answered, prepared.size, environment)
 
         onboarding = Onboarding(plan, credential, prepared, self.tls)
-        whole = onboarding.run(begin, report, order=order, retry=retry, think=think)
+        whole = onboarding.run(begin, report, order=order, retry=retry, think=think, may_send=self._may_send)
+        self.credentials.give_back(credential)
+        if whole is None:
+            self.cut_off += 1
+            return
         self.recorder.add_whole(begin, time.perf_counter_ns(), self.start_ns, failed=not whole)
         self.recorded += 1
-        self.credentials.give_back(credential)
 
-    def _stop_where_told(self) -> None:
-        """The hard stops."""
+    def _may_send(self, step: Step) -> bool:
+        """The hard stops: counted where requests leave, so that none leaves beyond them."""
         plan = self.plan
+        if plan.max_requests and self._leaving >= plan.max_requests:
+            self.stopped = self.stopped or f"{plan.max_requests} requests were sent"
+        elif plan.max_uploads and step.is_upload and self._leaving_uploads >= plan.max_uploads:
+            self.stopped = self.stopped or f"{plan.max_uploads} uploads were sent"
         failed = self.unavailable + self.wrong
-        if plan.max_requests and self.requests >= plan.max_requests:
-            self.stopped = f"{self.requests} requests"
-        elif plan.max_uploads and self.uploads >= plan.max_uploads:
-            self.stopped = f"{self.uploads} uploads"
-        elif self.requests >= ENOUGH_TO_STOP and failed > plan.max_error_share * self.requests:
-            self.stopped = f"{failed} of {self.requests} answers failed"
-        self.stopping = self.stopping or bool(self.stopped)
+        if self.requests >= ENOUGH_TO_STOP and failed > plan.max_error_share * self.requests:
+            self.stopped = self.stopped or f"{failed} of {self.requests} answers failed"
+        if self.stopped:
+            self.stopping = True
+            return False
+        self._leaving += 1
+        self._leaving_uploads += step.is_upload
+        return True
 
     def _enter(self, answered: Answered, size: int, environment: Any) -> None:
         step, clocks = answered.step, answered.clocks
@@ -164,7 +174,6 @@ class Generator:
         self.recorder.add(answered.name, clocks, self.start_ns, failed=bool(answered.wrong), upload=own_upload)
         if own_upload and not answered.wrong and self.plan.sizes:
             self.by_size.append((size, (clocks.last_byte - clocks.sent) / 1e6))
-        self._stop_where_told()
         environment.events.request.fire(
             request_type="POST",
             name=answered.name,

@@ -11,7 +11,7 @@ from kycgate.run import LoadPoint, StepLatency
 
 LOWEST_US, HIGHEST_US, DIGITS = 1, 120_000_000, 3
 WHOLE = "onboarding"
-_CLOCKS = ("response", "service", "waiting", "sending", "thinking", "reading")
+_CLOCKS = ("response", "service", "waiting", "connecting", "sending", "thinking", "reading")
 
 
 def new_histogram() -> HdrHistogram:
@@ -37,7 +37,10 @@ class Recorder:
         self._put(step, "service", clocks.last_byte - clocks.sent)
         self._put(step, "waiting", clocks.sent - clocks.due)
         if clocks.body_sent is not None:
-            self._put(step, "sending", clocks.body_sent - clocks.sent)
+            begun = clocks.sent if clocks.connected is None else clocks.connected
+            if clocks.connected is not None:
+                self._put(step, "connecting", clocks.connected - clocks.sent)
+            self._put(step, "sending", clocks.body_sent - begun)
             if clocks.first_byte is not None:
                 self._put(step, "thinking", clocks.first_byte - clocks.body_sent)
                 self._put(step, "reading", clocks.last_byte - clocks.first_byte)

@@ -75,16 +75,20 @@ class Onboarding:
         order: Sequence[Step] = PAGE_ORDER,
         retry: bool = False,
         think: Callable[[], float] | None = None,
-    ) -> bool:
+        may_send: Callable[[Step], bool] = lambda step: True,
+    ) -> bool | None:
         """Take the steps of `order`; the first is due at `due_ns`, each other when the one before has ended.
 
         With `retry` an unreadable photo comes first. `think` gives the seconds before each later step; they are the
-        person's own, so the step is due after them.
+        person's own, so the step is due after them. Before each step `may_send` is asked. True when all went well, None
+        when it was not allowed to.
         """
         reading: dict[str, object] = {}
         card = self._prepared.card
         try:
             if retry:
+                if not may_send(Step.UPLOAD_FRONT):
+                    return None
                 photo = Picture("unreadable", "front", len(self._prepared.unreadable), wrapping="lf")
                 answered = self._take(Step.UPLOAD_FRONT, self._prepared.unreadable, photo, due_ns, retry=True)
                 report(answered)
@@ -92,6 +96,8 @@ class Onboarding:
                     return False
                 due_ns = self._after(answered, think)
             for step in order:
+                if not may_send(step):
+                    return None
                 body = b""
                 picture: Picture | None = None
                 if step.is_upload:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from datetime import date
 from pathlib import Path
 
@@ -42,6 +43,18 @@ def test_clause_ids_are_unique_and_edges_name_clauses() -> None:
 def test_every_clause_has_a_test() -> None:
     judged = {name for test in run_contract_tests(None).plan for name in test.clauses}
     assert judged == {promise.id for promise in CATALOGUE}
+
+
+def test_every_test_names_its_clauses() -> None:
+    """A contract test without a mark would run outside the plan and judge nothing."""
+    folder = Path(kycgate.contracts.__file__).parent.parent / "tests" / "contract"
+    written = {
+        name for path in folder.glob("*.py") for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
+    }
+    plan = run_contract_tests(None).plan
+    marked = {test.test.partition("[")[0] for test in plan} | {"test_image_limit"}
+    assert written == marked
+    assert all(test.clauses for test in plan)
 
 
 def test_contract_tests_know_no_fault() -> None:

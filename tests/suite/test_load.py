@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hdrh.histogram import HdrHistogram
@@ -10,9 +11,10 @@ from pydantic import SecretStr
 from kycgate.embedded import embedded_sandbox
 from kycgate.errors import CannotJudge, UsageError
 from kycgate.exchange import Clocks
-from kycgate.load import LoadPlan, run_load
+from kycgate.load import LoadOutcome, LoadPlan, run_load
 from kycgate.load.clocks import Recorder
 from kycgate.load.pacing import arrivals
+from kycgate.load.sizes import fit, size_points
 from kycgate.profile import Profile, Secrets
 from kycgate.sandbox import LatencyModel, SandboxSettings
 
@@ -45,6 +47,92 @@ def test_poisson_arrivals_repeat_and_keep_the_rate() -> None:
 def test_impossible_arrivals(rate: float, duration: float) -> None:
     with pytest.raises(ValueError, match="positive"):
         list(arrivals(rate, duration))
+
+
+@pytest.mark.parametrize(
+    ("shape", "rate", "duration", "expected"),
+    [
+        ("steady", 10, 10, 100),
+        ("soak", 2, 50, 100),
+        ("ramp", 10, 10, 55),  # from 1 to 10 a second: 5.5 on average
+        ("step", 10, 10, 60),  # 2, 4, 6, 8, 10 a second for 2 s each
+        ("spike", 10, 10, 28),  # 2 a second for 9 s, 10 for 1 s
+    ],
+)
+def test_shapes_have_the_area_under_their_rate(shape: str, rate: float, duration: float, expected: int) -> None:
+    due = list(arrivals(rate, duration, shape=shape))
+    assert len(due) == expected
+    assert all(a < b for a, b in pairwise(due))
+    assert 0 <= due[0] < due[-1] < duration
+    many = [len(list(arrivals(rate, duration, shape=shape, poisson=True, seed=seed))) for seed in range(200)]
+    # A Poisson count's variance is its mean: 200 runs know the mean to 1/14 of its deviation.
+    assert abs(sum(many) / 200 - expected) < 5 * (expected / 200) ** 0.5
+
+
+def test_a_spike_is_where_it_is_said_to_be() -> None:
+    due = list(arrivals(10, 100, shape="spike"))
+    assert sum(45 <= moment < 55 for moment in due) == pytest.approx(100, abs=1)
+
+
+def test_an_unknown_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match="no shape"):
+        list(arrivals(1, 1, shape="zigzag"))
+
+
+def test_the_fit_finds_the_slope_in_spite_of_stalls() -> None:
+    measured = [(size, 40 + 25 * size / 1e6) for size in (300_000, 1_000_000, 3_000_000) for _ in range(50)]
+    measured[::10] = [(size, ms + 2_000) for size, ms in measured[::10]]
+    found = fit(measured)
+    assert found["slope_ms_per_mb"] == pytest.approx(25)
+    assert found["intercept_ms"] == pytest.approx(40)
+    assert fit([(300_000, 1.0), (300_000, 2.0)]) == {}
+    assert [point.count for point in size_points(measured)] == [50, 50, 50]
+
+
+def _run(tmp_path: Path, **plan: Any) -> LoadOutcome:
+    with embedded_sandbox(Profile()) as sandbox:
+        return run_load(LoadPlan(base_url=str(sandbox.profile.base_url), seed=1, **plan), sandbox.secrets, tmp_path)
+
+
+def test_closed_people_think_between_steps(tmp_path: Path) -> None:
+    """Four people with half a second's mean pauses in 3 s cannot do more than about so many steps."""
+    outcome = _run(tmp_path, rate=1, duration_s=3, people=4, think_s=0.5)
+    assert outcome.result.recorded == outcome.result.scheduled > 0
+    assert outcome.requests < 4 * 3 / 0.5 * 3
+    assert outcome.result.wrong_answers == 0
+
+
+def test_orders_retries_and_sizes_are_legal(tmp_path: Path) -> None:
+    outcome = _run(tmp_path, rate=8, duration_s=3, client_order_share=0.5, retry_share=0.5, sizes=(300_000, 900_000))
+    assert outcome.result.wrong_answers == outcome.unavailable == 0
+    counts = {s.name: s.count for s in outcome.result.latencies if s.clock == "response"}
+    assert counts["upload_front"] == counts["onboarding"] == 24
+    assert 0 < counts["upload_front_unreadable"] < 24
+    assert [point.size_bytes for point in outcome.result.sizes] == [300_000, 900_000]
+
+
+@pytest.mark.parametrize(("stop", "most"), [({"max_uploads": 7}, 7), ({"max_requests": 9}, 9)])
+def test_hard_stops_are_hard(tmp_path: Path, stop: dict[str, int], most: int) -> None:
+    outcome = _run(tmp_path, rate=30, duration_s=3, **stop)
+    assert (outcome.uploads if "max_uploads" in stop else outcome.requests) == most
+    assert str(most) in outcome.result.stopped
+
+
+def test_a_failing_target_is_left_alone(tmp_path: Path) -> None:
+    with embedded_sandbox(Profile(), faults=("age-as-text",)) as sandbox:
+        plan = LoadPlan(base_url=str(sandbox.profile.base_url), rate=40, duration_s=5, max_error_share=0.5)
+        outcome = run_load(plan, sandbox.secrets, tmp_path)
+    assert "answers failed" in outcome.result.stopped
+    assert outcome.requests < 120
+
+
+def test_fewer_keys_than_people_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="too few for 2 people"):
+        run_load(
+            LoadPlan(base_url="http://127.0.0.1:1", rate=1, duration_s=1, people=2),
+            Secrets(api_keys=(SecretStr("k"),)),
+            tmp_path,
+        )
 
 
 def test_response_counts_from_due_and_service_from_sent(tmp_path: Path) -> None:
