@@ -21,6 +21,7 @@ from kycgate.options import (
     LoadRateOption,
     MineOption,
     OutOption,
+    PolicyOption,
     ProfileOption,
     RateOption,
     SeedOption,
@@ -86,7 +87,7 @@ def verify(
     translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
     strict: StrictOption = False, budget: BudgetOption = None, uploads: UploadsOption = None,
     rate: RateOption = None, load_rate: LoadRateOption = 10.0, duration: DurationOption = 10.0,
-    yes_this_is_mine: MineOption = False,
+    policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
 ) -> None:  # fmt: skip
     """Check the contract, run a short load, judge both."""
     from kycgate.runner import LoadOptions
@@ -96,7 +97,7 @@ def verify(
         limits__requests=budget, limits__uploads=uploads, limits__rate=rate,
     )  # fmt: skip
     load = LoadOptions(load_rate, duration, yes_this_is_mine=yes_this_is_mine)
-    _run("verify", chosen, out=out, seed=seed, check=True, load=load)
+    _run("verify", chosen, out=out, seed=seed, check=True, load=load, policy=_policy(policy))
 
 
 @app.command()
@@ -150,7 +151,7 @@ def load(
     max_requests: Annotated[int, typer.Option(min=0, help="Stop there; 0 is no limit.")] = 0,
     max_uploads: Annotated[int, typer.Option(min=0, help="Stop there; 0 is no limit.")] = 0,
     max_error_share: Annotated[float, typer.Option(min=0, max=1, help="Stop when more answers fail.")] = 1.0,
-    yes_this_is_mine: MineOption = False,
+    policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
 ) -> None:  # fmt: skip
     """Onboardings arrive at a rate (or people come in a circle); response times count from when they were due."""
     from kycgate.runner import LoadOptions
@@ -160,7 +161,7 @@ def load(
         rate, duration, poisson, yes_this_is_mine, str(shape), people, think, client_order, retries,
         _sizes(sizes), max_requests, max_uploads, max_error_share,
     )  # fmt: skip
-    _run("load", chosen, out=out, seed=seed, check=False, load=options)
+    _run("load", chosen, out=out, seed=seed, check=False, load=options, policy=_policy(policy))
 
 
 def _sizes(text: str) -> tuple[int, ...]:
@@ -172,6 +173,44 @@ def _sizes(text: str) -> tuple[int, ...]:
     if any(not 100_000 <= size <= 16_000_000 for size in sizes):
         raise UsageError("--sizes lie between 100 and 16000 kB")
     return sizes
+
+
+def _policy(path: Path | None) -> Any:
+    from kycgate.reports.policy import load_policy
+
+    return load_policy(path) if path is not None else None
+
+
+@app.command()
+def sla(
+    policy: Annotated[Path, typer.Option("--policy", help="An SLA policy (TOML).")],
+    runs: Annotated[list[Path] | None, typer.Argument(help="The folders of recorded load runs.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Say how many samples each objective needs.")] = False,
+) -> None:
+    """Judge recorded runs against a policy: holds, broken, or not enough evidence."""
+    from kycgate.reports.sla import judge
+    from kycgate.reports.sla import plan as needs
+    from kycgate.run import RunFolder
+    from kycgate.verdict import exit_code_of
+
+    chosen = _policy(policy)
+    if plan:
+        for need in needs(chosen):
+            usually = f"about {need.usually:,}" if need.usually else "over 10,000,000"
+            print(f"{need.objective}: {need.at_best:,} {need.what} if none fails, {usually} if half as many as may do")
+        return
+    if not runs:
+        raise UsageError("name the folders of the runs to judge, or --plan")
+    recorded = [RunFolder(path).read_run() for path in runs]
+    voids = [run.load.health.void for run in recorded if run.load is not None and run.load.health.void]
+    objectives = judge(chosen, recorded)
+    for o in objectives:
+        more = f"; {o.needed:,} more samples at least" if o.needed else ""
+        print(f"{o.verdict}  {o.id}  {o.measured}, limit {o.limit}; {o.interval}, n = {o.samples:,}{more}")
+    print(f"confidence of all together: {chosen.confidence:.0%}; {objectives[0].method} ({objectives[0].source})")
+    code, reason = exit_code_of([], objectives, strict=False, cannot_judge=f"void: {voids[0]}" if voids else "")
+    print(reason if code else f"{len(objectives)} objectives hold")
+    raise typer.Exit(int(code))
 
 
 @app.command()

@@ -133,6 +133,8 @@ class LoadResult(_Model):
     in_flight: int = 0
     not_started: int = 0
     wrong_answers: int = 0
+    requests: int = Field(default=0, description="Sent, tokens not counted.")
+    unavailable: int = Field(default=0, description="5xx, time-outs and broken connections among them.")
     latencies: list[StepLatency]
     series: list[LoadPoint] = Field(default_factory=list)
     sizes: list[SizePoint] = Field(default_factory=list)
