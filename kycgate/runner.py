@@ -6,7 +6,7 @@ import random
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -183,18 +183,7 @@ def _may_load(profile: Profile, load: LoadOptions, run: Run) -> bool:
 def _load_plan(profile: Profile, load: LoadOptions, seed: int, gate: Gate) -> LoadPlan:
     return LoadPlan(
         base_url=profile.base_url or "",
-        rate=load.rate,
-        duration_s=load.duration_s,
-        poisson=load.poisson,
-        shape=load.shape,
-        people=load.people,
-        think_s=load.think_s,
-        client_order_share=load.client_order_share,
-        retry_share=load.retry_share,
-        sizes=load.sizes,
-        max_requests=load.max_requests,
-        max_uploads=load.max_uploads,
-        max_error_share=load.max_error_share,
+        **{name: value for name, value in asdict(load).items() if name != "yes_this_is_mine"},
         seed=seed,
         scheme="bare" if gate.scheme == "bare" else "bearer",
         translation="off" if gate.translation == "off" else "on",

@@ -103,3 +103,18 @@ def phases(load: LoadResult) -> str:
         axes.barh(steps, widths, left=left, label=clock, color=colour, height=0.55)
         left = [before + width for before, width in zip(left, widths, strict=True)]
     return _svg(figure, axes, "Sending, thinking and reading")
+
+
+def by_size(load: LoadResult) -> str:
+    """Service time of uploads against picture size, with the fitted line."""
+    figure, axes = _figure("Service time against picture size (ms)")
+    megabytes = [point.size_bytes / 1e6 for point in load.sizes]
+    axes.plot(megabytes, [point.p50 for point in load.sizes], "o", color=_SERIES[0], label="median")
+    axes.plot(megabytes, [point.p95 for point in load.sizes], "^", color=_SERIES[1], label="p95")
+    if load.size_fit:
+        slope, intercept = load.size_fit["slope_ms_per_mb"], load.size_fit["intercept_ms"]
+        ends = [min(megabytes), max(megabytes)]
+        axes.plot(ends, [intercept + slope * size for size in ends], color=_SERIES[2], label=f"{slope:.1f} ms per MB")
+    axes.set_xlabel("MB")
+    axes.set_ylim(bottom=0)
+    return _svg(figure, axes, "Service time against picture size")

@@ -43,7 +43,13 @@ def render_html(run: Run) -> str:
     drawn: list[Markup] = []
     if run.load is not None and any(s.count for s in run.load.latencies):
         # Markup: our own SVG, in which nothing comes from the vendor.
-        drawn = [Markup(make(run.load)) for make in (charts.percentile_curves, charts.over_time, charts.phases)]  # noqa: S704
+        makers = [
+            charts.percentile_curves,
+            charts.over_time,
+            charts.phases,
+            *([charts.by_size] if run.load.sizes else []),
+        ]
+        drawn = [Markup(make(run.load)) for make in makers]  # noqa: S704
     return environment.get_template("report.html.j2").render(
         run=run,
         groups=groups,
