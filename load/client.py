@@ -1,8 +1,9 @@
 """One connection of one virtual person: a gevent socket with vectored sends, answers parsed by httptools (llhttp).
 
 The body goes out by reference, and the clocks are read where connecting, sending, thinking and reading part. A body is
-"sent" when the target's kernel has acknowledged its last byte (SIOCOUTQ is 0), not when ours has taken it: up to
-some MB may lie in a send buffer, and on a slow uplink that is not the vendor's thinking.
+"sent" when the target's kernel has acknowledged all but its last two segments (SIOCOUTQ), not when ours has taken it:
+some MB may lie in a send buffer, and on a slow uplink that is not the vendor's thinking. The last two may wait for
+the answer to carry their acknowledgement (RFC 1122, 4.2.3.2), which is not sending.
 """
 
 import array
@@ -28,8 +29,8 @@ POLL_S = 0.0005
 READ = 65_536
 MAX_ANSWER = 8_000_000
 SENDING_CLOCK = (
-    "sending ends when the target's side has acknowledged the body's last byte (SIOCOUTQ, looked at every 0.5 ms), "
-    "or with the answer's first byte"
+    "sending ends when the target's side has acknowledged all but the last two segments (SIOCOUTQ, looked at every "
+    "0.5 ms), or with the answer's first byte"
     if sys.platform == "linux"
     else "sending ends when the kernel has taken the body's last byte, "
     "so what then still lies in its send buffer counts as thinking"
@@ -169,12 +170,13 @@ class Connection:
                 views[0] = views[0][sent:]
 
     def _until_acknowledged(self) -> int:
-        """The moment at which nothing unacknowledged is left, or the answer has begun."""
+        """The moment at which no more than two segments are unacknowledged, or the answer has begun."""
         if sys.platform == "linux":
             left = array.array("i", [0])
+            enough = 2 * self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
             while True:
                 fcntl.ioctl(self._socket.fileno(), SIOCOUTQ, left)
-                if left[0] == 0:
+                if left[0] <= enough:
                     break
                 try:
                     gsocket.wait_read(self._socket.fileno(), timeout=POLL_S, timeout_exc=TimeoutError())

@@ -1,5 +1,10 @@
 """Load: when onboardings are due, what is counted, and a generator that tells the truth about itself."""
 
+import socket
+import subprocess
+import sys
+import threading
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -116,6 +121,38 @@ def test_hard_stops_are_hard(tmp_path: Path, stop: dict[str, int], most: int) ->
     outcome = _run(tmp_path, rate=30, duration_s=3, **stop)
     assert (outcome.uploads if "max_uploads" in stop else outcome.requests) == most
     assert str(most) in outcome.result.stopped
+
+
+def test_a_slow_uplink_is_not_the_vendors_thinking() -> None:
+    """The target reads 2 MB at some 4 MB/s, then thinks for 0.1 s: the one is sending, the other is not."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+
+    def answer() -> None:
+        taken, _ = listening.accept()
+        left = 2_000_000
+        while left > 0:
+            left -= len(taken.recv(40_000))
+            time.sleep(0.01)
+        time.sleep(0.1)
+        taken.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue")
+        taken.close()
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    script = (
+        "from gevent import monkey; monkey.patch_all()\nimport time\nfrom kycgate.load.client import Connection\n"
+        f"connection = Connection('http://127.0.0.1:{listening.getsockname()[1]}', 30, None)\n"
+        "status, _, body, c = connection.post('/', {}, b'x' * 2_000_000, time.perf_counter_ns())\n"
+        "print(status, body.decode(), (c.body_sent - c.connected) / 1e6, (c.first_byte - c.body_sent) / 1e6)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    thread.join()
+    listening.close()
+    status, body, sending, thinking = done.stdout.split()
+    assert (status, body) == ("200", "true")
+    assert float(sending) > 300
+    assert 100 <= float(thinking) < float(sending)
 
 
 def test_a_failing_target_is_left_alone(tmp_path: Path) -> None:
