@@ -27,6 +27,7 @@ from kycgate.run import RunFolder
 from kycgate.session import Credential, Session
 from kycgate.target import Target, Wanted, unreachable
 
+_NO_ANSWER = frozenset({None, 429})
 _EXPLAINED_OTHERWISE = frozenset({None, *range(300, 400), 400, 401, 403, 404, 407, 429, 502, 503, 504})
 """Statuses of a first answer that a proxy, a wrong URL, wrong credentials or cards explain as well."""
 
@@ -114,7 +115,11 @@ class Gate:
         """Send, record, judge."""
         exchange = self.target.send(wanted)
         recorded = self._by_number[exchange.number]
-        observations = [*judge_answer(exchange), *self.memory.judge(exchange), *(judge(exchange) if judge else ())]
+        observations = [*judge_answer(exchange), *self.memory.judge(exchange)]
+        promised = [*judge(exchange)] if judge else []
+        # What was not answered, or put off, says nothing of the promise behind the request.
+        if exchange.status not in _NO_ANSWER:
+            observations += promised
         if self._held is not None and exchange.status in _EXPLAINED_OTHERWISE:
             self._held.append((observations, exchange))
         else:
@@ -124,6 +129,8 @@ class Gate:
 
     def observe(self, clause: str, exchange: Exchange, ok: bool, required: str, actual: str) -> None:
         """Enter what a test alone can see of an exchange."""
+        if exchange.status in _NO_ANSWER:
+            return
         recorded = self._by_number.get(exchange.number)
         self.ledger.add([Observation(clause, ok, required, actual)], exchange, recorded)
 

@@ -12,9 +12,14 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from pydantic import SecretStr
 
-from kycgate.embedded import embedded_sandbox
-from kycgate.profile import Profile
+from kycgate.check import run_contract_tests
+from kycgate.embedded import TENANT, TENANT_SECRET, embedded_sandbox
+from kycgate.gate import Gate
+from kycgate.profile import Profile, Secrets
+from kycgate.run import Verdict
+from kycgate.sandbox import RunningSandbox, SandboxSettings
 
 SECRETS = {"KYCGATE_TENANT_ID": "tenant-1", "KYCGATE_TENANT_SECRET": "sandbox-secret"}
 
@@ -231,3 +236,18 @@ def test_installed_wheel_among_namesakes(tmp_path: Path) -> None:
     assert str(site) in where.stdout
     run = json.loads((cwd / "run" / "run.json").read_text(encoding="utf-8"))
     assert {clause["verdict"] for clause in run["clauses"]} == {"kept"}
+
+
+def test_a_target_that_dies_halfway_is_accused_of_nothing_else(tmp_path: Path) -> None:
+    """What was never answered breaks no clause but that of answering in time."""
+    with RunningSandbox(SandboxSettings(tenants={TENANT: TENANT_SECRET})) as sandbox:
+        profile = Profile(base_url=sandbox.base_url)
+        secrets = Secrets(tenant_id=TENANT, tenant_secret=SecretStr(TENANT_SECRET))
+        gate = Gate(profile, secrets, seed=1)
+        gate.preflight()
+    try:
+        outcome = run_contract_tests(gate, strict=True)
+    finally:
+        gate.close()
+    broken = [result.id for result in gate.ledger.results(outcome.not_tried) if result.verdict is Verdict.BROKEN]
+    assert set(broken) <= {"answer.in-time"}
