@@ -2,15 +2,14 @@
 
 import os
 import sys
-from collections import defaultdict
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 import kycgate
+from kycgate.commands.running import run_and_exit
 from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT
 from kycgate.contracts.openapi import text as openapi_text
 from kycgate.errors import ExitCode, KycgateError, UsageError
@@ -46,41 +45,6 @@ _WRONG_CALL: Any = typer.BadParameter.__mro__[-4]
 _err = Console(stderr=True, highlight=False)
 
 
-def _run(command: str, profile: Profile, **options: Any) -> NoReturn:
-    """Run with progress shown, print the verdict, and end with its exit code."""
-    # Imported here: a wrong call is answered before pytest, Locust and the charts are loaded.
-    from kycgate.reports.terminal import print_verdict
-    from kycgate.runner import execute
-
-    console = Console(highlight=False)
-    if console.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-        with Progress(*columns, TimeElapsedColumn(), console=_err, transient=True) as bars:
-            task = bars.add_task("starting", total=None)
-
-            def progress(done: int, total: int, name: str) -> None:
-                bars.update(task, completed=done, total=total, description=name[:40])
-
-            run, folder = execute(
-                command, profile, say=lambda text: bars.update(task, description=text), progress=progress, **options
-            )
-    else:
-        seen: dict[str, int] = defaultdict(int)
-
-        def tick(done: int, total: int, name: str) -> None:
-            if done * 10 // max(total, 1) > seen["tenth"] or not done:
-                seen["tenth"] = done * 10 // max(total, 1)
-                print(f"kycgate: test {done + 1} of {total}: {name}", file=sys.stderr, flush=True)
-
-        def tell(text: str) -> None:
-            print(f"kycgate: {text}", file=sys.stderr, flush=True)
-
-        run, folder = execute(command, profile, say=tell, progress=tick, **options)
-    print_verdict(run, console)
-    console.print(f"report: {folder.path / 'report.html'}", soft_wrap=True)
-    raise typer.Exit(run.exit_code)
-
-
 @app.command()
 def verify(
     base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
@@ -97,7 +61,7 @@ def verify(
         limits__requests=budget, limits__uploads=uploads, limits__rate=rate,
     )  # fmt: skip
     load = LoadOptions(load_rate, duration, yes_this_is_mine=yes_this_is_mine)
-    _run("verify", chosen, out=out, seed=seed, check=True, load=load, policy=_policy(policy))
+    run_and_exit("verify", chosen, out=out, seed=seed, check=True, load=load, policy=_policy(policy))
 
 
 @app.command()
@@ -117,7 +81,7 @@ def check(
     if dry_run:
         _print_plan(chosen)
         return
-    _run("check", chosen, out=out, seed=seed, check=True, load=None, thorough=thorough)
+    run_and_exit("check", chosen, out=out, seed=seed, check=True, load=None, thorough=thorough)
 
 
 def _print_plan(profile: Profile) -> None:
@@ -161,7 +125,7 @@ def load(
         rate, duration, poisson, yes_this_is_mine, str(shape), people, think, client_order, retries,
         _sizes(sizes), max_requests, max_uploads, max_error_share,
     )  # fmt: skip
-    _run("load", chosen, out=out, seed=seed, check=False, load=options, policy=_policy(policy))
+    run_and_exit("load", chosen, out=out, seed=seed, check=False, load=options, policy=_policy(policy))
 
 
 def _sizes(text: str) -> tuple[int, ...]:

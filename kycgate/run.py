@@ -96,10 +96,20 @@ class LoadPoint(_Model):
     step: str
     started: int
     finished: int
-    failures: int
+    failures: int = Field(description="Answers that came to nothing or were wrong.")
+    unavailable: int = Field(default=0, description="Of them 5xx, time-outs and broken connections.")
     p50: float
     p95: float
     max: float
+
+
+class FieldReading(_Model):
+    """How often one field of cards with known truth was read as it is printed."""
+
+    field: str = Field(description="The vendor's property, such as fullName.")
+    degradation: str = Field(default="none", description="What was done to the picture; none is as drawn.")
+    right: int
+    total: int
 
 
 class GeneratorHealth(_Model):
@@ -137,6 +147,7 @@ class LoadResult(_Model):
     unavailable: int = Field(default=0, description="5xx, time-outs and broken connections among them.")
     latencies: list[StepLatency]
     series: list[LoadPoint] = Field(default_factory=list)
+    readings: list[FieldReading] = Field(default_factory=list)
     sizes: list[SizePoint] = Field(default_factory=list)
     size_fit: dict[str, float] = Field(default_factory=dict, description="slope_ms_per_mb, intercept_ms, …")
     health: GeneratorHealth = Field(default_factory=GeneratorHealth)
