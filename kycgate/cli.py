@@ -29,6 +29,7 @@ from kycgate.options import (
     StrictOption,
     Switch,
     ThoroughOption,
+    TimeLimitOption,
     TranslationOption,
     UploadsOption,
     profile_of,
@@ -51,14 +52,14 @@ def verify(
     translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
     strict: StrictOption = False, budget: BudgetOption = None, uploads: UploadsOption = None,
     rate: RateOption = None, load_rate: LoadRateOption = 10.0, duration: DurationOption = 10.0,
-    policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
+    time_limit: TimeLimitOption = None, policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
 ) -> None:  # fmt: skip
     """Check the contract, run a short load, judge both."""
     from kycgate.runner import LoadOptions
 
     chosen = profile_of(
         profile, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
-        limits__requests=budget, limits__uploads=uploads, limits__rate=rate,
+        limits__requests=budget, limits__uploads=uploads, limits__rate=rate, limits__time_s=time_limit,
     )  # fmt: skip
     load = LoadOptions(load_rate, duration, yes_this_is_mine=yes_this_is_mine)
     run_and_exit("verify", chosen, out=out, seed=seed, check=True, load=load, policy=_policy(policy))
@@ -69,14 +70,15 @@ def check(
     base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
     translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
     strict: StrictOption = False, budget: BudgetOption = None, uploads: UploadsOption = None,
-    rate: RateOption = None, thorough: ThoroughOption = False,
+    rate: RateOption = None, thorough: ThoroughOption = False, time_limit: TimeLimitOption = None,
     image_limit: Annotated[bool, typer.Option("--image-limit", help="Find the largest picture that is taken.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; send nothing.")] = False,
 ) -> None:  # fmt: skip
     """Judge every clause of the contract."""
     chosen = profile_of(
         profile, thorough, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
-        limits__requests=budget, limits__uploads=uploads, limits__rate=rate, find_image_limit=image_limit or None,
+        limits__requests=budget, limits__uploads=uploads, limits__rate=rate, limits__time_s=time_limit,
+        find_image_limit=image_limit or None,
     )  # fmt: skip
     if dry_run:
         _print_plan(chosen)
@@ -115,12 +117,14 @@ def load(
     max_requests: Annotated[int, typer.Option(min=0, help="Stop there; 0 is no limit.")] = 0,
     max_uploads: Annotated[int, typer.Option(min=0, help="Stop there; 0 is no limit.")] = 0,
     max_error_share: Annotated[float, typer.Option(min=0, max=1, help="Stop when more answers fail.")] = 1.0,
-    policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
+    time_limit: TimeLimitOption = None, policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
 ) -> None:  # fmt: skip
     """Onboardings arrive at a rate (or people come in a circle); response times count from when they were due."""
     from kycgate.runner import LoadOptions
 
-    chosen = profile_of(profile, base_url=base_url, translation=translation, specimens=specimens)
+    chosen = profile_of(
+        profile, base_url=base_url, translation=translation, specimens=specimens, limits__time_s=time_limit
+    )
     options = LoadOptions(
         rate, duration, poisson, yes_this_is_mine, str(shape), people, think, client_order, retries,
         _sizes(sizes), max_requests, max_uploads, max_error_share,

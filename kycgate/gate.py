@@ -4,6 +4,8 @@ Each exchange goes through `Gate.send`: it is recorded, judged by itself, judged
 the promise behind its request. No test judges an answer by itself.
 """
 
+import contextlib
+import math
 import random
 import threading
 import time
@@ -43,6 +45,7 @@ class Gate:
         seed: int,
         folder: RunFolder | None = None,
         expired_token: str | None = None,
+        time_s: float | None = None,
     ) -> None:
         self.profile = profile
         self.seed = seed
@@ -51,7 +54,8 @@ class Gate:
         self.redactor = Redactor()
         self.memory = Memory(profile.translation)
         self.cards = Cards(seed, profile.specimens)
-        self.budget = Budget(profile.limits.requests, profile.limits.uploads, profile.limits.rate)
+        limits = profile.limits
+        self.budget = Budget(limits.requests, limits.uploads, limits.rate, time_s or limits.time_s or math.inf)
         self.target = Target(profile, self.budget, self._on_exchange)
         self.scheme = profile.auth_scheme
         self.expired_token = expired_token
@@ -85,12 +89,22 @@ class Gate:
     def close(self) -> None:
         self.target.close()
         if self._sink is not None:
-            self._sink.close()
+            with contextlib.suppress(OSError):
+                self._sink.close()
 
     @property
     def translation(self) -> str:
         """on, off, or auto while nothing has been read yet."""
         return self.memory.translation
+
+    @property
+    def gave_up(self) -> str:
+        """Why nothing more is sent to this target, whatever the budget; empty while something is."""
+        return self.target.gave_up
+
+    @gave_up.setter
+    def gave_up(self, reason: str) -> None:
+        self.target.gave_up = reason
 
     @property
     def mints_tokens(self) -> bool:
@@ -120,7 +134,7 @@ class Gate:
         # What was not answered, or put off, says nothing of the promise behind the request.
         if exchange.status not in _NO_ANSWER:
             observations += promised
-        if self._held is not None and exchange.status in _EXPLAINED_OTHERWISE:
+        if self._held is not None and (exchange.status in _EXPLAINED_OTHERWISE or is_page(exchange)):
             self._held.append((observations, exchange))
         else:
             self.ledger.add(observations, exchange, recorded)
@@ -178,14 +192,15 @@ class Gate:
                 self.observe("token.optional", exchange, False, required, f"status {exchange.status}")
                 exchange = asked
         token = token_of(exchange)
-        if exchange.status is None:
-            raise unreachable(self.target.base_url, exchange.failure)
-        if token is None:
+        if token is not None:
+            return token
+        if exchange.status in (400, 401, 403):
+            names = self.profile.environment
             raise CannotJudge(
-                f"the target gave no token (status {exchange.status}): check "
-                f"{self.profile.environment.tenant_id} and {self.profile.environment.tenant_secret}"
+                f"the target gave no token (status {exchange.status}): check {names.tenant_id} and "
+                f"{names.tenant_secret}"
             )
-        return token
+        raise why_not(exchange, self.target.base_url, "a token")
 
     def request_token(
         self,
@@ -285,7 +300,7 @@ class Gate:
             for wrapping in ("none", "lf", "none", "none"):
                 exchange = session.do(Step.UPLOAD_FRONT, probe, wrapping=wrapping)
                 if exchange.status is None:
-                    raise unreachable(self.target.base_url, exchange.failure)
+                    raise why_not(exchange, self.target.base_url, "a first upload")
                 if accepted(exchange):
                     self.scheme = "bearer" if written == "bearer" else "bare"
                     self.ledger.open_point("credentials-form", written)
@@ -328,9 +343,13 @@ class Gate:
         recorded = self.redactor.record(exchange, at)
         self._by_number[exchange.number] = recorded
         if self._sink is not None:
-            with self._lock:
-                self._sink.write(recorded.model_dump_json() + "\n")
-                self._sink.flush()
+            try:
+                with self._lock:
+                    self._sink.write(recorded.model_dump_json() + "\n")
+                    self._sink.flush()
+            except OSError as error:
+                # What cannot be recorded is not worth sending.
+                self.gave_up = f"cannot record what is sent: {error.strerror}"
 
     def demand_sessions(self, count: int) -> None:
         """Raises CannotJudge when so many sessions cannot run at once."""
@@ -345,9 +364,10 @@ class Gate:
         left = seconds_to_expiry(value) if isinstance(value, dict) else None
         if left is None:
             return False
-        if not -at_most_s <= left <= at_most_s:
+        wait = max(left, 0) + 1
+        if not -at_most_s <= left <= at_most_s or wait > self.budget.left_s:
             return False
-        time.sleep(max(left, 0) + 1)
+        time.sleep(wait)
         return True
 
 
@@ -371,20 +391,37 @@ def token_of(exchange: Exchange) -> str | None:
     return str(token) if given and token else None
 
 
-def _why_refused(refusals: list[Exchange], base_url: str) -> CannotJudge:
-    """The one line for a target that accepted no first upload."""
-    statuses = [exchange.status or 0 for exchange in refusals]
-    if all(status == 401 for status in statuses):
-        return CannotJudge(f"{base_url} refuses the credentials (401): check the keys, or the tenant and its secret")
-    status = next(status for status in reversed(statuses) if status != 401)
+def is_page(exchange: Exchange) -> bool:
+    """Whether a web page came where JSON was due: a proxy's, a login's, a captive portal's."""
+    kind = (exchange.answer_header("Content-Type") or "").partition(";")[0].strip().lower()
+    return kind in ("text/html", "application/xhtml+xml") and exchange.answer_body.lstrip()[:1] == b"<"
+
+
+def why_not(exchange: Exchange, base_url: str, asked: str) -> CannotJudge:
+    """The one line for a target that cannot be judged, from its answer to `asked`."""
+    status = exchange.status
+    if status is None:
+        return unreachable(base_url, exchange.failure)
+    page = " with a web page, as a proxy or a login does" if is_page(exchange) else ""
     if status == 404:
-        return CannotJudge(f"{base_url} knows no UploadFrontImage (404): check the base URL")
+        return CannotJudge(f"{base_url} knows no such path (404){page}: check the base URL")
     if status == 429:
         return CannotJudge(f"{base_url} answers 429 to everything: wait, or lower --rate")
     if status >= 500:
-        return CannotJudge(f"{base_url} answers {status} to a first upload: is it up?")
+        return CannotJudge(f"{base_url} answers {status} to {asked}{page}: is it up?")
     if 300 <= status < 400:
-        return CannotJudge(f"{base_url} redirects (status {status}): give the URL it redirects to")
+        return CannotJudge(
+            f"{base_url} redirects (status {status}), which is not followed: give the URL it redirects to"
+        )
+    if page or not asked.endswith("upload"):
+        return CannotJudge(f"{base_url} answers {status}{page or ' and gives none'} to {asked}: check the base URL")
     return CannotJudge(
         f"{base_url} refuses our cards (status {status}): bring the vendor's own test cards with --specimens DIR"
     )
+
+
+def _why_refused(refusals: list[Exchange], base_url: str) -> CannotJudge:
+    """The one line for a target that accepted no first upload."""
+    if all(exchange.status == 401 for exchange in refusals):
+        return CannotJudge(f"{base_url} refuses the credentials (401): check the keys, or the tenant and its secret")
+    return why_not(next(e for e in reversed(refusals) if e.status != 401), base_url, "a first upload")

@@ -33,18 +33,19 @@ OLDEST = 130
 LARGE_BODY = 256_000
 """Bytes from which a 413 fits."""
 
+# Each repetition is bounded: a hostile answer must not make the search look at all of it again and again.
 INTERNALS = re.compile(
     r"""Traceback\ \(most\ recent\ call\ last\)
     | Object\ reference\ not\ set
-    | \bat\ [\w.<>`+\[\]]+\([^)]*\)(\ in\ |\s*$|\s+at\ )
+    | \bat\ [\w.<>`+\[\]]{1,300}\([^)]{0,300}\)(\ in\ |\s{0,9}$|\s{1,9}at\ )
     | \.(?:cs|java|py|go|rb|php|ts|js):(?:line\ )?\d+
-    | \bFile\ "[^"]+",\ line\ \d+
-    | \b(?:System|Microsoft|Newtonsoft|java|javax|org|com)(?:\.\w+)+(?:Exception|Error)\b
+    | \bFile\ "[^"]{1,300}",\ line\ \d+
+    | \b(?:System|Microsoft|Newtonsoft|java|javax|org|com)(?:\.\w{1,60}){1,9}(?:Exception|Error)\b
     | \b[A-Z]\w*Exception\b
     | \b(?:ValueError|TypeError|KeyError|IndexError|AttributeError|RuntimeError|NameError|ZeroDivisionError)\b
     | \bgoroutine\ \d+
     | \bORA-\d{5}\b | \bSQLSTATE\b | \bSqlClient\b | \bpsycopg | \bNpgsql
-    | \b(?:SELECT|INSERT\ INTO|UPDATE|DELETE\ FROM)\b.+\b(?:FROM|VALUES|SET|WHERE)\b
+    | \b(?:SELECT|INSERT\ INTO|UPDATE|DELETE\ FROM)\b.{1,200}\b(?:FROM|VALUES|SET|WHERE)\b
     | \b(?:Password|Pwd|User\ Id|Data\ Source|Initial\ Catalog)\s*=
     | (?:[A-Za-z]:\\|/(?:app|usr|var|home|opt|srv)/)[\w./\\-]+
     """,

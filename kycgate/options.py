@@ -42,6 +42,10 @@ RateOption = Annotated[float | None, typer.Option(help="Requests a second at mos
 ThoroughOption = Annotated[bool, typer.Option("--thorough", help="Up to 3,000 requests and longer random walks.")]
 LoadRateOption = Annotated[float, typer.Option(min=0.01, max=10_000, help="Onboardings that arrive each second.")]
 DurationOption = Annotated[float, typer.Option(min=1, max=86_400, help="Seconds of load.")]
+TimeLimitOption = Annotated[
+    float | None,
+    typer.Option(help="Seconds the whole run may take; without it 1800 to check, 300 and --duration for load."),
+]
 PolicyOption = Annotated[Path | None, typer.Option("--policy", help="An SLA policy (TOML).")]
 MineOption = Annotated[bool, typer.Option("--yes-this-is-mine", help="Allow load on another machine.")]
 

@@ -66,6 +66,13 @@ class Limits(_Section):
     max_load_rate: float | None = Field(
         default=None, gt=0, allow_inf_nan=False, description="Onboardings a second that a load run may start."
     )
+    time_s: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds that a whole run may take; without it 1800 for a check and, for load, 300 and its "
+        "duration.",
+    )
 
 
 class Profile(BaseSettings):

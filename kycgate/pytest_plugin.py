@@ -73,6 +73,8 @@ class GatePlugin:
         gate.target.test = plan.test
         reason = ""
         try:
+            if gate.budget.left_s <= 0:
+                raise BudgetExhausted(gate.budget.time_is_up)
             if not gate.budget.has_room(requests=plan.requests - 1, uploads=plan.uploads):
                 raise BudgetExhausted("the budget has no room for it")
             yield

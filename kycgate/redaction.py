@@ -22,7 +22,8 @@ MAX_TEXT = 2_000
 
 _KEPT_AS_TEXT = frozenset({"message", "errorCode", "documentTypeId", "documentTypeCode", "expirationDate", "title"})
 _LONG_DIGITS = re.compile(r"\d{6,}")
-_BEARER = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
+# Looks ahead for the two dots first: a long text of beginnings without an end is not searched from each of them.
+_BEARER = re.compile(r"(?<![\w-])(?=[\w-]++\.[\w-]++\.)([\w-]*?)\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
 
 
 def _shape_of(character: str) -> str:
@@ -93,7 +94,7 @@ class Redactor:
         for value in personal:
             if len(value) <= len(text) and value in text:
                 text = text.replace(value, self.mask(value))
-        text = _BEARER.sub("$TOKEN", text)
+        text = _BEARER.sub(r"\1$TOKEN", text)
         text = _LONG_DIGITS.sub(lambda found: "9" * len(found[0]), text)
         return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}… ({len(text)} characters)"
 

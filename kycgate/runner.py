@@ -4,13 +4,14 @@ import importlib.metadata
 import platform
 import random
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import kycgate
 from kycgate import specimens
@@ -20,14 +21,18 @@ from kycgate.errors import CannotJudge, ExitCode, UsageError
 from kycgate.gate import Gate
 from kycgate.load import LoadOutcome, LoadPlan, run_load
 from kycgate.profile import Profile, is_loopback, load_secrets
-from kycgate.reports import write_all
-from kycgate.reports.objectives import judge_small_policy
 from kycgate.reports.policy import Policy
-from kycgate.reports.sla import judge
 from kycgate.run import Run, RunFolder
 from kycgate.verdict import WORDS, exit_code_of
 
 Say = Callable[[str], None]
+
+CHECK_S, LOAD_S = 1_800.0, 300.0
+"""Seconds that a check, and a load beyond its own duration, may take when the profile says nothing."""
+WRITING_SHARE, WRITING_S = 0.25, 15.0
+"""Of the time limit, what is kept for ending and writing: this share, and no more than so many seconds."""
+HANG_S = 2.0
+NO_TLS = "TLS certificates were NOT verified (verify_tls = false): whoever sits between could answer for the target."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +54,31 @@ class LoadOptions:
     max_error_share: float = 1.0
 
 
+STOPPED = "the run was stopped before its end"
+CHECKPOINT_S = 1.0
+"""Seconds between two looks at what the ledger holds so far, so that a kill leaves a run to report."""
+
+
 @contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does: what was learned is kept."""
+def _stoppable(seconds: float) -> Iterator[None]:
+    """SIGTERM, or a terminal that is gone, ends a run as Ctrl-C does: what was learned is kept.
+
+    So does a run of ours that hangs in spite of all limits, after so many `seconds`.
+    """
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    # What is ignored stays so: nohup means it.
+    caught = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in (*caught, signal.SIGALRM)}
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def execute(
@@ -87,26 +105,32 @@ def execute(
         _demand_permission(profile, load, only=not check)
     if profile.specimens is not None:
         specimens.load_directory(profile.specimens)
+    limits = _TimeLimits.of(profile, check=check, load=load)
     folder = RunFolder.create(out, command)
     run = Run(
         command=command,
         verdict="unclear",
         exit_code=int(ExitCode.UNCLEAR),
-        reason="the run was stopped before its end",
+        reason=STOPPED,
         complete=False,
         kycgate_version=kycgate.__version__,
         profile=profile.name,
+        target=profile.base_url or "",
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=seed,
         strict=profile.strict,
-        options={"thorough": thorough, "load": load is not None},
+        options={"thorough": thorough, "load": load is not None, "time_limit_s": limits.whole_s},
         versions=_versions(),
     )
-    folder.write_run(run)
-    cannot = ""
+    if not profile.verify_tls:
+        run.notes.append(NO_TLS)
+        say(NO_TLS)
+    cannot = _write(folder, run)
+    if cannot:
+        raise UsageError(f"{cannot}; name another folder with --out")
     not_tried: dict[str, str] = {}
     gate: Gate | None = None
-    with ExitStack() as stack, _stoppable():
+    with ExitStack() as stack, _stoppable(limits.left_s() + HANG_S):
         try:
             expired = secrets.expired_token if secrets else None
             if secrets is None:
@@ -114,41 +138,125 @@ def execute(
                 embedded = stack.enter_context(embedded_sandbox(profile))
                 profile, secrets, expired = embedded.profile, embedded.secrets, embedded.expired_token
                 run.embedded_sandbox = True
-            run.target = profile.base_url or ""
-            if not profile.verify_tls:
-                run.notes.append("TLS certificates were NOT verified (verify_tls = false).")
-                say(run.notes[-1])
-            gate = Gate(profile, secrets, seed=seed, folder=folder, expired_token=expired)
+                run.target = profile.base_url or ""
+            gate = Gate(
+                profile, secrets, seed=seed, folder=folder, expired_token=expired, time_s=limits.left_s(keep=load)
+            )
             stack.callback(gate.close)
             say(f"target {run.target}")
             gate.preflight()
             if check:
+                checkpoint = _Checkpoint(folder, run, gate, progress)
                 not_tried = run_contract_tests(
-                    gate, strict=profile.strict, thorough=thorough, on_progress=progress
+                    gate, strict=profile.strict, thorough=thorough, on_progress=checkpoint
                 ).not_tried
-            if load is not None and _may_load(profile, load, run):
+                cannot = gate.gave_up or limits.reached(gate)
+            if load is not None and not cannot and _may_load(profile, load, run):
                 plan = _load_plan(profile, load, seed, gate)
                 say(f"load: {plan.words}")
-                outcome = run_load(plan, secrets, folder.path)
+                outcome = run_load(plan, secrets, folder.path, within_s=limits.left_s())
                 _enter_load(run, outcome, gate, policy)
-                cannot = outcome.void or cannot
+                cannot = outcome.void
             run.complete = True
         except CannotJudge as error:
             cannot, run.complete = str(error), True
         except KeyboardInterrupt:
-            cannot = "the run was stopped before its end"
+            cannot = limits.words if limits.left_s() <= 0 else STOPPED
     if gate is not None:
-        run.requests_sent += gate.budget.requests_sent
-        run.uploads_sent += gate.budget.uploads_sent
-        if check:
-            run.clauses = gate.ledger.results(not_tried)
-        run.open_points = gate.ledger.open_points()
+        _enter_check(run, gate, not_tried, check=check)
     code, run.reason = exit_code_of(run.clauses, run.objectives, strict=profile.strict, cannot_judge=cannot)
     run.exit_code, run.verdict = int(code), WORDS[code]  # type: ignore[assignment]
     run.finished_at = datetime.now(UTC).isoformat(timespec="seconds")
-    folder.write_run(run)
-    write_all(folder, run)
+    _finish(folder, run)
     return run, folder
+
+
+@dataclass(frozen=True, slots=True)
+class _TimeLimits:
+    """How long a run may take, on the monotonic clock: a share of it is for ending the load and writing the reports."""
+
+    whole_s: float
+    load_s: float
+    begun: float
+
+    @classmethod
+    def of(cls, profile: Profile, *, check: bool, load: LoadOptions | None) -> Self:
+        """The profile's limit, or what check and load may take.
+
+        Raises:
+            UsageError: the load alone would take longer.
+        """
+        whole = profile.limits.time_s or (CHECK_S if check else 0.0) + (load.duration_s + LOAD_S if load else 0.0)
+        found = cls(whole, load.duration_s if load else 0.0, time.monotonic())
+        if load is not None and load.duration_s >= found.left_s():
+            raise UsageError(
+                f"{load.duration_s:g} s of load do not fit into a time limit of {whole:g} s: raise --time-limit"
+            )
+        return found
+
+    @property
+    def words(self) -> str:
+        return f"the time limit of {self.whole_s:g} s is reached"
+
+    def left_s(self, *, keep: object = None) -> float:
+        """Seconds in which something may still be sent; with `keep`, so that the load's seconds are left over."""
+        kept = min(self.whole_s * WRITING_SHARE, WRITING_S) + (self.load_s if keep else 0.0)
+        return self.begun + self.whole_s - kept - time.monotonic()
+
+    def reached(self, gate: Gate) -> str:
+        return self.words if gate.budget.left_s <= 0 else ""
+
+
+class _Checkpoint:
+    """Puts what is known so far into run.json while the tests go on."""
+
+    def __init__(self, folder: RunFolder, run: Run, gate: Gate, then: Callable[[int, int, str], None] | None) -> None:
+        self._folder, self._run, self._gate, self._then = folder, run, gate, then
+        self._next = time.monotonic() + CHECKPOINT_S
+
+    def __call__(self, done: int, total: int, name: str) -> None:
+        if time.monotonic() >= self._next:
+            copy = self._run.model_copy(deep=True)
+            _enter_check(copy, self._gate, {}, check=True)
+            self._gate.gave_up = self._gate.gave_up or _write(self._folder, copy)
+            self._next = time.monotonic() + CHECKPOINT_S
+        if self._then is not None:
+            self._then(done, total, name)
+
+
+def _enter_check(run: Run, gate: Gate, not_tried: dict[str, str], *, check: bool) -> None:
+    run.requests_sent += gate.budget.requests_sent
+    run.uploads_sent += gate.budget.uploads_sent
+    if check:
+        run.clauses = gate.ledger.results(not_tried)
+    run.open_points = gate.ledger.open_points()
+
+
+def _write(folder: RunFolder, run: Run) -> str:
+    """Write run.json; why it could not be written, or nothing."""
+    try:
+        folder.write_run(run)
+    except OSError as error:
+        return f"cannot write to {folder.path}: {error.strerror}"
+    return ""
+
+
+def _finish(folder: RunFolder, run: Run) -> None:
+    """run.json and the reports; a verdict that could not be written is no verdict to pass on."""
+    # Imported here: the charts and the statistics weigh more than all the rest, and the load runs without them.
+    from kycgate.reports import write_all
+
+    problem = _write(folder, run)
+    if not problem:
+        try:
+            write_all(folder, run)
+        except OSError as error:
+            problem = f"cannot write to {folder.path}: {error.strerror}"
+    if problem:
+        run.notes.append(f"The run is not recorded whole: {problem}.")
+        if run.exit_code == ExitCode.KEPT:
+            run.exit_code, run.verdict, run.reason = int(ExitCode.UNCLEAR), "unclear", problem
+        _write(folder, run)
 
 
 def _demand_permission(profile: Profile, load: LoadOptions, *, only: bool) -> None:
@@ -199,6 +307,9 @@ def _enter_load(run: Run, outcome: LoadOutcome, gate: Gate, policy: Policy | Non
     run.load.requests, run.load.unavailable = outcome.requests, outcome.unavailable
     run.requests_sent += outcome.requests
     run.uploads_sent += outcome.uploads
+    from kycgate.reports.objectives import judge_small_policy
+    from kycgate.reports.sla import judge
+
     run.objectives = (
         judge(policy, [run])
         if policy is not None

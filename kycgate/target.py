@@ -15,16 +15,23 @@ from typing import Any
 import httpx
 
 from kycgate.budget import Budget
-from kycgate.errors import CannotJudge, UsageError
+from kycgate.content import MAX_ANSWER, decoded
+from kycgate.errors import BudgetExhausted, CannotJudge, UsageError
 from kycgate.exchange import Clocks, Exchange, Picture
 from kycgate.profile import Profile
+from kycgate.transport import BoundedTransport, drop_if_more_came
 
-MAX_ANSWER = 8_000_000
-"""Bytes of an answer that are read; no answer of this API is that long."""
+CONNECTIONS = 32
+CONNECT_S = 10.0
 MAX_RETRY_AFTER_S = 30.0
+MAX_THROTTLED_S = 120.0
+"""Seconds that a run waits in all because of 429."""
 THROTTLED_TRIES = 4
 MAX_TIMEOUTS = 3
 """Time-outs that a run waits for; a minute each, they would make it endless."""
+PAUSES_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, *(4.0,) * 8)
+"""Before each request after so many in a row that found nobody: a restart or a deployment takes half a minute."""
+_NOBODY = frozenset({None, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +62,21 @@ class Target:
         self._on_exchange = on_exchange
         self._number = 0
         self._timeouts = 0
+        self._in_a_row = 0
+        """Requests that found nobody, since the last that found somebody."""
+        self._throttled_s = 0.0
+        self.gave_up = ""
+        """Why nothing more is sent; empty while something is."""
         self._lock = threading.Lock()
         self._timeout = profile.timeout_s
+        self._transport = BoundedTransport(_tls(profile), CONNECTIONS)
         self._client = httpx.Client(
             base_url=profile.base_url,
-            timeout=httpx.Timeout(profile.timeout_s, connect=min(profile.timeout_s, 10.0)),
+            timeout=httpx.Timeout(profile.timeout_s, connect=min(profile.timeout_s, CONNECT_S)),
             follow_redirects=False,
             trust_env=False,
-            verify=_tls(profile),
+            transport=self._transport,
             headers={"User-Agent": "kycgate", "Accept-Encoding": "identity"},
-            limits=httpx.Limits(max_connections=32, max_keepalive_connections=32),
         )
 
     def close(self) -> None:
@@ -73,19 +85,36 @@ class Target:
     def send(self, wanted: Wanted) -> Exchange:
         """Send it, wait for the answer, record both.
 
-        A 429 is honoured: the request is sent again after Retry-After, some times; each of them is recorded.
+        A 429 is honoured: the request is sent again after Retry-After, some times; each of them is recorded. While
+        nobody answers, or a gateway says so, pauses grow before each request, so that a restart is waited for.
 
         Raises:
             BudgetExhausted: nothing was sent.
+            CannotJudge: nobody has answered for so long that nothing more is sent.
         """
         for attempt in range(1, THROTTLED_TRIES + 1):
-            if self._timeouts >= MAX_TIMEOUTS:
-                raise CannotJudge(f"{self._timeouts} requests got no answer in time: the rest is not waited for")
+            self._demand_somebody()
             exchange = self._send_once(wanted)
+            with self._lock:
+                self._in_a_row = self._in_a_row + 1 if exchange.status in _NOBODY else 0
             if exchange.status != 429 or attempt == THROTTLED_TRIES:
                 return exchange
-            time.sleep(retry_after_s(exchange.answer_header("Retry-After"), attempt))
+            wait = retry_after_s(exchange.answer_header("Retry-After"), attempt)
+            self._throttled_s += wait
+            if self._throttled_s > MAX_THROTTLED_S:
+                self.gave_up = f"it answers 429 and would be waited for over {MAX_THROTTLED_S:g} s: lower --rate"
+                return exchange
+            time.sleep(min(wait, max(self.budget.left_s, 0.0)))
         raise AssertionError("unreachable")
+
+    def _demand_somebody(self) -> None:
+        if not self.gave_up and self._timeouts >= MAX_TIMEOUTS:
+            self.gave_up = f"{self._timeouts} requests got no answer in time: the rest is not waited for"
+        if not self.gave_up and self._in_a_row >= len(PAUSES_S):
+            self.gave_up = f"{self._in_a_row} requests in a row found nobody to answer them: the rest is not sent"
+        if self.gave_up:
+            raise CannotJudge(self.gave_up)
+        time.sleep(min(PAUSES_S[self._in_a_row], max(self.budget.left_s, 0.0)))
 
     def _send_once(self, wanted: Wanted) -> Exchange:
         self.budget.take(upload=wanted.upload)
@@ -129,28 +158,38 @@ class Target:
             due, moments.get("sent", due), end, moments.get("body_sent"), moments.get("first_byte")
         )
         self._on_exchange(exchange, at)
+        if exchange.failure and self.budget.left_s <= 0:
+            # It was we who did not wait: the target is not to blame.
+            raise BudgetExhausted(self.budget.time_is_up)
         return exchange
 
     def _receive(self, wanted: Wanted, exchange: Exchange, trace: Callable[[str, Mapping[str, Any]], None]) -> None:
-        deadline = time.monotonic() + self._timeout
+        seconds = min(self._timeout, max(self.budget.left_s, 0.001))
         content = wanted.body if wanted.body or wanted.method == "POST" else None
-        with self._client.stream(
-            wanted.method,
-            wanted.path,
-            # Bytes, not text: an ill-formed header must leave as it was meant.
-            headers=[(name.encode(), value.encode("latin-1", "replace")) for name, value in wanted.headers.items()],
-            content=content,
-            extensions={"trace": trace},
-        ) as response:
+        with (
+            self._transport.within(seconds),
+            self._client.stream(
+                wanted.method,
+                wanted.path,
+                # Bytes, not text: an ill-formed header must leave as it was meant.
+                headers=[(name.encode(), value.encode("latin-1", "replace")) for name, value in wanted.headers.items()],
+                content=content,
+                extensions={"trace": trace},
+            ) as response,
+        ):
             exchange.answer_headers = response.headers.multi_items()
             received = bytearray()
-            for chunk in response.iter_bytes():
-                received += chunk
+            for part in response.iter_raw():
+                received += part
                 if len(received) > MAX_ANSWER:
                     raise httpx.ReadError(f"the answer is longer than {MAX_ANSWER} bytes")
-                if time.monotonic() > deadline:
-                    raise httpx.ReadTimeout(f"the answer took longer than {self._timeout:g} s")
-            exchange.answer_body = bytes(received)
+            drop_if_more_came(response)
+            try:
+                exchange.answer_body = decoded(
+                    bytes(received), response.headers.get_list("Content-Encoding", split_commas=True)
+                )
+            except ValueError as error:
+                raise httpx.DecodingError(str(error)) from None
             exchange.status = response.status_code
 
 
@@ -172,14 +211,14 @@ def retry_after_s(value: str | None, attempt: int) -> float:
         return fallback
     text = value.strip()
     if text.isascii() and text.isdigit():
-        return min(float(text[:6]), MAX_RETRY_AFTER_S)
+        return MAX_RETRY_AFTER_S if len(text) > 6 else min(float(text), MAX_RETRY_AFTER_S)
     try:
         moment = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        left = (moment - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError, IndexError):
         return fallback
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), MAX_RETRY_AFTER_S)
+    return min(max(left, 0.0), MAX_RETRY_AFTER_S)
 
 
 def describe_failure(error: Exception) -> str:
@@ -191,7 +230,7 @@ def describe_failure(error: Exception) -> str:
         (httpx.ReadTimeout, "no whole answer within the time limit"),
         (httpx.TimeoutException, "time limit reached"),
         (httpx.RemoteProtocolError, "the answer is no well-formed HTTP"),
-        (httpx.DecodingError, "the answer's Content-Encoding does not fit its body"),
+        (httpx.DecodingError, "the answer cannot be decoded"),
         (httpx.NetworkError, "the connection broke"),
         (ssl.SSLError, "TLS failed"),
     )

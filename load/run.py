@@ -13,10 +13,10 @@ from kycgate.profile import Secrets
 _GRACE_S = 30.0
 
 
-def run_load(plan: LoadPlan, secrets: Secrets, out: Path) -> LoadOutcome:
+def run_load(plan: LoadPlan, secrets: Secrets, out: Path, within_s: float | None = None) -> LoadOutcome:
     """Run `plan`; `latency.hlog` is written into `out`.
 
-    Stopped by Ctrl-C, it ends the generator and returns what was measured until then.
+    Stopped by Ctrl-C, or after `within_s` seconds, it ends the generator and returns what was measured until then.
 
     Raises:
         UsageError: there are fewer fixed keys than people at once, as far as can be known beforehand.
@@ -56,8 +56,8 @@ def run_load(plan: LoadPlan, secrets: Secrets, out: Path) -> LoadOutcome:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(filled.model_dump_json() + "\n")
             process.stdin.flush()
-        with contextlib.suppress(KeyboardInterrupt):
-            process.wait()
+        with contextlib.suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
+            process.wait(within_s)
         said = process.communicate(timeout=_GRACE_S)[1]
     except subprocess.TimeoutExpired:
         raise CannotJudge("the load generator did not end in time") from None

@@ -4,8 +4,6 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 
-from scipy.stats import theilslopes
-
 from kycgate.run import SizePoint
 
 MAX_POINTS = 2_000
@@ -36,6 +34,9 @@ def fit(measured: Sequence[tuple[int, float]]) -> dict[str, float]:
     """
     if len({size for size, _ in measured}) < 2:
         return {}
+    # Imported here: it weighs more than the whole generator, and few runs need it.
+    from scipy.stats import theilslopes
+
     step = -(-len(measured) // MAX_POINTS)
     taken = measured[::step]
     slope, intercept, low, high = theilslopes([ms for _, ms in taken], [size / 1e6 for size, _ in taken], 0.95)

@@ -1,5 +1,6 @@
 """Draws the cards: front, back, passport page. The same arguments give the same bytes."""
 
+import importlib.util
 import io
 import random
 import struct
@@ -8,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
-import matplotlib as mpl
 from PIL import Image, ImageDraw, ImageFont
 
 from kycgate.specimens.code import code_image
@@ -43,10 +43,18 @@ class CardSet:
 
 
 @cache
+def _fonts() -> Path:
+    """Where matplotlib keeps its fonts; found without importing it, which would cost 35 MB in every process."""
+    spec = importlib.util.find_spec("matplotlib")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("matplotlib, whose fonts the cards are drawn with, is not installed")
+    return Path(spec.submodule_search_locations[0]) / "mpl-data" / "fonts" / "ttf"
+
+
+@cache
 def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    path = Path(mpl.get_data_path()) / "fonts" / "ttf" / name
-    return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.RAQM)
+    return ImageFont.truetype(str(_fonts() / name), size, layout_engine=ImageFont.Layout.RAQM)
 
 
 def _arabic(pen: ImageDraw.ImageDraw, right: int, top: int, text: str, size: int, bold: bool = False) -> None:
@@ -177,7 +185,7 @@ def draw(
 
 @cache
 def _mono() -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSansMono.ttf"), 36)
+    return ImageFont.truetype(str(_fonts() / "DejaVuSansMono.ttf"), 36)
 
 
 def _encode(picture: Image.Image, format: str, size_bytes: int | None, seed: int) -> bytes:  # noqa: A002
