@@ -17,6 +17,7 @@ from kycgate.options import (
     BaseUrlOption,
     BudgetOption,
     DurationOption,
+    FailLevelOption,
     LoadRateOption,
     MineOption,
     OutOption,
@@ -49,7 +50,8 @@ _err = Console(stderr=True, highlight=False)
 def verify(
     base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
     translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
-    strict: StrictOption = False, budget: BudgetOption = None, uploads: UploadsOption = None,
+    strict: StrictOption = False, fail_level: FailLevelOption = None,
+    budget: BudgetOption = None, uploads: UploadsOption = None,
     rate: RateOption = None, load_rate: LoadRateOption = 10.0, duration: DurationOption = 10.0,
     policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
 ) -> None:  # fmt: skip
@@ -58,7 +60,7 @@ def verify(
 
     chosen = profile_of(
         profile, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
-        limits__requests=budget, limits__uploads=uploads, limits__rate=rate,
+        fail_level=fail_level, limits__requests=budget, limits__uploads=uploads, limits__rate=rate,
     )  # fmt: skip
     load = LoadOptions(load_rate, duration, yes_this_is_mine=yes_this_is_mine)
     run_and_exit("verify", chosen, out=out, seed=seed, check=True, load=load, policy=_policy(policy))
@@ -68,7 +70,8 @@ def verify(
 def check(
     base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
     translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
-    strict: StrictOption = False, budget: BudgetOption = None, uploads: UploadsOption = None,
+    strict: StrictOption = False, fail_level: FailLevelOption = None,
+    budget: BudgetOption = None, uploads: UploadsOption = None,
     rate: RateOption = None, thorough: ThoroughOption = False,
     image_limit: Annotated[bool, typer.Option("--image-limit", help="Find the largest picture that is taken.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; send nothing.")] = False,
@@ -76,7 +79,8 @@ def check(
     """Judge every clause of the contract."""
     chosen = profile_of(
         profile, thorough, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
-        limits__requests=budget, limits__uploads=uploads, limits__rate=rate, find_image_limit=image_limit or None,
+        fail_level=fail_level, limits__requests=budget, limits__uploads=uploads, limits__rate=rate,
+        find_image_limit=image_limit or None,
     )  # fmt: skip
     if dry_run:
         _print_plan(chosen)

@@ -25,7 +25,7 @@ from kycgate.reports.objectives import judge_small_policy
 from kycgate.reports.policy import Policy
 from kycgate.reports.sla import judge
 from kycgate.run import Run, RunFolder
-from kycgate.verdict import WORDS, exit_code_of
+from kycgate.verdict import WORDS, decide, exit_code_of, waiver_notes
 
 Say = Callable[[str], None]
 
@@ -142,6 +142,8 @@ def execute(
         run.uploads_sent += gate.budget.uploads_sent
         if check:
             run.clauses = gate.ledger.results(not_tried)
+            run.waivers = decide(run.clauses, profile.rules())
+            run.notes += waiver_notes(run.waivers)
         run.open_points = gate.ledger.open_points()
     code, run.reason = exit_code_of(run.clauses, run.objectives, strict=profile.strict, cannot_judge=cannot)
     run.exit_code, run.verdict = int(code), WORDS[code]  # type: ignore[assignment]

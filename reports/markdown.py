@@ -1,6 +1,6 @@
 """summary.md: the verdict in a form that fits a pull request's comment."""
 
-from kycgate.reports.failing import fails, worst_first
+from kycgate.reports.failing import decided_by, status, worst_first
 from kycgate.reports.text import markdown
 from kycgate.run import Run, Verdict
 
@@ -31,15 +31,12 @@ def render_markdown(run: Run) -> str:
         if shown:
             lines += ["", "| clause | level | verdict | what came |", "| --- | --- | --- | --- |"]
         for clause in shown:
-            verdict = (
-                "**broken**"
-                if fails(run, clause)
-                else "warning"
-                if clause.verdict is Verdict.BROKEN
-                else clause.verdict
-            )
+            verdict = status(run, clause)
+            verdict = f"**{verdict}**" if verdict == "broken" else verdict
+            why = decided_by(clause)
             first = clause.findings[0] if clause.findings else None
             came = f"{clause.frequency}: {first.actual} (required: {first.required})" if first else clause.reason
+            came = f"({why}) {came}" if why else came
             lines.append(f"| `{clause.id}` | {clause.level} | {verdict} | {markdown(came, 300)} |")
     if run.objectives:
         lines += ["", "| objective | verdict | measured | limit | samples |", "| --- | --- | --- | --- | --- |"]
