@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 import kycgate
+from kycgate.commands import pin
 from kycgate.commands.running import run_and_exit
 from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT
 from kycgate.contracts.openapi import text as openapi_text
@@ -18,9 +19,11 @@ from kycgate.options import (
     BudgetOption,
     DurationOption,
     FailLevelOption,
+    FailOnDriftOption,
     LoadRateOption,
     MineOption,
     OutOption,
+    PinsOption,
     PolicyOption,
     ProfileOption,
     RateOption,
@@ -51,6 +54,7 @@ def verify(
     base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
     translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
     strict: StrictOption = False, fail_level: FailLevelOption = None,
+    pins: PinsOption = None, fail_on_drift: FailOnDriftOption = False,
     budget: BudgetOption = None, uploads: UploadsOption = None,
     rate: RateOption = None, load_rate: LoadRateOption = 10.0, duration: DurationOption = 10.0,
     policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
@@ -60,7 +64,8 @@ def verify(
 
     chosen = profile_of(
         profile, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
-        fail_level=fail_level, limits__requests=budget, limits__uploads=uploads, limits__rate=rate,
+        fail_level=fail_level, pins=pins, fail_on_drift=fail_on_drift or None,
+        limits__requests=budget, limits__uploads=uploads, limits__rate=rate,
     )  # fmt: skip
     load = LoadOptions(load_rate, duration, yes_this_is_mine=yes_this_is_mine)
     run_and_exit("verify", chosen, out=out, seed=seed, check=True, load=load, policy=_policy(policy))
@@ -71,6 +76,7 @@ def check(
     base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
     translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
     strict: StrictOption = False, fail_level: FailLevelOption = None,
+    pins: PinsOption = None, fail_on_drift: FailOnDriftOption = False,
     budget: BudgetOption = None, uploads: UploadsOption = None,
     rate: RateOption = None, thorough: ThoroughOption = False,
     image_limit: Annotated[bool, typer.Option("--image-limit", help="Find the largest picture that is taken.")] = False,
@@ -79,7 +85,8 @@ def check(
     """Judge every clause of the contract."""
     chosen = profile_of(
         profile, thorough, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
-        fail_level=fail_level, limits__requests=budget, limits__uploads=uploads, limits__rate=rate,
+        fail_level=fail_level, pins=pins, fail_on_drift=fail_on_drift or None,
+        limits__requests=budget, limits__uploads=uploads, limits__rate=rate,
         find_image_limit=image_limit or None,
     )  # fmt: skip
     if dry_run:
@@ -264,6 +271,9 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         print(kycgate.__version__)
         raise typer.Exit
+
+
+pin.register(app)
 
 
 @app.callback()

@@ -42,6 +42,8 @@ FailLevelOption = Annotated[
     FailLevel | None,
     typer.Option("--fail-level", help="The lowest level whose breaches fail; single clauses' rules still hold."),
 ]
+PinsOption = Annotated[Path | None, typer.Option("--pins", help="What `kycgate pin` wrote: say what changed since.")]
+FailOnDriftOption = Annotated[bool, typer.Option("--fail-on-drift", help="What changed since the pins fails the gate.")]
 BudgetOption = Annotated[int | None, typer.Option(help="Requests to send at most.")]
 UploadsOption = Annotated[int | None, typer.Option(help="Billed uploads to send at most.")]
 RateOption = Annotated[float | None, typer.Option(help="Requests a second at most.")]

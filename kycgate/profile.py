@@ -95,6 +95,8 @@ class Profile(BaseSettings):
     find_image_limit: bool = Field(
         default=False, description="Find the largest picture that is taken, by bisection; about ten uploads more."
     )
+    pins: Path | None = Field(default=None, description="A file that `kycgate pin` wrote: what changed since is said.")
+    fail_on_drift: bool = Field(default=False, description="What changed since the pins fails the gate.")
     severity: dict[SeverityKey, Severity] = Field(
         default_factory=dict, description="Whether a breach of a level, or of one clause, fails or warns."
     )
@@ -123,7 +125,7 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
             raise UsageError(f"cannot read the profile {path}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UsageError(f"the profile {path} is no TOML: {error}") from None
-        for key in ("ca_file", "specimens"):
+        for key in ("ca_file", "specimens", "pins"):
             # Paths in a profile are meant from where the profile lies.
             if isinstance(raw.get(key), str):
                 raw[key] = str(path.parent / raw[key])

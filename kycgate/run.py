@@ -77,6 +77,26 @@ class OpenPointResult(_Model):
     question: str
     observed: list[str]
     warning: str = ""
+    counts: dict[str, int] = Field(default_factory=dict, description="How often each was observed.")
+
+
+class Observed(_Model):
+    """One question about how the target answers, and how often each answer was seen."""
+
+    section: str = Field(description="choices, answers, fields, order, headers, words or token.")
+    subject: str
+    counts: dict[str, int]
+
+
+class DriftItem(_Model):
+    """What the target answers otherwise than it was pinned; no clause need be broken by it."""
+
+    subject: str
+    kind: Literal["changed", "new", "gone"] = Field(
+        description="changed: nothing of what was pinned came; new: something besides it; gone: some of it no more."
+    )
+    before: list[str]
+    now: list[str]
 
 
 class StepLatency(_Model):
@@ -214,6 +234,9 @@ class Run(_Model):
     complete: bool = Field(default=True, description="False when the run was stopped before its end.")
     options: dict[str, Any] = Field(default_factory=dict)
     open_points: list[OpenPointResult] = Field(default_factory=list)
+    behaviour: list[Observed] = Field(default_factory=list, description="What `kycgate pin` pins.")
+    drift: list[DriftItem] = Field(default_factory=list, description="What changed since the pins.")
+    fail_on_drift: bool = False
     objectives: list[ObjectiveResult] = Field(default_factory=list)
     load: LoadResult | None = None
     waivers: list[WaiverResult] = Field(default_factory=list)

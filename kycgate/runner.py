@@ -19,6 +19,7 @@ from kycgate.embedded import embedded_sandbox
 from kycgate.errors import CannotJudge, ExitCode, UsageError
 from kycgate.gate import Gate
 from kycgate.load import LoadOutcome, LoadPlan, run_load
+from kycgate.pins import Pins, drift_since, load_pins
 from kycgate.profile import Profile, is_loopback, load_secrets
 from kycgate.reports import write_all
 from kycgate.reports.objectives import judge_small_policy
@@ -87,6 +88,9 @@ def execute(
         _demand_permission(profile, load, only=not check)
     if profile.specimens is not None:
         specimens.load_directory(profile.specimens)
+    if profile.fail_on_drift and profile.pins is None and check:
+        raise UsageError("there is nothing to have drifted from: give --pins (or the profile's key pins)")
+    pins = load_pins(profile.pins) if profile.pins is not None and check else None
     folder = RunFolder.create(out, command)
     run = Run(
         command=command,
@@ -145,7 +149,16 @@ def execute(
             run.waivers = decide(run.clauses, profile.rules())
             run.notes += waiver_notes(run.waivers)
         run.open_points = gate.ledger.open_points()
-    code, run.reason = exit_code_of(run.clauses, run.objectives, strict=profile.strict, cannot_judge=cannot)
+        run.behaviour = gate.behaviour.observed(run.open_points) if check else []
+    if pins is not None:
+        _enter_drift(run, pins, fail=profile.fail_on_drift)
+    code, run.reason = exit_code_of(
+        run.clauses,
+        run.objectives,
+        strict=profile.strict,
+        cannot_judge=cannot,
+        drift=run.drift if profile.fail_on_drift else (),
+    )
     run.exit_code, run.verdict = int(code), WORDS[code]  # type: ignore[assignment]
     run.finished_at = datetime.now(UTC).isoformat(timespec="seconds")
     folder.write_run(run)
@@ -221,6 +234,14 @@ def _enter_load(run: Run, outcome: LoadOutcome, gate: Gate, policy: Policy | Non
         )
     for said in outcome.wrong_examples:
         run.notes.append(f"load: {gate.redactor.text(said)}")
+
+
+def _enter_drift(run: Run, pins: Pins, *, fail: bool) -> None:
+    run.fail_on_drift = fail
+    run.drift, unseen = drift_since(pins, run.behaviour)
+    said = f"{len(run.drift)} changed" if run.drift else "nothing changed"
+    more = f"; {unseen} of {len(pins.subjects)} were not met with in this run" if unseen else ""
+    run.notes.append(f"Since the pins of {pins.pinned.isoformat()}: {said}{more}.")
 
 
 def _versions() -> dict[str, str]:

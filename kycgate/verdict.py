@@ -1,7 +1,9 @@
 """From the ledger to the run's verdict and exit code."""
 
+from collections.abc import Sequence
+
 from kycgate.errors import ExitCode
-from kycgate.run import ClauseResult, ObjectiveResult, Verdict, WaiverResult
+from kycgate.run import ClauseResult, DriftItem, ObjectiveResult, Verdict, WaiverResult
 from kycgate.severity import Effect, Rules, Waiver, severity_by_level
 
 
@@ -54,16 +56,25 @@ def effect_of(clause: ClauseResult, *, strict: bool) -> Effect:
 
 
 def exit_code_of(
-    clauses: list[ClauseResult], objectives: list[ObjectiveResult], *, strict: bool, cannot_judge: str = ""
+    clauses: list[ClauseResult],
+    objectives: list[ObjectiveResult],
+    *,
+    strict: bool,
+    cannot_judge: str = "",
+    drift: Sequence[DriftItem] = (),
 ) -> tuple[ExitCode, str]:
-    """The exit code and one line of why. `strict` counts only for clauses of which nothing was decided."""
+    """The exit code and one line of why.
+
+    `strict` counts only for clauses of which nothing was decided; `drift` is what has changed, where that fails.
+    """
     by_effect = {effect: [c for c in clauses if effect_of(c, strict=strict) is effect] for effect in Effect}
     failing = by_effect[Effect.FAILS]
     broken = [o for o in objectives if o.verdict == "broken"]
-    if failing or broken:
+    if failing or broken or drift:
         parts = [f"{len(failing)} clause{'s' * (len(failing) != 1)} broken"] if failing else []
         parts += [f"{len(broken)} objective{'s' * (len(broken) != 1)} broken"] if broken else []
-        names = ", ".join([c.id for c in failing][:4] + [o.id for o in broken][:4])
+        parts += [f"{len(drift)} pinned answer{'s' * (len(drift) != 1)} changed"] if drift else []
+        names = ", ".join([c.id for c in failing][:4] + [o.id for o in broken][:4] + [d.subject for d in drift][:4])
         return ExitCode.BROKEN, f"{' and '.join(parts)}: {names}"
     if cannot_judge:
         return ExitCode.UNCLEAR, cannot_judge

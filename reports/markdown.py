@@ -56,5 +56,12 @@ def render_markdown(run: Run) -> str:
             for s in run.load.latencies
             if s.clock == "response"
         ]
+    if run.drift:
+        lines += ["", "| changed since the pins | how | pinned | now |", "| --- | --- | --- | --- |"]
+        lines += [
+            f"| {markdown(d.subject, 200)} | {d.kind} | {markdown(', '.join(d.before), 200)} | "
+            f"{markdown(', '.join(d.now), 200)} |"
+            for d in run.drift[:MAX_ROWS]
+        ]
     lines += [f"\n> {markdown(note)}" for note in run.notes]
     return "\n".join(lines) + "\n"

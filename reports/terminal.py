@@ -34,6 +34,9 @@ def print_verdict(run: Run, console: Console) -> None:
             console.print(Text("  ".join(row)), soft_wrap=True)
     if len(shown) > MAX_ROWS:
         console.print(f"… and {len(shown) - MAX_ROWS} more in the report")
+    for item in run.drift:
+        said = one_line(f"{', '.join(item.before)} → {', '.join(item.now)}", 300)
+        console.print(Text(f"drift  {one_line(item.subject, 200)}  {item.kind}: {said}"), soft_wrap=True)
     for note in run.notes:
         console.print(Text(f"note: {one_line(note, 300)}"), soft_wrap=True)
     head = Text(f"{run.verdict}", style=_STYLES[run.verdict])
