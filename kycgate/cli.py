@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 import kycgate
+from kycgate.commands import pin
 from kycgate.commands.running import run_and_exit
 from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT
 from kycgate.contracts.openapi import text as openapi_text
@@ -17,9 +18,12 @@ from kycgate.options import (
     BaseUrlOption,
     BudgetOption,
     DurationOption,
+    FailLevelOption,
+    FailOnDriftOption,
     LoadRateOption,
     MineOption,
     OutOption,
+    PinsOption,
     PolicyOption,
     ProfileOption,
     RateOption,
@@ -50,7 +54,9 @@ _err = Console(stderr=True, highlight=False)
 def verify(
     base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
     translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
-    strict: StrictOption = False, budget: BudgetOption = None, uploads: UploadsOption = None,
+    strict: StrictOption = False, fail_level: FailLevelOption = None,
+    pins: PinsOption = None, fail_on_drift: FailOnDriftOption = False,
+    budget: BudgetOption = None, uploads: UploadsOption = None,
     rate: RateOption = None, load_rate: LoadRateOption = 10.0, duration: DurationOption = 10.0,
     time_limit: TimeLimitOption = None, policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
 ) -> None:  # fmt: skip
@@ -59,6 +65,7 @@ def verify(
 
     chosen = profile_of(
         profile, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
+        fail_level=fail_level, pins=pins, fail_on_drift=fail_on_drift or None,
         limits__requests=budget, limits__uploads=uploads, limits__rate=rate, limits__time_s=time_limit,
     )  # fmt: skip
     load = LoadOptions(load_rate, duration, yes_this_is_mine=yes_this_is_mine)
@@ -69,7 +76,9 @@ def verify(
 def check(
     base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
     translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
-    strict: StrictOption = False, budget: BudgetOption = None, uploads: UploadsOption = None,
+    strict: StrictOption = False, fail_level: FailLevelOption = None,
+    pins: PinsOption = None, fail_on_drift: FailOnDriftOption = False,
+    budget: BudgetOption = None, uploads: UploadsOption = None,
     rate: RateOption = None, thorough: ThoroughOption = False, time_limit: TimeLimitOption = None,
     image_limit: Annotated[bool, typer.Option("--image-limit", help="Find the largest picture that is taken.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; send nothing.")] = False,
@@ -77,6 +86,7 @@ def check(
     """Judge every clause of the contract."""
     chosen = profile_of(
         profile, thorough, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
+        fail_level=fail_level, pins=pins, fail_on_drift=fail_on_drift or None,
         limits__requests=budget, limits__uploads=uploads, limits__rate=rate, limits__time_s=time_limit,
         find_image_limit=image_limit or None,
     )  # fmt: skip
@@ -264,6 +274,9 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         print(kycgate.__version__)
         raise typer.Exit
+
+
+pin.register(app)
 
 
 @app.callback()

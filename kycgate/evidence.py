@@ -64,7 +64,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._tallies: dict[str, _Tally] = defaultdict(_Tally)
-        self._open: dict[str, list[str]] = defaultdict(list)
+        self._open: dict[str, Counter[str]] = defaultdict(Counter)
         self._open_warnings: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -103,8 +103,7 @@ class Ledger:
     def open_point(self, id: str, choice: str, *, warning: str = "") -> None:  # noqa: A002
         """What the target chose where the sources leave room."""
         with self._lock:
-            if choice not in self._open[id]:
-                self._open[id].append(choice)
+            self._open[id][choice] += 1
             if warning:
                 self._open_warnings[id] = warning
 
@@ -129,7 +128,8 @@ class Ledger:
                 OpenPointResult(
                     id=point.id,
                     question=point.question,
-                    observed=sorted(self._open.get(point.id, [])),
+                    observed=sorted(self._open.get(point.id, ())),
+                    counts=dict(sorted(self._open.get(point.id, Counter()).items())),
                     warning=self._open_warnings.get(point.id, ""),
                 )
                 for point in OPEN_POINTS

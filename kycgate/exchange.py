@@ -69,6 +69,8 @@ class Exchange:
     call_in_session: int = 0
     intent: str = "legal"
     """What the sender meant: `legal`, or the kind of wrong request, in a few words."""
+    turn: str | None = None
+    """Whether the step was in its turn, in words; None where chance decided what was sent or what state it met."""
 
     @property
     def step(self) -> Step | None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
+from kycgate.behaviour import Behaviour
 from kycgate.budget import Budget
 from kycgate.cards import Card, Cards
 from kycgate.contracts.endpoints import TOKEN, Endpoint
@@ -52,6 +53,7 @@ class Gate:
         self.rng = random.Random(seed)
         self.ledger = Ledger()
         self.redactor = Redactor()
+        self.behaviour = Behaviour(self.redactor)
         self.memory = Memory(profile.translation)
         self.cards = Cards(seed, profile.specimens)
         limits = profile.limits
@@ -77,6 +79,8 @@ class Gate:
         self._key_sessions: dict[str, Session] = {}
         self._spent_keys: set[str] = set()
         self._busy_keys: set[str] = set()
+        self._keys_reopen: bool | None = None
+        """Whether UploadFront opens a new flow after a fixed key's completed one; None until it was seen."""
         self._sink = folder.exchanges_path.open("a", encoding="utf-8") if folder else None
         for number, key in enumerate(self._keys, 1):
             self.redactor.add_secret(key, f"KYCGATE_API_KEY_{number}")
@@ -139,6 +143,7 @@ class Gate:
         else:
             self.ledger.add(observations, exchange, recorded)
         self._note_choices(exchange)
+        self.behaviour.note(exchange, self.memory.truth(exchange.picture.card) if exchange.picture else {})
         return exchange
 
     def observe(self, clause: str, exchange: Exchange, ok: bool, required: str, actual: str) -> None:
@@ -220,7 +225,7 @@ class Gate:
         body = {name: value for name, value in body.items() if value is not ...}
         headers = {**CLIENT_HEADERS, "Content-Type": "application/json"}
         wanted = Wanted(
-            endpoint.id, "POST", endpoint.path, headers, to_json(body) if raw is None else raw, intent=intent
+            endpoint.id, "POST", endpoint.path, headers, to_json(body) if raw is None else raw, intent=intent, turn=""
         )
         exchange = self.send(wanted, judge)
         value = json_or_none(exchange)
@@ -249,7 +254,8 @@ class Gate:
                 continue
             last = self._key_sessions.get(key)
             credential = Credential(key, "bearer" if self.scheme == "auto" else self.scheme, fixed=True)
-            if (last is None or not last.state.complete) and not self._complete_key(credential):
+            fresh = (last is None or not last.state.complete) and not self._complete_key(credential)
+            if fresh or not self._reopens(credential):
                 self._spent_keys.add(key)
                 continue
             session = self._new_session(credential, card)
@@ -261,7 +267,7 @@ class Gate:
     def _complete_key(self, credential: Credential) -> bool:
         """Bring a key's unknown or unfinished flow to its end; False when it takes no new flow."""
         session = self._new_session(credential, None)
-        anyhow = Variation(EARLIER_FLOW, Outcome.ANY)
+        anyhow = Variation(EARLIER_FLOW, Outcome.ANY, by_chance=True)
         if not accepted(session.do(Step.UPLOAD_FRONT, anyhow)):
             for step in (Step.UPLOAD_BACK, Step.APPROVE_FRONT, Step.APPROVE_BACK):
                 session.do(step, anyhow)
@@ -272,6 +278,16 @@ class Gate:
             if not accepted(session.do(step, anyhow)):
                 return False
         return True
+
+    def _reopens(self, credential: Credential) -> bool:
+        """Whether a new flow can begin after the completed one of this key; learned once, and recorded."""
+        if self._keys_reopen is None:
+            anyhow = Variation(EARLIER_FLOW, Outcome.ANY, by_chance=True)
+            self._keys_reopen = accepted(self._new_session(credential, None).do(Step.UPLOAD_FRONT, anyhow))
+            self.ledger.open_point("key-after-completion", "opens a new flow" if self._keys_reopen else "refused")
+            if self._keys_reopen:
+                return self._complete_key(credential)
+        return self._keys_reopen
 
     # Learning
 
@@ -293,7 +309,7 @@ class Gate:
             Credential(self.mint(), "bearer") if self.mints_tokens else Credential(self._keys[0], "bearer", fixed=True)
         )
         schemes = ("bearer", "bare") if scheme == "auto" else (scheme,)
-        probe = Variation("a first upload", Outcome.ANY)
+        probe = Variation("a first upload", Outcome.ANY, by_chance=True)
         refusals: list[Exchange] = []
         for written in schemes:
             session = self._new_session(Credential(credential.value, written, credential.fixed), None)
@@ -303,7 +319,6 @@ class Gate:
                     raise why_not(exchange, self.target.base_url, "a first upload")
                 if accepted(exchange):
                     self.scheme = "bearer" if written == "bearer" else "bare"
-                    self.ledger.open_point("credentials-form", written)
                     self.first_session = session
                     session.credential = Credential(credential.value, written, credential.fixed)
                     return

@@ -56,6 +56,11 @@ class Memory:
             known = self._truths.get(card, {})
             self._truths[card] = {**known, **truth}
 
+    def truth(self, card: str) -> Mapping[str, str]:
+        """What is printed on a card that was shown, as far as it is known."""
+        with self._lock:
+            return self._truths.get(card, {})
+
     def forget_session(self, session: str) -> None:
         """The session's credential begins a new flow (a fixed key does)."""
         with self._lock:

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from kycgate.errors import UsageError
 from kycgate.profile import Profile, load_profile
+from kycgate.severity import FailLevel
 
 
 class Switch(StrEnum):
@@ -36,6 +38,12 @@ TranslationOption = Annotated[Switch | None, typer.Option(help="The vendor's tra
 SpecimensOption = Annotated[Path | None, typer.Option(help="A folder with the vendor's own test cards.")]
 SeedOption = Annotated[int | None, typer.Option(help="Repeat a run: its seed stands in run.json.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Breaches of expected clauses fail the gate too.")]
+FailLevelOption = Annotated[
+    FailLevel | None,
+    typer.Option("--fail-level", help="The lowest level whose breaches fail; single clauses' rules still hold."),
+]
+PinsOption = Annotated[Path | None, typer.Option("--pins", help="What `kycgate pin` wrote: say what changed since.")]
+FailOnDriftOption = Annotated[bool, typer.Option("--fail-on-drift", help="What changed since the pins fails the gate.")]
 BudgetOption = Annotated[int | None, typer.Option(help="Requests to send at most.")]
 UploadsOption = Annotated[int | None, typer.Option(help="Billed uploads to send at most.")]
 RateOption = Annotated[float | None, typer.Option(help="Requests a second at most.")]
@@ -51,7 +59,17 @@ MineOption = Annotated[bool, typer.Option("--yes-this-is-mine", help="Allow load
 
 
 def profile_of(path: Path | None, thorough: bool = False, **flags: Any) -> Profile:
-    """The layered profile of a call: flags over environment over TOML."""
+    """The layered profile of a call: flags over environment over TOML.
+
+    Raises:
+        UsageError: the flags contradict each other, or what `load_profile` says.
+    """
+    level: FailLevel | None = flags.pop("fail_level", None)
+    if level is not None:
+        if flags.get("strict") and level is not FailLevel.EXPECTED:
+            raise UsageError(f"--strict and --fail-level {level} contradict each other: give one of them")
+        flags |= {f"severity__{name}": severity for name, severity in level.severities.items()}
+        flags["strict"] = level is FailLevel.EXPECTED
     if thorough:
         flags["limits__requests"] = flags.get("limits__requests") or 3_000
         flags["limits__uploads"] = flags.get("limits__uploads") or 1_000

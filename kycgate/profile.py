@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from pydantic_settings.exceptions import SettingsError
 
 from kycgate.errors import UsageError
+from kycgate.severity import Rules, Severity, SeverityKey, Waiver, no_clause_twice
 
 
 def check_base_url(text: str) -> str:
@@ -100,8 +102,20 @@ class Profile(BaseSettings):
     find_image_limit: bool = Field(
         default=False, description="Find the largest picture that is taken, by bisection; about ten uploads more."
     )
+    pins: Path | None = Field(default=None, description="A file that `kycgate pin` wrote: what changed since is said.")
+    fail_on_drift: bool = Field(default=False, description="What changed since the pins fails the gate.")
+    severity: dict[SeverityKey, Severity] = Field(
+        default_factory=dict, description="Whether a breach of a level, or of one clause, fails or warns."
+    )
+    waiver: Annotated[tuple[Waiver, ...], AfterValidator(no_clause_twice)] = Field(
+        default=(), description="Known breaches that do not fail the gate until a day."
+    )
     environment: Environment = Environment()
     limits: Limits = Limits()
+
+    def rules(self, *, strict: bool = False) -> Rules:
+        """What a breach comes to today (UTC)."""
+        return Rules(strict or self.strict, self.severity, self.waiver, datetime.now(UTC).date())
 
 
 def load_profile(path: Path | None, **flags: Any) -> Profile:
@@ -118,7 +132,7 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
             raise UsageError(f"cannot read the profile {path}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UsageError(f"the profile {path} is no TOML: {error}") from None
-        for key in ("ca_file", "specimens"):
+        for key in ("ca_file", "specimens", "pins"):
             # Paths in a profile are meant from where the profile lies.
             if isinstance(raw.get(key), str):
                 raw[key] = str(path.parent / raw[key])
@@ -153,7 +167,7 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
 def first_line(error: ValidationError) -> str:
     """The first thing wrong, in one line: where, what, and what was given."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    where = ".".join(str(part) for part in first["loc"] if part != "[key]")
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         return f"unknown key {where}"

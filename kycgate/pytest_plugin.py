@@ -14,6 +14,7 @@ from kycgate.gate import Gate
 from kycgate.plan import MARK, PlannedTest, planned
 from kycgate.profile import Profile, load_profile, load_secrets
 from kycgate.session import Session
+from kycgate.severity import Effect
 
 THOROUGH_REQUESTS, THOROUGH_UPLOADS = 3_000, 1_000
 
@@ -89,7 +90,8 @@ class GatePlugin:
             gate.target.test = ""
             self.done += 1
         broken = gate.ledger.breaches() - before
-        failing = sorted(name for name in broken if self.strict or clause(name).level.fails_gate)
+        rules = gate.profile.rules(strict=self.strict)
+        failing = sorted(name for name in broken if rules.decide(name, clause(name).level).effect is Effect.FAILS)
         if failing:
             pytest.fail("broken: " + "; ".join(f"{name} ({clause(name).sentence})" for name in failing), pytrace=False)
         if reason:

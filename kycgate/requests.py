@@ -45,6 +45,8 @@ class Variation:
     headers: Mapping[str, str | None] = field(default_factory=dict)
     method: str = "POST"
     authorization: str | None = KEEP
+    by_chance: bool = False
+    """Chance decides what is sent, or what it meets: the answer is judged, and says nothing of drift."""
 
 
 LEGAL = Variation()

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from kycgate.contracts.clauses import Level
 from kycgate.errors import UsageError
 from kycgate.exchange import RecordedExchange
+from kycgate.severity import Effect, Severity
 
 SCHEMA_VERSION = 1
 
@@ -58,6 +59,12 @@ class ClauseResult(_Model):
     broken: int = Field(default=0, description="Observations that broke it.")
     observed: int = Field(default=0, description="Observations in all.")
     reason: str = Field(default="", description="Why it is unclear or was not tried.")
+    effect: Effect = Field(
+        default=Effect.NONE,
+        description="What a breach came to that day: fails, warns or waived; empty when not broken.",
+    )
+    severity: Severity | None = Field(default=None, description="What the rules said of a breach, waivers aside.")
+    rule: str = Field(default="", description="Which rule said so: level, strict, severity of …")
     waived: str = Field(default="", description="The waiver's reason, owner and expiry, when one applies.")
     tests: list[str] = Field(default_factory=list, description="The tests that judged it.")
     findings: list[Finding] = Field(default_factory=list)
@@ -70,6 +77,26 @@ class OpenPointResult(_Model):
     question: str
     observed: list[str]
     warning: str = ""
+    counts: dict[str, int] = Field(default_factory=dict, description="How often each was observed.")
+
+
+class Observed(_Model):
+    """One question about how the target answers, and how often each answer was seen."""
+
+    section: str = Field(description="choices, answers, fields, order, headers, words or token.")
+    subject: str
+    counts: dict[str, int]
+
+
+class DriftItem(_Model):
+    """What the target answers otherwise than it was pinned; no clause need be broken by it."""
+
+    subject: str
+    kind: Literal["changed", "new", "gone"] = Field(
+        description="changed: nothing of what was pinned came; new: something besides it; gone: some of it no more."
+    )
+    before: list[str]
+    now: list[str]
 
 
 class StepLatency(_Model):
@@ -157,6 +184,18 @@ class LoadResult(_Model):
     extra: dict[str, Any] = Field(default_factory=dict)
 
 
+class WaiverResult(_Model):
+    """A waiver of the profile, and whether this run needed it."""
+
+    clause: str
+    reason: str
+    owner: str
+    expires: str = Field(description="The last day on which it holds, UTC, ISO 8601.")
+    state: Literal["used", "unused", "not judged", "expired"] = Field(
+        description="used: it turned a failure into amber; unused: its clause was kept, or only warns anyway."
+    )
+
+
 class ObjectiveResult(_Model):
     """What the run says of one SLA objective."""
 
@@ -195,8 +234,12 @@ class Run(_Model):
     complete: bool = Field(default=True, description="False when the run was stopped before its end.")
     options: dict[str, Any] = Field(default_factory=dict)
     open_points: list[OpenPointResult] = Field(default_factory=list)
+    behaviour: list[Observed] = Field(default_factory=list, description="What `kycgate pin` pins.")
+    drift: list[DriftItem] = Field(default_factory=list, description="What changed since the pins.")
+    fail_on_drift: bool = False
     objectives: list[ObjectiveResult] = Field(default_factory=list)
     load: LoadResult | None = None
+    waivers: list[WaiverResult] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
     versions: dict[str, str] = Field(default_factory=dict)
 

@@ -20,10 +20,11 @@ from kycgate.embedded import embedded_sandbox
 from kycgate.errors import CannotJudge, ExitCode, UsageError
 from kycgate.gate import Gate
 from kycgate.load import LoadOutcome, LoadPlan, run_load
+from kycgate.pins import Pins, drift_since, load_pins
 from kycgate.profile import Profile, is_loopback, load_secrets
 from kycgate.reports.policy import Policy
 from kycgate.run import Run, RunFolder
-from kycgate.verdict import WORDS, exit_code_of
+from kycgate.verdict import WORDS, decide, exit_code_of, waiver_notes
 
 Say = Callable[[str], None]
 
@@ -106,6 +107,9 @@ def execute(
     if profile.specimens is not None:
         specimens.load_directory(profile.specimens)
     limits = _TimeLimits.of(profile, check=check, load=load)
+    if profile.fail_on_drift and profile.pins is None and check:
+        raise UsageError("there is nothing to have drifted from: give --pins (or the profile's key pins)")
+    pins = load_pins(profile.pins) if profile.pins is not None and check else None
     folder = RunFolder.create(out, command)
     run = Run(
         command=command,
@@ -163,8 +167,16 @@ def execute(
         except KeyboardInterrupt:
             cannot = limits.words if limits.left_s() <= 0 else STOPPED
     if gate is not None:
-        _enter_check(run, gate, not_tried, check=check)
-    code, run.reason = exit_code_of(run.clauses, run.objectives, strict=profile.strict, cannot_judge=cannot)
+        _enter_check(run, gate, profile, not_tried, check=check)
+    if pins is not None:
+        _enter_drift(run, pins, fail=profile.fail_on_drift)
+    code, run.reason = exit_code_of(
+        run.clauses,
+        run.objectives,
+        strict=profile.strict,
+        cannot_judge=cannot,
+        drift=run.drift if profile.fail_on_drift else (),
+    )
     run.exit_code, run.verdict = int(code), WORDS[code]  # type: ignore[assignment]
     run.finished_at = datetime.now(UTC).isoformat(timespec="seconds")
     _finish(folder, run)
@@ -217,19 +229,22 @@ class _Checkpoint:
     def __call__(self, done: int, total: int, name: str) -> None:
         if time.monotonic() >= self._next:
             copy = self._run.model_copy(deep=True)
-            _enter_check(copy, self._gate, {}, check=True)
+            _enter_check(copy, self._gate, self._gate.profile, {}, check=True)
             self._gate.gave_up = self._gate.gave_up or _write(self._folder, copy)
             self._next = time.monotonic() + CHECKPOINT_S
         if self._then is not None:
             self._then(done, total, name)
 
 
-def _enter_check(run: Run, gate: Gate, not_tried: dict[str, str], *, check: bool) -> None:
+def _enter_check(run: Run, gate: Gate, profile: Profile, not_tried: dict[str, str], *, check: bool) -> None:
     run.requests_sent += gate.budget.requests_sent
     run.uploads_sent += gate.budget.uploads_sent
     if check:
         run.clauses = gate.ledger.results(not_tried)
+        run.waivers = decide(run.clauses, profile.rules())
+        run.notes += waiver_notes(run.waivers)
     run.open_points = gate.ledger.open_points()
+    run.behaviour = gate.behaviour.observed(run.open_points) if check else []
 
 
 def _write(folder: RunFolder, run: Run) -> str:
@@ -330,6 +345,14 @@ def _enter_load(run: Run, outcome: LoadOutcome, gate: Gate, policy: Policy | Non
         )
     for said in outcome.wrong_examples:
         run.notes.append(f"load: {gate.redactor.text(said)}")
+
+
+def _enter_drift(run: Run, pins: Pins, *, fail: bool) -> None:
+    run.fail_on_drift = fail
+    run.drift, unseen = drift_since(pins, run.behaviour)
+    said = f"{len(run.drift)} changed" if run.drift else "nothing changed"
+    more = f"; {unseen} of {len(pins.subjects)} were not met with in this run" if unseen else ""
+    run.notes.append(f"Since the pins of {pins.pinned.isoformat()}: {said}{more}.")
 
 
 def _versions() -> dict[str, str]:

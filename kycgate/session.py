@@ -115,6 +115,7 @@ class Session:
             picture=picture,
             call_in_session=self._calls,
             upload=step.is_upload and picture is not None,
+            turn=None if variation.by_chance else self._turn(expected),
         )
         interrupt: list[str] = []
         exchange = self._sender.send(wanted, lambda answer: self._judge(step, variation, expected, answer, interrupt))
@@ -150,6 +151,12 @@ class Session:
         if self.state.complete and self.credential.fixed and step is Step.UPLOAD_FRONT:
             return Expected.OPEN
         return self.state.expect(step)
+
+    def _turn(self, expected: Expected) -> str | None:
+        """In words; None where the contract leaves open what state the session is in."""
+        if expected is Expected.OPEN:
+            return None
+        return "in its turn" if expected is Expected.ACCEPT else "closed" if self.state.complete else "out of turn"
 
     def _headers(self, body: bytes | None, variation: Variation) -> dict[str, str]:
         headers: dict[str, str] = dict(CLIENT_HEADERS)

@@ -48,6 +48,7 @@ class Wanted:
     picture: Picture | None = None
     call_in_session: int = 0
     upload: bool = False
+    turn: str | None = None
 
 
 class Target:
@@ -146,6 +147,7 @@ class Target:
             picture=wanted.picture,
             call_in_session=wanted.call_in_session,
             intent=wanted.intent,
+            turn=wanted.turn,
         )
         try:
             self._receive(wanted, exchange, trace)

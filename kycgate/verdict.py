@@ -1,22 +1,80 @@
 """From the ledger to the run's verdict and exit code."""
 
+from collections.abc import Sequence
+
 from kycgate.errors import ExitCode
-from kycgate.run import ClauseResult, ObjectiveResult, Verdict
+from kycgate.run import ClauseResult, DriftItem, ObjectiveResult, Verdict, WaiverResult
+from kycgate.severity import Effect, Rules, Waiver, severity_by_level
+
+
+def decide(clauses: list[ClauseResult], rules: Rules) -> list[WaiverResult]:
+    """Enter into each clause what its breach comes to today; returns what became of the waivers."""
+    for clause in clauses:
+        if clause.verdict is Verdict.BROKEN:
+            decision = rules.decide(clause.id, clause.level)
+            clause.effect, clause.severity = decision.effect, decision.severity
+            clause.rule, clause.waived = decision.rule, decision.waived
+    return [_state(waiver, clauses, rules) for waiver in rules.waivers] if clauses else []
+
+
+def _state(waiver: Waiver, clauses: list[ClauseResult], rules: Rules) -> WaiverResult:
+    clause = next((c for c in clauses if c.id == waiver.clause), None)
+    result = WaiverResult(
+        clause=waiver.clause,
+        reason=waiver.reason,
+        owner=waiver.owner,
+        expires=waiver.expires.isoformat(),
+        state="unused",
+    )
+    if waiver.expires < rules.today:
+        result.state = "expired"
+    elif clause is None or clause.verdict in (Verdict.UNCLEAR, Verdict.NOT_TRIED):
+        result.state = "not judged"
+    elif clause.effect is Effect.WAIVED:
+        result.state = "used"
+    return result
+
+
+def waiver_notes(waivers: list[WaiverResult]) -> list[str]:
+    """What whoever keeps the profile should know of its waivers."""
+    said = {
+        "unused": "is not needed: its clause was kept or only warns; take it out",
+        "expired": "has expired: its clause fails the gate when it is broken",
+    }
+    return [
+        f"The waiver of {w.clause} ({w.owner}, until {w.expires}) {said[w.state]}." for w in waivers if w.state in said
+    ]
+
+
+def effect_of(clause: ClauseResult, *, strict: bool) -> Effect:
+    """What the clause's breach came to: as recorded, or by its level where a run was recorded without it."""
+    if clause.verdict is not Verdict.BROKEN or clause.effect is not Effect.NONE:
+        return clause.effect
+    if clause.waived:
+        return Effect.WAIVED
+    return Effect.FAILS if severity_by_level(clause.level, strict=strict) == "fail" else Effect.WARNS
 
 
 def exit_code_of(
-    clauses: list[ClauseResult], objectives: list[ObjectiveResult], *, strict: bool, cannot_judge: str = ""
+    clauses: list[ClauseResult],
+    objectives: list[ObjectiveResult],
+    *,
+    strict: bool,
+    cannot_judge: str = "",
+    drift: Sequence[DriftItem] = (),
 ) -> tuple[ExitCode, str]:
     """The exit code and one line of why.
 
-    A breach of an expected clause warns, and fails under `strict` (API.md, the table of tags).
+    `strict` counts only for clauses of which nothing was decided; `drift` is what has changed, where that fails.
     """
-    failing = [c for c in clauses if c.verdict is Verdict.BROKEN and not c.waived and (strict or c.level.fails_gate)]
+    by_effect = {effect: [c for c in clauses if effect_of(c, strict=strict) is effect] for effect in Effect}
+    failing = by_effect[Effect.FAILS]
     broken = [o for o in objectives if o.verdict == "broken"]
-    if failing or broken:
+    if failing or broken or drift:
         parts = [f"{len(failing)} clause{'s' * (len(failing) != 1)} broken"] if failing else []
         parts += [f"{len(broken)} objective{'s' * (len(broken) != 1)} broken"] if broken else []
-        names = ", ".join([c.id for c in failing][:4] + [o.id for o in broken][:4])
+        parts += [f"{len(drift)} pinned answer{'s' * (len(drift) != 1)} changed"] if drift else []
+        names = ", ".join([c.id for c in failing][:4] + [o.id for o in broken][:4] + [d.subject for d in drift][:4])
         return ExitCode.BROKEN, f"{' and '.join(parts)}: {names}"
     if cannot_judge:
         return ExitCode.UNCLEAR, cannot_judge
@@ -26,9 +84,11 @@ def exit_code_of(
     open_objectives = [o for o in objectives if o.verdict == "not enough evidence"]
     if open_objectives:
         return ExitCode.UNCLEAR, f"not enough evidence for {', '.join(o.id for o in open_objectives)}"
-    warned = [c.id for c in clauses if c.verdict is Verdict.BROKEN]
     said = f"{len(kept)} clauses kept" + (f", {len(objectives)} objectives hold" if objectives else "")
-    return ExitCode.KEPT, f"{said}; warnings: {', '.join(warned)}" if warned else said
+    for word, effect in (("waived", Effect.WAIVED), ("warnings", Effect.WARNS)):
+        names = ", ".join(c.id for c in by_effect[effect])
+        said += f"; {word}: {names}" if names else ""
+    return ExitCode.KEPT, said
 
 
 WORDS = {ExitCode.KEPT: "kept", ExitCode.BROKEN: "broken", ExitCode.USAGE: "unclear", ExitCode.UNCLEAR: "unclear"}

@@ -11,7 +11,8 @@ from markupsafe import Markup
 from kycgate.contracts.clauses import Level
 from kycgate.contracts.journey import EDGES, Step
 from kycgate.reports import charts
-from kycgate.reports.failing import fails, worst_first
+from kycgate.reports.failing import decided_by, worst_first
+from kycgate.reports.failing import status as status_in
 from kycgate.reports.text import html
 from kycgate.run import ClauseResult, Run, Verdict
 
@@ -37,7 +38,7 @@ def render_html(run: Run) -> str:
                "steps with a body"].append(clause)  # fmt: skip
 
     def status(clause: ClauseResult) -> str:
-        return "warning" if clause.verdict is Verdict.BROKEN and not fails(run, clause) else str(clause.verdict)
+        return status_in(run, clause)
 
     tally = Counter(map(status, run.clauses))
     drawn: list[Markup] = []
@@ -54,8 +55,9 @@ def render_html(run: Run) -> str:
         run=run,
         groups=groups,
         status=status,
+        decided_by=decided_by,
         broken=[clause for clause in worst_first(run) if clause.verdict is Verdict.BROKEN],
-        counts=[(name, tally[name]) for name in ("broken", "warning", "unclear", "not tried", "kept")],
+        counts=[(name, tally[name]) for name in ("broken", "waived", "warning", "unclear", "not tried", "kept")],
         levels=_LEVELS,
         charts=drawn,
         journey=_journey(run),

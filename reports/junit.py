@@ -2,13 +2,16 @@
 
 import xml.etree.ElementTree as ET
 
-from kycgate.reports.failing import fails
+from kycgate.reports.failing import decided_by, fails, status
 from kycgate.reports.text import xml
 from kycgate.run import Run, Verdict
 
 
 def render_junit(run: Run) -> str:
-    """A breach that fails the gate is a failure, a warning passes with a system-out, what was not judged is skipped."""
+    """A breach that fails the gate is a failure, a warning or a waived one passes with a system-out.
+
+    What was not judged is skipped.
+    """
     failures = sum(fails(run, clause) for clause in run.clauses) + sum(o.verdict == "broken" for o in run.objectives)
     skipped = sum(clause.verdict in (Verdict.UNCLEAR, Verdict.NOT_TRIED) for clause in run.clauses)
     skipped += sum(objective.verdict == "not enough evidence" for objective in run.objectives)
@@ -29,11 +32,12 @@ def render_junit(run: Run) -> str:
                 f"{finding.where}: required {finding.required}; came {finding.actual}\n{finding.curl}"
                 for finding in clause.findings
             )
-            message = f"{clause.sentence} Broken {clause.frequency}."
+            why = decided_by(clause)
+            message = f"{clause.sentence} Broken {clause.frequency}." + (f" ({why})" if why else "")
             if fails(run, clause):
                 ET.SubElement(case, "failure", message=xml(message), type=clause.level).text = xml(text)
             else:
-                ET.SubElement(case, "system-out").text = xml(f"warning: {message}\n{text}")
+                ET.SubElement(case, "system-out").text = xml(f"{status(run, clause)}: {message}\n{text}")
         elif clause.verdict is not Verdict.KEPT:
             ET.SubElement(case, "skipped", message=xml(f"{clause.verdict}: {clause.reason}"))
     for objective in run.objectives:

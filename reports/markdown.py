@@ -1,6 +1,6 @@
 """summary.md: the verdict in a form that fits a pull request's comment."""
 
-from kycgate.reports.failing import fails, worst_first
+from kycgate.reports.failing import decided_by, status, worst_first
 from kycgate.reports.text import markdown
 from kycgate.run import Run, Verdict
 
@@ -31,15 +31,12 @@ def render_markdown(run: Run) -> str:
         if shown:
             lines += ["", "| clause | level | verdict | what came |", "| --- | --- | --- | --- |"]
         for clause in shown:
-            verdict = (
-                "**broken**"
-                if fails(run, clause)
-                else "warning"
-                if clause.verdict is Verdict.BROKEN
-                else clause.verdict
-            )
+            verdict = status(run, clause)
+            verdict = f"**{verdict}**" if verdict == "broken" else verdict
+            why = decided_by(clause)
             first = clause.findings[0] if clause.findings else None
             came = f"{clause.frequency}: {first.actual} (required: {first.required})" if first else clause.reason
+            came = f"({why}) {came}" if why else came
             lines.append(f"| `{clause.id}` | {clause.level} | {verdict} | {markdown(came, 300)} |")
     if run.objectives:
         lines += ["", "| objective | verdict | measured | limit | samples |", "| --- | --- | --- | --- | --- |"]
@@ -58,6 +55,13 @@ def render_markdown(run: Run) -> str:
             f"| {s.name} | {s.count} | {s.p50:.1f} | {s.p95:.1f} | {s.p99:.1f} | {s.max:.1f} | {s.failures} |"
             for s in run.load.latencies
             if s.clock == "response"
+        ]
+    if run.drift:
+        lines += ["", "| changed since the pins | how | pinned | now |", "| --- | --- | --- | --- |"]
+        lines += [
+            f"| {markdown(d.subject, 200)} | {d.kind} | {markdown(', '.join(d.before), 200)} | "
+            f"{markdown(', '.join(d.now), 200)} |"
+            for d in run.drift[:MAX_ROWS]
         ]
     lines += [f"\n> {markdown(note)}" for note in run.notes]
     return "\n".join(lines) + "\n"

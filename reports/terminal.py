@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kycgate.reports.failing import fails, worst_first
+from kycgate.reports.failing import decided_by, status, worst_first
 from kycgate.reports.text import one_line
 from kycgate.run import Run, Verdict
 
@@ -17,12 +17,10 @@ def print_verdict(run: Run, console: Console) -> None:
     shown = [clause for clause in worst_first(run) if clause.verdict is not Verdict.KEPT]
     rows: list[tuple[str, str, str]] = []
     for clause in shown[:MAX_ROWS]:
-        verdict = (
-            "broken" if fails(run, clause) else "warning" if clause.verdict is Verdict.BROKEN else str(clause.verdict)
-        )
         first = clause.findings[0] if clause.findings else None
         said = f"{clause.frequency}: {first.actual}; required: {first.required}" if first else clause.reason
-        rows.append((verdict, clause.id, one_line(said, 160)))
+        why = decided_by(clause)
+        rows.append((status(run, clause), clause.id, one_line(f"({why}) {said}" if why else said, 160)))
     rows += [
         (o.verdict, o.id, f"{o.measured} ({o.interval}), limit {o.limit}, n = {o.samples}") for o in run.objectives
     ]
@@ -36,6 +34,9 @@ def print_verdict(run: Run, console: Console) -> None:
             console.print(Text("  ".join(row)), soft_wrap=True)
     if len(shown) > MAX_ROWS:
         console.print(f"… and {len(shown) - MAX_ROWS} more in the report")
+    for item in run.drift:
+        said = one_line(f"{', '.join(item.before)} → {', '.join(item.now)}", 300)
+        console.print(Text(f"drift  {one_line(item.subject, 200)}  {item.kind}: {said}"), soft_wrap=True)
     for note in run.notes:
         console.print(Text(f"note: {one_line(note, 300)}"), soft_wrap=True)
     head = Text(f"{run.verdict}", style=_STYLES[run.verdict])

@@ -9,16 +9,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from kycgate.profile import Profile
+from kycgate.run import Run, RunFolder
 
 
-def run_and_exit(command: str, profile: Profile, **options: Any) -> NoReturn:
-    """Run with progress shown, print the verdict, and end with its exit code."""
+def run_with_progress(command: str, profile: Profile, **options: Any) -> tuple[Run, RunFolder]:
+    """Run with progress shown on standard error."""
     # Imported here: a wrong call is answered before pytest, Locust and the charts are loaded.
-    from kycgate.reports.terminal import print_verdict
     from kycgate.runner import execute
 
-    console = Console(highlight=False)
-    if console.is_terminal:
+    if Console().is_terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
         errors = Console(stderr=True, highlight=False)
         with Progress(*columns, TimeElapsedColumn(), console=errors, transient=True) as bars:
@@ -27,7 +26,7 @@ def run_and_exit(command: str, profile: Profile, **options: Any) -> NoReturn:
             def progress(done: int, total: int, name: str) -> None:
                 bars.update(task, completed=done, total=total, description=name[:40])
 
-            run, folder = execute(
+            return execute(
                 command, profile, say=lambda text: bars.update(task, description=text), progress=progress, **options
             )
     else:
@@ -41,7 +40,15 @@ def run_and_exit(command: str, profile: Profile, **options: Any) -> NoReturn:
         def tell(text: str) -> None:
             print(f"kycgate: {text}", file=sys.stderr, flush=True)
 
-        run, folder = execute(command, profile, say=tell, progress=tick, **options)
+        return execute(command, profile, say=tell, progress=tick, **options)
+
+
+def run_and_exit(command: str, profile: Profile, **options: Any) -> NoReturn:
+    """Run with progress shown, print the verdict, and end with its exit code."""
+    from kycgate.reports.terminal import print_verdict
+
+    run, folder = run_with_progress(command, profile, **options)
+    console = Console(highlight=False)
     print_verdict(run, console)
     console.print(f"report: {folder.path / 'report.html'}", soft_wrap=True)
     raise typer.Exit(run.exit_code)

@@ -172,3 +172,19 @@ def test_expired_token(gate: Gate, session: Session) -> None:
         session.do(
             step, Variation("an expired token", Outcome.UNAUTHORIZED, "auth.expired", body, authorization=header)
         )
+
+
+@judges("refusal.order-status", "status.documented", requests=3, telling=8)
+def test_open_written_the_other_way(gate: Gate, session: Session) -> None:
+    """Bare or as Bearer: one way is known to work; whether the other does shows in a step that uploads nothing."""
+    scheme = session.credential.scheme
+    name, other = ("bare", "") if scheme == "bearer" else ("Bearer", "Bearer ")
+    own = session.approve_back()
+    variation = Variation(
+        f"credentials written {name}", Outcome.ANY, authorization=f"{other}{session.credential.value}"
+    )
+    answer = session.approve_back(variation=variation)
+    if answer.status == 401:
+        gate.ledger.open_point("credentials-form", f"{'Bearer' if scheme == 'bearer' else 'bare'} alone")
+    elif answer.status == own.status:
+        gate.ledger.open_point("credentials-form", "either way")

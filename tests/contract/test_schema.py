@@ -55,7 +55,9 @@ def _draw(gate: Gate, session: Session, step: Step, cases: st.SearchStrategy[Any
         if isinstance(case.body, dict | list | str | int | float | bool | None):
             body = to_json(case.body)
             outcome, clause = _outcome(model, body, step)
-            session.do(step, Variation("a body drawn from the schema", outcome, clause, body), demand=False)
+            session.do(
+                step, Variation("a body drawn from the schema", outcome, clause, body, by_chance=True), demand=False
+            )
 
     limits = settings(
         max_examples=count,
