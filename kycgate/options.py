@@ -43,6 +43,9 @@ ThoroughOption = Annotated[bool, typer.Option("--thorough", help="Up to 3,000 re
 LoadRateOption = Annotated[float, typer.Option(min=0.01, max=10_000, help="Onboardings that arrive each second.")]
 DurationOption = Annotated[float, typer.Option(min=1, max=86_400, help="Seconds of load.")]
 PolicyOption = Annotated[Path | None, typer.Option("--policy", help="An SLA policy (TOML).")]
+StoreOption = Annotated[
+    str, typer.Option("--store", envvar="KYCGATE_STORE", help="A file, or postgresql://… (a password: in PGPASSWORD).")
+]
 MineOption = Annotated[bool, typer.Option("--yes-this-is-mine", help="Allow load on another machine.")]
 
 
