@@ -55,6 +55,9 @@ TimeLimitOption = Annotated[
     typer.Option(help="Seconds the whole run may take; without it 1800 to check, 300 and --duration for load."),
 ]
 PolicyOption = Annotated[Path | None, typer.Option("--policy", help="An SLA policy (TOML).")]
+StoreOption = Annotated[
+    str, typer.Option("--store", envvar="KYCGATE_STORE", help="A file, or postgresql://… (a password: in PGPASSWORD).")
+]
 MineOption = Annotated[bool, typer.Option("--yes-this-is-mine", help="Allow load on another machine.")]
 
 

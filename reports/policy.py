@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kycgate.errors import UsageError
+from kycgate.reports.period import Credit, Period, Window, check_credits, check_windows
 
 
 class _Objective(BaseModel):
@@ -49,13 +50,16 @@ Objective = Annotated[Availability | Correctness | Latency, Field(discriminator=
 
 
 class Policy(BaseModel):
-    """The objectives and the confidence with which all of them together are judged."""
+    """The objectives, the confidence of all of them together, the measuring period, and what a breach costs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = ""
     confidence: float = Field(default=0.95, ge=0.5, lt=1)
     objective: tuple[Objective, ...] = Field(min_length=1, max_length=50)
+    period: Period = Period()
+    window: tuple[Window, ...] = Field(default=(), max_length=60)
+    credit: tuple[Credit, ...] = ()
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> "Policy":
@@ -63,6 +67,12 @@ class Policy(BaseModel):
         for name in ids:
             if ids.count(name) > 1:
                 raise ValueError(f"two objectives are named {name!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _windows_and_credits_fit(self) -> "Policy":
+        check_windows(self.window)
+        check_credits(self.credit, self.objective)
         return self
 
     @property
@@ -84,6 +94,8 @@ def load_policy(path: Path) -> Policy:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"the policy {path} is wrong: {where}: {first['msg']}".replace(": :", ":")) from None
+        raise UsageError(
+            f"the policy {path} is wrong: {where}: {first['msg'].removeprefix('Value error, ')}".replace(": :", ":")
+        ) from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the policy {path} is no TOML: {error}") from None

@@ -1,0 +1,96 @@
+"""`kycgate probe`: one small onboarding for a scheduler, its result appended to a store."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kycgate.options import (
+    BaseUrlOption,
+    ProfileOption,
+    SeedOption,
+    SpecimensOption,
+    StoreOption,
+    StrictOption,
+    TranslationOption,
+    profile_of,
+)
+
+EMBEDDED = "the embedded sandbox"
+"""The target's name in the store, as its port is another one each time."""
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(probe)
+
+
+def probe(
+    store: StoreOption, base_url: BaseUrlOption = None, profile: ProfileOption = None,
+    translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
+    strict: StrictOption = False,
+    name: Annotated[str, typer.Option("--from", help="Who probes, where several do.")] = "",
+    time_limit: Annotated[float | None, typer.Option(min=30, max=3_600, help="Seconds until it ends for sure.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Keep the redacted exchanges, as a run's folder.")] = None,
+) -> None:  # fmt: skip
+    """Take one person through the four steps, judge and time them, append the result to a store.
+
+    Ends within --time-limit; without it, within five time-outs of the profile and 30 seconds.
+    """
+    import random
+    from contextlib import ExitStack
+
+    from kycgate import specimens as cards
+    from kycgate.embedded import embedded_sandbox
+    from kycgate.errors import ExitCode
+    from kycgate.gate import Gate
+    from kycgate.probe import MAX_REQUESTS, MAX_UPLOADS, REQUESTS_IN_TURN, Prober
+    from kycgate.profile import load_secrets
+    from kycgate.reports import write_all
+    from kycgate.reports.text import one_line
+    from kycgate.run import Run, RunFolder
+    from kycgate.store import WAIT_S, open_store
+    from kycgate.verdict import WORDS
+
+    chosen = profile_of(
+        profile, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
+        limits__requests=MAX_REQUESTS, limits__uploads=MAX_UPLOADS,
+    )  # fmt: skip
+    secrets = load_secrets(chosen.environment) if chosen.base_url is not None else None
+    if chosen.specimens is not None:
+        cards.load_directory(chosen.specimens)
+    # To open the store and to append to it may each take as long as a writer waits.
+    for_store = 2 * WAIT_S + 5
+    limit = time_limit or REQUESTS_IN_TURN * chosen.timeout_s + for_store + 5
+    for_requests = limit - for_store
+    chosen = chosen.model_copy(update={"timeout_s": min(chosen.timeout_s, for_requests / REQUESTS_IN_TURN)})
+    seed = random.randrange(2**31) if seed is None else seed
+    with ExitStack() as stack:
+        # Opened before anything is sent: what cannot be kept is not measured.
+        kept = stack.enter_context(open_store(store, create=True))
+        folder = RunFolder.create(out, "probe") if out is not None else None
+        target = chosen.base_url or EMBEDDED
+        if secrets is None:
+            embedded = stack.enter_context(embedded_sandbox(chosen))
+            chosen, secrets = embedded.profile, embedded.secrets
+        gate = Gate(chosen, secrets, seed=seed, folder=folder)
+        stack.callback(gate.close)
+        prober = Prober(gate, chosen, secrets, target=target, prober=one_line(name, 80))
+        result = prober.run(for_requests)
+        print(f"{result.verdict}: {result.reason}")
+        kept.append(result)
+        print(
+            f"{result.requests} requests, {result.uploads} uploads, {result.duration_us / 1e3:.0f} ms; in {kept.name}"
+        )
+        code = {"kept": ExitCode.KEPT, "broken": ExitCode.BROKEN}.get(result.verdict, ExitCode.UNCLEAR)
+        if folder is not None:
+            run = Run(
+                command="probe", verdict=WORDS[code], exit_code=int(code), reason=result.reason,
+                requests_sent=result.requests, uploads_sent=result.uploads, clauses=prober.clauses,
+                kycgate_version=result.kycgate_version, target=target, embedded_sandbox=target == EMBEDDED,
+                profile=chosen.name, started_at=result.started_at.isoformat(timespec="seconds"),
+                finished_at=result.ended_at.isoformat(timespec="seconds"), seed=seed, strict=chosen.strict,
+            )  # fmt: skip
+            folder.write_run(run)
+            write_all(folder, run)
+            print(f"report: {folder.path / 'report.html'}")
+    raise typer.Exit(int(code))
