@@ -13,6 +13,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 from kycgate.contracts.models import ENGLISH_NAMES, parse_date_time
@@ -53,6 +54,7 @@ def _same(name: str, came: Any, printed: str) -> bool | None:
     return plain(came) == plain(printed)
 
 
+@lru_cache(8_192)
 def plain(text: str) -> str:
     """`text` as it is compared: see the module's description."""
     # Composed first: a hamza over its letter is then one character with it, and no mark to be dropped.

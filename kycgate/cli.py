@@ -1,5 +1,6 @@
 """The command line. Each command ends with one of the stable exit codes; what is wrong is said in one line."""
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import typer
 from rich.console import Console
 
 import kycgate
-from kycgate.commands import pin, probe
+from kycgate.commands import load, pin, probe
 from kycgate.commands.running import run_and_exit
 from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT
 from kycgate.contracts.openapi import text as openapi_text
@@ -28,7 +29,6 @@ from kycgate.options import (
     ProfileOption,
     RateOption,
     SeedOption,
-    Shape,
     SpecimensOption,
     StrictOption,
     Switch,
@@ -36,6 +36,7 @@ from kycgate.options import (
     TimeLimitOption,
     TranslationOption,
     UploadsOption,
+    policy_of,
     profile_of,
 )  # fmt: skip
 from kycgate.profile import Profile
@@ -45,7 +46,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (pin, probe):
+for _command in (load, pin, probe):
     _command.register(app)
 # Typer carries a click of its own; the errors of that one share this base.
 _WRONG_CALL: Any = typer.BadParameter.__mro__[-4]
@@ -63,15 +64,17 @@ def verify(
     time_limit: TimeLimitOption = None, policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
 ) -> None:  # fmt: skip
     """Check the contract, run a short load, judge both."""
-    from kycgate.runner import LoadOptions
+    from kycgate.load import LoadPlan
+    from kycgate.loading import NOWHERE, LoadOptions
 
     chosen = profile_of(
         profile, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
         fail_level=fail_level, pins=pins, fail_on_drift=fail_on_drift or None,
         limits__requests=budget, limits__uploads=uploads, limits__rate=rate, limits__time_s=time_limit,
     )  # fmt: skip
-    load = LoadOptions(load_rate, duration, yes_this_is_mine=yes_this_is_mine)
-    run_and_exit("verify", chosen, out=out, seed=seed, check=True, load=load, policy=_policy(policy))
+    workload = LoadPlan(base_url=NOWHERE, rate=load_rate, duration_s=duration)
+    load = LoadOptions(workload, yes_this_is_mine=yes_this_is_mine)
+    run_and_exit("verify", chosen, out=out, seed=seed, check=True, load=load, policy=policy_of(policy))
 
 
 @app.command()
@@ -115,82 +118,55 @@ def _print_plan(profile: Profile) -> None:
 
 
 @app.command()
-def load(
-    base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
-    translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
-    rate: LoadRateOption = 10.0, duration: DurationOption = 30.0,
-    poisson: Annotated[bool, typer.Option("--poisson", help="Arrivals at random instead of evenly.")] = False,
-    shape: Annotated[Shape, typer.Option(help="How the rate goes over time; --rate is its peak.")] = Shape.STEADY,
-    people: Annotated[int, typer.Option(min=0, max=5_000, help="Closed workload: so many people at once.")] = 0,
-    think: Annotated[float, typer.Option(min=0, max=600, help="Closed: mean seconds between a person's steps.")] = 0.0,
-    client_order: Annotated[float, typer.Option(min=0, max=1, help="Share in the Android client's order.")] = 0.0,
-    retries: Annotated[float, typer.Option(min=0, max=1, help="Share that begins with an unreadable photo.")] = 0.0,
-    sizes: Annotated[str, typer.Option(help="Picture sizes in kB, in turn: 300,1000,3000. Fits ms per MB.")] = "",
-    max_requests: Annotated[int, typer.Option(min=0, help="Stop there; 0 is no limit.")] = 0,
-    max_uploads: Annotated[int, typer.Option(min=0, help="Stop there; 0 is no limit.")] = 0,
-    max_error_share: Annotated[float, typer.Option(min=0, max=1, help="Stop when more answers fail.")] = 1.0,
-    time_limit: TimeLimitOption = None, policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
-) -> None:  # fmt: skip
-    """Onboardings arrive at a rate (or people come in a circle); response times count from when they were due."""
-    from kycgate.runner import LoadOptions
-
-    chosen = profile_of(
-        profile, base_url=base_url, translation=translation, specimens=specimens, limits__time_s=time_limit
-    )
-    options = LoadOptions(
-        rate, duration, poisson, yes_this_is_mine, str(shape), people, think, client_order, retries,
-        _sizes(sizes), max_requests, max_uploads, max_error_share,
-    )  # fmt: skip
-    run_and_exit("load", chosen, out=out, seed=seed, check=False, load=options, policy=_policy(policy))
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    """Kilobytes, comma separated, in bytes."""
-    try:
-        sizes = tuple(int(float(part) * 1e3) for part in text.split(",") if part.strip())
-    except (ValueError, OverflowError):
-        raise UsageError(f"--sizes {text!r} is no list of kilobytes: write 300,1000,3000") from None
-    if any(not 100_000 <= size <= 16_000_000 for size in sizes):
-        raise UsageError("--sizes lie between 100 and 16000 kB")
-    return sizes
-
-
-def _policy(path: Path | None) -> Any:
-    from kycgate.reports.policy import load_policy
-
-    return load_policy(path) if path is not None else None
-
-
-@app.command()
 def sla(
     policy: Annotated[Path, typer.Option("--policy", help="An SLA policy (TOML).")],
     runs: Annotated[list[Path] | None, typer.Argument(help="The folders of recorded load runs.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Say how many samples each objective needs.")] = False,
+    anytime: Annotated[
+        bool, typer.Option("--anytime", help="Judge so that you may look, add runs, and look again.")
+    ] = False,
 ) -> None:
     """Judge recorded runs against a policy: holds, broken, or not enough evidence."""
-    from kycgate.reports.sla import judge
-    from kycgate.reports.sla import plan as needs
-    from kycgate.run import RunFolder
-    from kycgate.verdict import exit_code_of
-
-    chosen = _policy(policy)
+    chosen = policy_of(policy)
     if plan:
-        for need in needs(chosen):
-            usually = f"about {need.usually:,}" if need.usually else "over 10,000,000"
-            print(f"{need.objective}: {need.at_best:,} {need.what} if none fails, {usually} if half as many as may do")
+        _print_needs(chosen)
         return
     if not runs:
         raise UsageError("name the folders of the runs to judge, or --plan")
-    recorded = [RunFolder(path).read_run() for path in runs]
-    voids = [run.load.health.void for run in recorded if run.load is not None and run.load.health.void]
-    objectives = judge(chosen, recorded)
+    from kycgate.reports.recording import Recording
+    from kycgate.reports.sla import judge
+    from kycgate.run import RunFolder
+    from kycgate.verdict import exit_code_of
+
+    recorded = [Recording.read(RunFolder(path)) for path in runs]
+    voids = [recording.load.health.void for recording in recorded if recording.load.health.void]
+    objectives = judge(chosen, recorded, anytime=anytime)
     for o in objectives:
-        more = f"; {o.needed:,} more samples at least" if o.needed else ""
+        more = f"; about {o.needed:,} more samples" if o.needed else ""
         print(f"{o.verdict}  {o.id}  {o.measured}, limit {o.limit}; {o.interval}, n = {o.samples:,}{more}")
-    print(f"confidence of all together: {chosen.confidence:.0%}; {objectives[0].method} ({objectives[0].source})")
+        stands = f" Stands while answers hang together for at most {o.stands_s:g} s." if o.stands_s else ""
+        print(f"    {o.method} ({o.source}). {o.note}{stands}")
+    print(f"confidence of all together: {chosen.confidence:.0%} ({objectives[0].correction})")
     code, reason = exit_code_of([], objectives, strict=False, cannot_judge=f"void: {voids[0]}" if voids else "")
     print(reason if code else f"{len(objectives)} objectives hold")
     raise typer.Exit(int(code))
+
+
+def _print_needs(policy: Any) -> None:
+    from kycgate.reports.needs import MOST_SAMPLES, plan
+
+    def count(n: int | None) -> str:
+        return f"{n:,}" if n else f"over {MOST_SAMPLES:,}"
+
+    most = 0
+    for need in plan(policy):
+        print(
+            f"{need.objective}: {count(need.at_best)} {need.what} if none fails, {count(need.usually)} if half as many "
+            f"as may do; with --until-decided {count(need.early_at_best)}, and {count(need.early)} on average"
+        )
+        most = max(most, math.ceil((need.early or MOST_SAMPLES) / need.per_onboarding))
+    print(f"all of them with --until-decided, if half as many fail as may: about {most:,} onboardings, 2 uploads each")
+    print("counted as independent answers: where the run shows that they hang together, it takes more")
 
 
 @app.command()
@@ -212,18 +188,25 @@ def sandbox(
     fault: Annotated[list[str] | None, typer.Option(help="Break one clause; may be given again.")] = None,
     list_faults: Annotated[bool, typer.Option("--list-faults", help="Print the faults and end.")] = False,
     translation: TranslationOption = Switch.ON,
+    latency: Annotated[
+        str,
+        typer.Option(help="How long a reading takes: base_ms=300,sigma=0.4,ms_per_mb=50,readers=8,stall_every_s=10."),
+    ] = "",
     foreign_photos: Annotated[bool, typer.Option("--foreign-photos", help="Read any decodable picture.")] = False,
 ) -> None:
     """Serve a vendor that keeps the contract, and breaks it on request."""
     from kycgate.embedded import TENANT, TENANT_SECRET
-    from kycgate.sandbox import FAULTS, SandboxSettings, serve
+    from kycgate.sandbox import FAULTS, SandboxSettings, parse_latency, serve
 
     if list_faults:
         for name, known in FAULTS.load().items():
             print(f"{name}: {known.sentence} ({known.clause}, {known.kind})")
         return
     settings = SandboxSettings(
-        tenants={TENANT: TENANT_SECRET}, translation=translation is not Switch.OFF, foreign_photos=foreign_photos
+        tenants={TENANT: TENANT_SECRET},
+        translation=translation is not Switch.OFF,
+        foreign_photos=foreign_photos,
+        latency=parse_latency(latency),
     )
     _err.print(f"export KYCGATE_TENANT_ID={TENANT} KYCGATE_TENANT_SECRET={TENANT_SECRET}; Ctrl-C ends")
     serve(settings, fault or (), host=host, port=port, allow_remote=allow_remote)

@@ -77,3 +77,11 @@ def profile_of(path: Path | None, thorough: bool = False, **flags: Any) -> Profi
         flags["limits__requests"] = flags.get("limits__requests") or 3_000
         flags["limits__uploads"] = flags.get("limits__uploads") or 1_000
     return load_profile(path, **flags)
+
+
+def policy_of(path: Path | None) -> Any:
+    """The policy of a call, or None."""
+    # Imported here: most calls need none.
+    from kycgate.reports.policy import load_policy
+
+    return load_policy(path) if path is not None else None

@@ -99,11 +99,15 @@ class DriftItem(_Model):
     now: list[str]
 
 
+Clock = Literal["response", "service", "waiting", "connecting", "sending", "thinking", "reading"]
+"""What of a request is timed: from due, from sent start, and their split."""
+
+
 class StepLatency(_Model):
     """Latency of one step (or of the whole onboarding) from the raw histogram; milliseconds."""
 
     name: str
-    clock: Literal["response", "service", "waiting", "connecting", "sending", "thinking", "reading"]
+    clock: Clock
     count: int
     failures: int = 0
     mean: float
@@ -137,6 +141,7 @@ class FieldReading(_Model):
     degradation: str = Field(default="none", description="What was done to the picture; none is as drawn.")
     right: int
     total: int
+    cards: int = Field(default=0, description="Different cards among them; 0 when not recorded.")
 
 
 class GeneratorHealth(_Model):
@@ -159,6 +164,34 @@ class SizePoint(_Model):
     thinking_p50: float | None = None
 
 
+class CapacityPoint(_Model):
+    """One plateau of a search for the capacity; its first part, in which it settled, left out."""
+
+    rate: float = Field(description="Onboardings that arrived each second.")
+    throughput: float = Field(description="Onboardings that ended each second.")
+    concurrency: float = Field(description="Onboardings under way on average (Little 1961).")
+    p95_ms: float = Field(description="Of the uploads' response times.")
+    failed_share: float
+    broke: str = Field(default="", description="Why this rate is too much; empty when it is not.")
+
+
+class CapacityResult(_Model):
+    """How much the target carries."""
+
+    points: list[CapacityPoint]
+    objective: str = Field(description="What every rate had to keep, in words.")
+    highest_kept: float | None = Field(description="The highest rate that kept it; null when none did.")
+    lowest_broken: float | None = Field(description="The lowest rate that did not; null when all did.")
+    usl: dict[str, float] = Field(
+        default_factory=dict, description="lambda (onboardings/s of one alone), sigma (contention), kappa (coherency)."
+    )
+    knee: dict[str, float] = Field(
+        default_factory=dict,
+        description="Of the fitted law: concurrency and throughput (onboardings/s), each with its low and high.",
+    )
+    note: str = ""
+
+
 class LoadResult(_Model):
     """The load part of a run."""
 
@@ -178,6 +211,7 @@ class LoadResult(_Model):
     sizes: list[SizePoint] = Field(default_factory=list)
     size_fit: dict[str, float] = Field(default_factory=dict, description="slope_ms_per_mb, intercept_ms, …")
     health: GeneratorHealth = Field(default_factory=GeneratorHealth)
+    capacity: CapacityResult | None = None
     stopped: str = Field(default="", description="The hard stop that ended the load early; empty when none did.")
     sending_clock: str = Field(default="", description="How sending was told from thinking.")
     workers: int = 1
@@ -210,6 +244,17 @@ class ObjectiveResult(_Model):
     needed: int | None = Field(default=None, description="Samples still needed, when there is not enough evidence.")
     method: str = ""
     source: str = ""
+    correction: str = Field(default="", description="How the error is shared out over the policy's objectives.")
+    unit: Literal["share", "ms", ""] = Field(default="", description="Of value, low, high and bound.")
+    value: float | None = Field(default=None, description="As measured.")
+    low: float | None = Field(default=None, description="The lower confidence bound; none when nothing bounds it.")
+    high: float | None = Field(default=None, description="The upper confidence bound; none when nothing bounds it.")
+    bound: float | None = Field(default=None, description="The limit.")
+    effective: float | None = Field(default=None, description="Independent samples that the samples are worth.")
+    stands_s: float | None = Field(
+        default=None, description="The verdict stands as long as answers hang together for at most so many seconds."
+    )
+    note: str = Field(default="", description="What the verdict rests on, in a sentence or two.")
 
 
 class Run(_Model):

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -19,9 +19,9 @@ from kycgate.check import run_contract_tests
 from kycgate.embedded import embedded_sandbox
 from kycgate.errors import CannotJudge, ExitCode, UsageError
 from kycgate.gate import Gate
-from kycgate.load import LoadOutcome, LoadPlan, run_load
+from kycgate.loading import LoadOptions, Screen, demand_permission, may_load, send_load
 from kycgate.pins import Pins, drift_since, load_pins
-from kycgate.profile import Profile, is_loopback, load_secrets
+from kycgate.profile import Profile, load_secrets
 from kycgate.reports.policy import Policy
 from kycgate.run import Run, RunFolder
 from kycgate.verdict import WORDS, decide, exit_code_of, waiver_notes
@@ -34,25 +34,6 @@ WRITING_SHARE, WRITING_S = 0.25, 15.0
 """Of the time limit, what is kept for ending and writing: this share, and no more than so many seconds."""
 HANG_S = 2.0
 NO_TLS = "TLS certificates were NOT verified (verify_tls = false): whoever sits between could answer for the target."
-
-
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
-    """What a load run shall do."""
-
-    rate: float = 10.0
-    duration_s: float = 10.0
-    poisson: bool = False
-    yes_this_is_mine: bool = False
-    shape: str = "steady"
-    people: int = 0
-    think_s: float = 0.0
-    client_order_share: float = 0.0
-    retry_share: float = 0.0
-    sizes: tuple[int, ...] = ()
-    max_requests: int = 0
-    max_uploads: int = 0
-    max_error_share: float = 1.0
 
 
 STOPPED = "the run was stopped before its end"
@@ -94,6 +75,7 @@ def execute(
     policy: Policy | None = None,
     say: Say,
     progress: Callable[[int, int, str], None] | None = None,
+    screen: Screen | None = None,
 ) -> tuple[Run, RunFolder]:
     """Run `command` and write its folder.
 
@@ -103,7 +85,7 @@ def execute(
     seed = random.randrange(2**31) if seed is None else seed
     secrets = load_secrets(profile.environment) if profile.base_url is not None else None
     if load is not None and profile.base_url is not None:
-        _demand_permission(profile, load, only=not check)
+        demand_permission(profile, load, only=not check)
     if profile.specimens is not None:
         specimens.load_directory(profile.specimens)
     limits = _TimeLimits.of(profile, check=check, load=load)
@@ -155,12 +137,10 @@ def execute(
                     gate, strict=profile.strict, thorough=thorough, on_progress=checkpoint
                 ).not_tried
                 cannot = gate.gave_up or limits.reached(gate)
-            if load is not None and not cannot and _may_load(profile, load, run):
-                plan = _load_plan(profile, load, seed, gate)
-                say(f"load: {plan.words}")
-                outcome = run_load(plan, secrets, folder.path, within_s=limits.left_s())
-                _enter_load(run, outcome, gate, policy)
-                cannot = outcome.void
+            if load is not None and not cannot and may_load(profile, load, run):
+                cannot = send_load(
+                    run, load, gate, secrets, folder, policy, within_s=limits.left_s, say=say, screen=screen
+                )
             run.complete = True
         except CannotJudge as error:
             cannot, run.complete = str(error), True
@@ -272,79 +252,6 @@ def _finish(folder: RunFolder, run: Run) -> None:
         if run.exit_code == ExitCode.KEPT:
             run.exit_code, run.verdict, run.reason = int(ExitCode.UNCLEAR), "unclear", problem
         _write(folder, run)
-
-
-def _demand_permission(profile: Profile, load: LoadOptions, *, only: bool) -> None:
-    """Load goes to this machine, or to a target whose owner has said how much it may take."""
-    if is_loopback(profile.base_url or "") or load.yes_this_is_mine:
-        return
-    if load.people:
-        raise UsageError(
-            "a closed workload goes as fast as the target lets it: against a target that is not this machine it needs "
-            "--yes-this-is-mine"
-        )
-    allowed = profile.limits.max_load_rate
-    if allowed is None and only:
-        raise UsageError(
-            "a load run against a target that is not this machine needs limits.max_load_rate in the profile, "
-            "or --yes-this-is-mine"
-        )
-    if allowed is not None and load.rate > allowed:
-        raise UsageError(f"--load-rate {load.rate:g} is over the profile's limits.max_load_rate of {allowed:g}")
-
-
-def _may_load(profile: Profile, load: LoadOptions, run: Run) -> bool:
-    if is_loopback(profile.base_url or "") or load.yes_this_is_mine or profile.limits.max_load_rate is not None:
-        return True
-    run.notes.append(
-        "No load was sent: the target is not this machine, and neither limits.max_load_rate nor "
-        "--yes-this-is-mine is given."
-    )
-    return False
-
-
-def _load_plan(profile: Profile, load: LoadOptions, seed: int, gate: Gate) -> LoadPlan:
-    return LoadPlan(
-        base_url=profile.base_url or "",
-        **{name: value for name, value in asdict(load).items() if name != "yes_this_is_mine"},
-        seed=seed,
-        scheme="bare" if gate.scheme == "bare" else "bearer",
-        translation="off" if gate.translation == "off" else "on",
-        timeout_s=profile.timeout_s,
-        verify_tls=profile.verify_tls,
-        ca_file=profile.ca_file,
-        specimens=profile.specimens,
-    )
-
-
-def _enter_load(run: Run, outcome: LoadOutcome, gate: Gate, policy: Policy | None) -> None:
-    run.load = outcome.result
-    run.load.requests, run.load.unavailable = outcome.requests, outcome.unavailable
-    run.requests_sent += outcome.requests
-    run.uploads_sent += outcome.uploads
-    from kycgate.reports.objectives import judge_small_policy
-    from kycgate.reports.sla import judge
-
-    run.objectives = (
-        judge(policy, [run])
-        if policy is not None
-        else judge_small_policy(
-            requests=outcome.requests,
-            unavailable=outcome.unavailable,
-            wrong=outcome.result.wrong_answers,
-            upload_response_ms=outcome.upload_response_ms,
-        )
-    )
-    if outcome.result.stopped:
-        run.notes.append(f"The load was stopped early: {outcome.result.stopped}.")
-    if outcome.result.size_fit:
-        found = outcome.result.size_fit
-        run.notes.append(
-            f"Latency against picture size: {found['slope_ms_per_mb']:.2f} ms per MB "
-            f"({found['slope_low']:.2f} to {found['slope_high']:.2f}, 95%), {found['intercept_ms']:.1f} ms at no size."
-        )
-    for said in outcome.wrong_examples:
-        run.notes.append(f"load: {gate.redactor.text(said)}")
 
 
 def _enter_drift(run: Run, pins: Pins, *, fail: bool) -> None:

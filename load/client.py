@@ -1,40 +1,24 @@
 """One connection of one virtual person: a gevent socket with vectored sends, answers parsed by httptools (llhttp).
 
-The body goes out by reference, and the clocks are read where connecting, sending, thinking and reading part. A body is
-"sent" when the target's kernel has acknowledged all but its last two segments (SIOCOUTQ), not when ours has taken it:
-some MB may lie in a send buffer, and on a slow uplink that is not the vendor's thinking. The last two may wait for
-the answer to carry their acknowledgement (RFC 1122, 4.2.3.2), which is not sending.
+The body goes out by reference, and the clocks are read where connecting, sending, thinking and reading part. See
+`kycgate.load.wire` for when a body counts as sent.
 """
 
-import array
-import fcntl
-import socket
 import ssl
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import httptools
-from gevent import socket as gsocket
 from gevent import ssl as gssl
 from gevent.timeout import Timeout
 
 from kycgate.exchange import Clocks
+from kycgate.load.wire import TlsWire, Wire
 
-SIOCOUTQ = 0x5411
-"""Linux: bytes in a TCP socket's send queue that were not acknowledged (tcp(7))."""
-POLL_S = 0.0005
 READ = 65_536
 MAX_ANSWER = 8_000_000
-SENDING_CLOCK = (
-    "sending ends when the target's side has acknowledged all but the last two segments (SIOCOUTQ, looked at every "
-    "0.5 ms), or with the answer's first byte"
-    if sys.platform == "linux"
-    else "sending ends when the kernel has taken the body's last byte, "
-    "so what then still lies in its send buffer counts as thinking"
-)
 
 
 class NoAnswer(Exception):  # noqa: N818 - it is an outcome that is counted
@@ -70,14 +54,14 @@ class _Answer:
         self._whole = True
         self.keeps_alive = self._parser.should_keep_alive()
 
-    def read(self, connected: Any) -> int:
+    def read(self, wire: Wire) -> int:
         """Read until the answer is whole; returns the moment of its first byte.
 
         Raises:
             NoAnswer: it ends too early or is larger than `MAX_ANSWER`.
             HttpParserError: it is no HTTP.
         """
-        part = connected.recv(READ)
+        part = wire.receive(READ)
         first_byte = time.perf_counter_ns()
         size = 0
         while part:
@@ -87,7 +71,7 @@ class _Answer:
                 return first_byte
             if size > MAX_ANSWER:
                 raise NoAnswer(f"the answer is over {MAX_ANSWER} bytes")
-            part = connected.recv(READ)
+            part = wire.receive(READ)
         lengths = {name.lower() for name, _ in self.headers}
         if self._begun and not lengths & {"content-length", "transfer-encoding"}:
             return first_byte  # Its end is the connection's (RFC 9112, 6.3).
@@ -105,7 +89,7 @@ class Connection:
         self._authority = parts.netloc.rpartition("@")[2]
         self._tls = tls if parts.scheme == "https" else None
         self._timeout_s = timeout_s
-        self._socket: Any = None
+        self._wire: Wire | None = None
 
     def post(
         self, path: str, headers: Mapping[str, str], body: bytes | memoryview, due_ns: int
@@ -121,17 +105,17 @@ class Connection:
         begun = time.perf_counter_ns()
         deadline = Timeout.start_new(self._timeout_s)
         try:
-            if self._socket is None:
-                self._socket = self._connect()
+            if self._wire is None:
+                self._wire = self._connect()
             connected = time.perf_counter_ns()
-            self._send(head, body)
-            body_sent = self._until_acknowledged()
+            self._wire.send(head, body)
+            taken = time.perf_counter_ns()
             answer = _Answer()
-            first_byte = answer.read(self._socket)
+            first_byte = answer.read(self._wire)
             done = time.perf_counter_ns()
+            sent = self._wire.acknowledged_at(taken)
             if not answer.keeps_alive:
                 self.close()
-            body_sent = min(body_sent, first_byte)
         except Timeout as error:
             self.close()
             if error is not deadline:
@@ -145,55 +129,25 @@ class Connection:
             raise
         finally:
             deadline.close()
+        # A wall clock that jumped in between must not turn the phases around.
+        body_sent = min(max(sent, connected), first_byte)
         clocks = Clocks(due_ns, begun, done, body_sent, first_byte, connected)
         return answer.status, answer.headers, bytes(answer.body), clocks
 
-    def _connect(self) -> Any:
-        made = gsocket.create_connection((self._host, self._port), timeout=self._timeout_s)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._tls is not None:
-            return self._tls.wrap_socket(made, server_hostname=self._host)
-        return made
-
-    def _send(self, head: bytes, body: bytes | memoryview) -> None:
-        if self._tls is not None:
-            self._socket.sendall(head)
-            if body:
-                self._socket.sendall(body)
-            return
-        views = [memoryview(head), memoryview(body)]
-        while views:
-            sent = self._socket.sendmsg(views)
-            while views and sent >= len(views[0]):
-                sent -= len(views.pop(0))
-            if views:
-                views[0] = views[0][sent:]
-
-    def _until_acknowledged(self) -> int:
-        """The moment at which no more than two segments are unacknowledged, or the answer has begun."""
-        if sys.platform == "linux":
-            left = array.array("i", [0])
-            enough = 2 * self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
-            while True:
-                fcntl.ioctl(self._socket.fileno(), SIOCOUTQ, left)
-                if left[0] <= enough:
-                    break
-                try:
-                    gsocket.wait_read(self._socket.fileno(), timeout=POLL_S, timeout_exc=TimeoutError())
-                    break
-                except TimeoutError:
-                    continue
-        return time.perf_counter_ns()
+    def _connect(self) -> Wire:
+        if self._tls is None:
+            return Wire(self._host, self._port, self._timeout_s)
+        return TlsWire(self._host, self._port, self._timeout_s, self._tls)
 
     def close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
 
 
 def tls_context(*, verify: bool, ca_file: str | None) -> ssl.SSLContext:
     """A context that checks certificates unless told not to."""
-    context = gssl.create_default_context(cafile=ca_file)
+    context: Any = gssl.create_default_context(cafile=ca_file)
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

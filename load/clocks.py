@@ -1,124 +1,94 @@
-"""Counts latencies: an HdrHistogram for each step and clock, and what happened in each second."""
+"""Takes down what happens, second by second. Adding up is done by another process, out of the timed path."""
 
-from collections import defaultdict
-from pathlib import Path
-
-from hdrh.histogram import HdrHistogram
-from hdrh.log import HistogramLogWriter
+from array import array
+from collections import Counter, defaultdict
 
 from kycgate.exchange import Clocks
-from kycgate.run import LoadPoint, StepLatency
+from kycgate.load.interval import Interval, pack
 
-LOWEST_US, HIGHEST_US, DIGITS = 1, 120_000_000, 3
 WHOLE = "onboarding"
-_CLOCKS = ("response", "service", "waiting", "connecting", "sending", "thinking", "reading")
-
-
-def new_histogram() -> HdrHistogram:
-    """Microseconds from 1 µs to 120 s at 3 significant digits."""
-    return HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+LOWEST_US, HIGHEST_US = 1, 120_000_000
+MAX_EXAMPLES = 5
 
 
 class Recorder:
-    """All latencies of one run."""
+    """What one generator has measured since the last cut."""
 
     def __init__(self) -> None:
-        self._histograms: dict[tuple[str, str], HdrHistogram] = defaultdict(new_histogram)
-        self._seconds: dict[tuple[int, str], HdrHistogram] = defaultdict(new_histogram)
-        self._started: dict[tuple[int, str], int] = defaultdict(int)
-        self._failed: dict[tuple[int, str], int] = defaultdict(int)
-        self.failures: dict[str, int] = defaultdict(int)
-        self.upload_response_ms: list[float] = []
+        self._values: dict[tuple[str, str], array[int]] = defaultdict(lambda: array("I"))
+        self._started: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
+        self._unavailable: Counter[str] = Counter()
+        self.in_flight: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.sizes: list[tuple[int, float, float | None]] = []
+        self.readings: Counter[tuple[str, str, bool]] = Counter()
+        self.cards: set[tuple[str, str]] = set()
+        self._examples: list[str] = []
+        self._shown = 0
 
-    def add(self, step: str, clocks: Clocks, start_ns: int, *, failed: bool, upload: bool = False) -> None:
-        """Enter one answer; `start_ns` is the run's start on the same clock."""
-        response = clocks.last_byte - clocks.due
-        self._put(step, "response", response)
-        self._put(step, "service", clocks.last_byte - clocks.sent)
-        self._put(step, "waiting", clocks.sent - clocks.due)
+    def start(self, step: str) -> None:
+        """A request begins, or a whole onboarding."""
+        self._started[step] += 1
+        self.in_flight[step] += 1
+
+    def add(self, step: str, clocks: Clocks, *, failed: bool, unavailable: bool = False) -> None:
+        """Enter one answer."""
+        put = self.put
+        put(step, "response", clocks.last_byte - clocks.due)
+        put(step, "service", clocks.last_byte - clocks.sent)
+        put(step, "waiting", clocks.sent - clocks.due)
+        connected = clocks.connected if clocks.connected is not None else clocks.sent
+        if connected > clocks.sent:
+            put(step, "connecting", connected - clocks.sent)
         if clocks.body_sent is not None:
-            begun = clocks.sent if clocks.connected is None else clocks.connected
-            if clocks.connected is not None:
-                self._put(step, "connecting", clocks.connected - clocks.sent)
-            self._put(step, "sending", clocks.body_sent - begun)
+            put(step, "sending", clocks.body_sent - connected)
             if clocks.first_byte is not None:
-                self._put(step, "thinking", clocks.first_byte - clocks.body_sent)
-                self._put(step, "reading", clocks.last_byte - clocks.first_byte)
-        if upload:
-            self.upload_response_ms.append(response / 1e6)
-        self._in_second(step, clocks.due, clocks.last_byte, start_ns, response, failed=failed)
+                put(step, "thinking", clocks.first_byte - clocks.body_sent)
+                put(step, "reading", clocks.last_byte - clocks.first_byte)
+        self._end(step, failed, unavailable)
 
-    def add_whole(self, due_ns: int, end_ns: int, start_ns: int, *, failed: bool) -> None:
-        """Enter one onboarding from when it was due to its last answer."""
-        self._put(WHOLE, "response", end_ns - due_ns)
-        self._in_second(WHOLE, due_ns, end_ns, start_ns, end_ns - due_ns, failed=failed)
+    def add_whole(self, due_ns: int, end_ns: int, *, failed: bool) -> None:
+        """Enter a whole onboarding."""
+        self.put(WHOLE, "response", end_ns - due_ns)
+        self._end(WHOLE, failed, unavailable=False)
 
-    def _put(self, step: str, clock: str, nanoseconds: int) -> None:
-        self._histograms[step, clock].record_value(min(max(nanoseconds // 1000, LOWEST_US), HIGHEST_US))
+    def _end(self, step: str, failed: bool, unavailable: bool) -> None:
+        self.in_flight[step] -= 1
+        self._failures[step] += failed
+        self._unavailable[step] += unavailable
 
-    def _in_second(self, step: str, due: int, end: int, start: int, response: int, *, failed: bool) -> None:
-        self._started[(due - start) // 10**9, step] += 1
-        second = (end - start) // 10**9
-        self._seconds[second, step].record_value(min(max(response // 1000, LOWEST_US), HIGHEST_US))
-        if failed:
-            self._failed[second, step] += 1
-            self.failures[step] += 1
+    def put(self, step: str, clock: str, nanoseconds: int) -> None:
+        """One value; what lies outside the range counts at its edge, so that nothing is lost."""
+        self._values[step, clock].append(min(max(nanoseconds // 1000, LOWEST_US), HIGHEST_US))
 
-    def count(self, step: str, clock: str = "response") -> int:
-        return int(self._histograms[step, clock].get_total_count())
+    def example(self, text: str) -> None:
+        """A wrong answer, in words; the first few are kept."""
+        if self._shown < MAX_EXAMPLES:
+            self._shown += 1
+            self._examples.append(text)
 
-    def percentile_ms(self, step: str, clock: str, percentile: float) -> float:
-        return float(self._histograms[step, clock].get_value_at_percentile(percentile)) / 1e3
-
-    def latencies(self) -> list[StepLatency]:
-        """Every histogram's figures, each from the histogram itself."""
-        return [
-            StepLatency(
-                name=step,
-                clock=clock,
-                count=histogram.get_total_count(),
-                failures=self.failures[step] if clock == "response" else 0,
-                mean=histogram.get_mean_value() / 1e3,
-                p50=histogram.get_value_at_percentile(50) / 1e3,
-                p90=histogram.get_value_at_percentile(90) / 1e3,
-                p95=histogram.get_value_at_percentile(95) / 1e3,
-                p99=histogram.get_value_at_percentile(99) / 1e3,
-                p999=histogram.get_value_at_percentile(99.9) / 1e3,
-                max=histogram.get_max_value() / 1e3,
-                histogram=histogram.encode().decode("ascii"),
-            )
-            for (step, clock), histogram in sorted(
-                self._histograms.items(), key=lambda item: (item[0][0], _CLOCKS.index(item[0][1]))
-            )
-            if histogram.get_total_count()
-        ]
-
-    def series(self) -> list[LoadPoint]:
-        """One point for each second and step."""
-        return [
-            LoadPoint(
-                second=second,
-                step=step,
-                started=self._started[second, step],
-                finished=self._seconds[second, step].get_total_count(),
-                failures=self._failed[second, step],
-                p50=self._seconds[second, step].get_value_at_percentile(50) / 1e3,
-                p95=self._seconds[second, step].get_value_at_percentile(95) / 1e3,
-                max=self._seconds[second, step].get_max_value() / 1e3,
-            )
-            for second, step in sorted(set(self._seconds) | set(self._started))
-        ]
-
-    def write_hlog(self, path: Path, start_s: float) -> None:
-        """The response times as a standard HdrHistogram log: one tagged interval a second and step."""
-        with path.open("w", encoding="ascii") as file:
-            writer = HistogramLogWriter(file)
-            writer.output_log_format_version()
-            # The library's own start line does not work in 0.10.8 (it calls datetime.iso_format).
-            writer.output_comment(f"[StartTime: {start_s:.3f} (seconds since epoch)]")
-            writer.output_base_time(start_s * 1e3)
-            writer.output_legend()
-            for (second, step), histogram in sorted(self._seconds.items()):
-                # The library reads tags and does not write them.
-                file.write(f"Tag={step},")
-                writer.output_interval_histogram(histogram, start_time_stamp_sec=second, end_time_stamp_sec=second + 1)
+    def cut(self, second: int) -> Interval:
+        """All since the last cut, as the interval that began at `second`; the recorder is empty then."""
+        totals: Counter[tuple[str, str]] = Counter()
+        for (field, degradation, _), count in self.readings.items():
+            totals[field, degradation] += count
+        interval = Interval(
+            second=second,
+            values={f"{step} {clock}": pack(values) for (step, clock), values in self._values.items()},
+            started=dict(self._started),
+            failures=dict(+self._failures),
+            unavailable=dict(+self._unavailable),
+            in_flight=dict(+self.in_flight),
+            sizes=self.sizes,
+            readings=[(*key, self.readings[(*key, True)], total) for key, total in totals.items()],
+            cards=sorted(self.cards),
+            examples=self._examples,
+            **self.counts,
+        )
+        self._values.clear()
+        for counter in (self._started, self._failures, self._unavailable, self.counts, self.readings):
+            counter.clear()
+        self.cards.clear()
+        self.sizes, self._examples = [], []
+        return interval

@@ -4,6 +4,7 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import gevent
 
@@ -15,7 +16,7 @@ from kycgate.judge import accepted, customer_data, judge_answer
 from kycgate.load.client import Connection, NoAnswer
 from kycgate.load.plan import LoadPlan
 from kycgate.requests import CLIENT_HEADERS, approval_of, to_json, upload_body
-from kycgate.specimens import pad_jpeg
+from kycgate.specimens import degrade_jpeg, pad_jpeg
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,38 @@ class Prepared:
     back: bytes
     unreadable: bytes
     size: int
+    degradation: str = "none"
 
     @classmethod
-    def of(cls, card: Card, size: int = 0) -> "Prepared":
+    def of(cls, card: Card, size: int = 0, degradation: tuple[str, float] | None = None) -> "Prepared":
         """With `size`, pictures smaller than it are padded to so many bytes."""
-        front, back = (pad_jpeg(image, size) if size > len(image) + 4 else image for image in (card.front, card.back))
-        # What a hand before the lens leaves: a picture's beginning.
+        images = [card.front, card.back]
+        if degradation is not None and degradation[1]:
+            images = [degrade_jpeg(image, *degradation) for image in images]
+        front, back = (pad_jpeg(image, size) if size > len(image) + 4 else image for image in images)
         return cls(
-            card, upload_body(front, "lf"), upload_body(back, "lf"), upload_body(front[:2_000], "lf"), len(front)
+            card,
+            upload_body(front, "lf"),
+            upload_body(back, "lf"),
+            # What a hand before the lens leaves: a picture's beginning.
+            upload_body(card.front[:2_000], "lf"),
+            len(front),
+            "{}:{:g}".format(*degradation) if degradation and degradation[1] else "none",
         )
+
+
+class Ended(Enum):
+    """How an onboarding ended."""
+
+    WELL = "well"
+    BADLY = "badly"
+    PHOTO_REFUSED = "a degraded photo was refused, as it may be"
+    CUT_OFF = "it was not allowed to go on"
+
+
+def name_of(step: Step, retry: bool) -> str:
+    """Under which name a request is counted."""
+    return f"{step}_unreadable" if retry else str(step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +75,7 @@ class Answered:
 
     @property
     def name(self) -> str:
-        return f"{self.step}_unreadable" if self.retry else str(self.step)
+        return name_of(self.step, self.retry)
 
 
 class Onboarding:
@@ -75,29 +99,28 @@ class Onboarding:
         order: Sequence[Step] = PAGE_ORDER,
         retry: bool = False,
         think: Callable[[], float] | None = None,
-        may_send: Callable[[Step], bool] = lambda step: True,
-    ) -> bool | None:
+        may_send: Callable[[Step, bool], bool] = lambda step, retry: True,
+    ) -> Ended:
         """Take the steps of `order`; the first is due at `due_ns`, each other when the one before has ended.
 
         With `retry` an unreadable photo comes first. `think` gives the seconds before each later step; they are the
-        person's own, so the step is due after them. Before each step `may_send` is asked. True when all went well, None
-        when it was not allowed to.
+        person's own, so the step is due after them. Before each step `may_send` is asked.
         """
         reading: dict[str, object] = {}
         card = self._prepared.card
         try:
             if retry:
-                if not may_send(Step.UPLOAD_FRONT):
-                    return None
+                if not may_send(Step.UPLOAD_FRONT, True):
+                    return Ended.CUT_OFF
                 photo = Picture("unreadable", "front", len(self._prepared.unreadable), wrapping="lf")
                 answered = self._take(Step.UPLOAD_FRONT, self._prepared.unreadable, photo, due_ns, retry=True)
                 report(answered)
                 if answered.wrong or answered.exchange is None:
-                    return False
+                    return Ended.BADLY
                 due_ns = self._after(answered, think)
             for step in order:
-                if not may_send(step):
-                    return None
+                if not may_send(step, False):
+                    return Ended.CUT_OFF
                 body = b""
                 picture: Picture | None = None
                 if step.is_upload:
@@ -109,13 +132,15 @@ class Onboarding:
                 answered = self._take(step, body, picture, due_ns)
                 report(answered)
                 if answered.wrong or answered.exchange is None:
-                    return False
+                    return Ended.BADLY
+                if step.is_upload and not accepted(answered.exchange):
+                    return Ended.PHOTO_REFUSED
                 if step is Step.UPLOAD_FRONT:
                     reading = customer_data(answered.exchange) or {}
                 due_ns = self._after(answered, think if step is not order[-1] else None)
         finally:
             self._connection.close()
-        return True
+        return Ended.WELL
 
     @staticmethod
     def _after(answered: Answered, think: Callable[[], float] | None) -> int:
@@ -154,6 +179,8 @@ class Onboarding:
             return Answered(step, clocks, exchange, f"status {status}", unavailable=True, retry=retry)
         breach = next((seen for seen in judge_answer(exchange) if not seen.ok), None)
         wrong = f"{breach.clause}: {breach.actual}" if breach else ""
-        if not wrong and not retry and not accepted(exchange):
+        # A degraded photo may be refused; all else must be accepted in its turn.
+        may_refuse = retry or (step.is_upload and self._prepared.degradation != "none")
+        if not wrong and not may_refuse and not accepted(exchange):
             wrong = f"not accepted in its turn: status {status}"
         return Answered(step, clocks, exchange, wrong, unavailable=False, retry=retry)

@@ -1,10 +1,14 @@
-"""What a load run shall do, and what came of it: the two messages between the command and the generator's process."""
+"""What a load run shall do, and what came of it."""
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kycgate.load.think import Think
 from kycgate.run import LoadResult
+
+NO_PAUSE = Think("constant", 0.0)
 
 
 class LoadPlan(BaseModel):
@@ -19,12 +23,15 @@ class LoadPlan(BaseModel):
     poisson: bool = False
     shape: str = "steady"
     people: int = Field(default=0, ge=0, description="Closed: people at once; 0 is an open workload.")
-    think_s: float = Field(default=0.0, ge=0, description="Closed: mean pause between steps (exponential), seconds.")
+    think: Think = Field(default=NO_PAUSE, description="Closed: the pause between steps, seconds.")
     client_order_share: float = Field(default=0.0, ge=0, le=1, description="Onboardings in the Android client's order.")
     retry_share: float = Field(default=0.0, ge=0, le=1, description="Onboardings that begin with an unreadable photo.")
     sizes: tuple[int, ...] = Field(default=(), description="Bytes of the pictures, in turn; empty is as drawn.")
-    max_requests: int = Field(default=0, ge=0, description="Stop there; 0 is no limit.")
-    max_uploads: int = Field(default=0, ge=0)
+    degradations: tuple[tuple[str, float], ...] = Field(
+        default=(), description="What is done to the pictures, in turn, and how strongly (0 to 1)."
+    )
+    max_requests: int | None = Field(default=None, ge=0, description="Stop there.")
+    max_uploads: int | None = Field(default=None, ge=0)
     max_error_share: float = Field(default=1.0, ge=0, le=1, description="Stop above it, from 50 answers on.")
     seed: int = 0
     scheme: str = "bearer"
@@ -41,10 +48,45 @@ class LoadPlan(BaseModel):
     def words(self) -> str:
         """The workload in one line."""
         if self.people:
-            return f"closed: {self.people} people, {self.think_s:g} s to think between steps, {self.duration_s:g} s"
+            return f"closed: {self.people} people, pauses {self.think.words} s, {self.duration_s:g} s"
         kind = "Poisson" if self.poisson else "even"
         shape = "" if self.shape == "steady" else f"{self.shape} up to "
         return f"open: {shape}{self.rate:g} onboardings/s, {kind} arrivals, {self.duration_s:g} s"
+
+    def share(self, index: int, count: int) -> "LoadPlan":
+        """What one of `count` workers does of it. Arrivals and people are dealt out by the generator itself."""
+        part = {
+            name: total // count + (index < total % count)
+            for name in ("max_requests", "max_uploads")
+            if (total := getattr(self, name)) is not None
+        }
+        return self.model_copy(update={**part, "api_keys": self.api_keys[index::count]})
+
+
+class Topology(BaseModel):
+    """Who generates: this process alone, local workers, or workers on other machines (Locust's master and workers)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    processes: int = Field(default=1, ge=1, le=256, description="Worker processes on this machine; 1 is no master.")
+    remote_workers: int = Field(default=0, ge=0, le=1_000, description="Workers that are waited for; 0 is none.")
+    bind_host: str = "127.0.0.1"
+    bind_port: int = Field(default=0, ge=0, le=65_535, description="0 picks a free one.")
+    wait_s: float = Field(default=300.0, gt=0, description="How long workers are waited for.")
+
+    @property
+    def workers(self) -> int:
+        return self.remote_workers or self.processes
+
+
+class Job(BaseModel):
+    """What a generator's process is told: one line of JSON on its standard input."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: str = Field(description="local, master or worker.")
+    plan: LoadPlan = Field(description="A worker's own is only what it knows itself: target, credentials, cards, TLS.")
+    topology: Topology = Topology()
 
 
 class LoadOutcome(BaseModel):
@@ -54,6 +96,12 @@ class LoadOutcome(BaseModel):
     requests: int
     uploads: int
     unavailable: int = Field(description="Answers of 5xx, time-outs and broken connections.")
-    upload_response_ms: list[float]
     wrong_examples: list[str] = Field(default_factory=list)
     void: str = Field(default="", description="Why nothing can be concluded; empty when something can.")
+
+
+def for_workers(plan: LoadPlan) -> dict[str, Any]:
+    """The plan as it goes over the network: without secrets, and without paths of this machine."""
+    return plan.model_dump(
+        mode="json", exclude={"api_keys", "tenant_id", "tenant_secret", "ca_file", "specimens", "verify_tls"}
+    )

@@ -1,5 +1,6 @@
-"""Latency against picture size."""
+"""Pictures of several sizes, and latency against them."""
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,20 +11,25 @@ MAX_POINTS = 2_000
 """For the fit, which looks at all pairs."""
 
 
-def size_points(measured: Sequence[tuple[int, float]]) -> list[SizePoint]:
-    """One point for each size of `measured`, pairs of (bytes, service time in ms)."""
-    by_size: dict[int, list[float]] = defaultdict(list)
-    for size, milliseconds in measured:
-        by_size[size].append(milliseconds)
-    return [
-        SizePoint(
-            size_bytes=size,
-            count=len(values),
-            p50=statistics.median(values),
-            p95=sorted(values)[min(len(values) - 1, int(0.95 * len(values)))],
+def size_points(measured: Sequence[tuple[int, float, float | None]]) -> list[SizePoint]:
+    """One point for each size of `measured`: bytes, service time and thinking time in ms (None where unknown)."""
+    by_size: dict[int, list[tuple[float, float | None]]] = defaultdict(list)
+    for size, service, thinking in measured:
+        by_size[size].append((service, thinking))
+    points = []
+    for size, values in sorted(by_size.items()):
+        services = sorted(service for service, _ in values)
+        thoughts = [thinking for _, thinking in values if thinking is not None]
+        points.append(
+            SizePoint(
+                size_bytes=size,
+                count=len(values),
+                p50=statistics.median(services),
+                p95=services[math.ceil(0.95 * len(services)) - 1],
+                thinking_p50=statistics.median(thoughts) if thoughts else None,
+            )
         )
-        for size, values in sorted(by_size.items())
-    ]
+    return points
 
 
 def fit(measured: Sequence[tuple[int, float]]) -> dict[str, float]:
@@ -46,3 +52,35 @@ def fit(measured: Sequence[tuple[int, float]]) -> dict[str, float]:
         "slope_high": float(high),
         "intercept_ms": float(intercept),
     }
+
+
+LOGNORMAL_SIZES = 9
+SMALLEST, LARGEST = 100_000, 16_000_000
+
+
+def parse_sizes(text: str) -> tuple[int, ...]:
+    """Bytes of the pictures for --sizes: kB, comma separated (a sweep), or `lognormal:MEDIAN_KB,SIGMA` (a mix).
+
+    A mix is the distribution's quantiles at the middles of nine equal shares; sizes are kept between 100 and 16000 kB.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    kind, colon, rest = text.partition(":")
+    try:
+        numbers = [float(part) for part in (rest if colon else text).split(",") if part.strip()]
+    except ValueError:
+        numbers = [math.nan]
+    if (colon and (kind != "lognormal" or len(numbers) != 2)) or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{text!r} is no list of kilobytes: write 300,1000,3000 or lognormal:900,0.5")
+    if not colon:
+        sizes = tuple(int(number * 1e3) for number in numbers)
+        if any(not SMALLEST <= size <= LARGEST for size in sizes):
+            raise ValueError("picture sizes lie between 100 and 16000 kB")
+        return sizes
+    median, sigma = numbers
+    if not (100 <= median <= 16_000 and 0 < sigma <= 2):
+        raise ValueError("a lognormal mix has a median of 100 to 16000 kB and a sigma of up to 2")
+    shares = [(number + 0.5) / LOGNORMAL_SIZES for number in range(LOGNORMAL_SIZES)]
+    drawn = (median * 1e3 * math.exp(sigma * statistics.NormalDist().inv_cdf(share)) for share in shares)
+    return tuple(int(min(max(size, SMALLEST), LARGEST)) for size in drawn)

@@ -43,6 +43,7 @@ class Credentials:
         self.fixed = plan.tenant_id is None
         self._keys = deque(plan.api_keys)
         self._tokens: deque[tuple[str, float]] = deque()
+        self._kept = self._wanted = 0
         self.closed = False
 
     def fill(self, count: int) -> None:
@@ -53,7 +54,9 @@ class Credentials:
         """
         if self.fixed:
             return
-        left = deque(range(min(count, AHEAD)))
+        first = min(count, AHEAD)
+        self._wanted = count - first
+        left = deque(range(first))
 
         def some() -> None:
             connection = Connection(self._plan.base_url, self._plan.timeout_s, self._tls)
@@ -63,22 +66,27 @@ class Credentials:
             connection.close()
 
         gevent.joinall([gevent.spawn(some) for _ in range(MINTERS)], raise_error=True)
+        self._kept = len(self._tokens)
 
-    def refill(self, count: int) -> None:
-        """Keep up to `AHEAD` of `count` tokens in store until all are minted or the pool is closed."""
+    def refill(self) -> None:
+        """Keep as many in store as there were at the start, young enough, until no more are wanted."""
+        if not self.fixed:
+            gevent.joinall([gevent.spawn(self._refill) for _ in range(MINTERS)])
+
+    def _refill(self) -> None:
         connection = Connection(self._plan.base_url, self._plan.timeout_s, self._tls)
-        minted = min(count, AHEAD)
-        while not self.closed and not self.fixed and minted < count:
+        while not self.closed:
             while self._tokens and self._tokens[0][1] < time.monotonic() + SPARE_LIFE_S:
                 self._tokens.popleft()
-                minted -= 1
-            if len(self._tokens) >= AHEAD:
-                gevent.sleep(0.02)
+                self._wanted += 1
+            if len(self._tokens) >= self._kept or self._wanted <= 0:
+                gevent.sleep(0.05)
                 continue
+            self._wanted -= 1
             try:
                 self._add(connection)
-                minted += 1
             except NoAnswer:
+                self._wanted += 1
                 gevent.sleep(0.5)
         connection.close()
 

@@ -1,7 +1,8 @@
-"""The generator's own process: `python -m kycgate.load.worker RESULT HLOG` with the plan as one line on standard input.
+"""The generator's own process: `python -m kycgate.load.worker` with a `Job` as one line on standard input.
 
-gevent patches the whole process, so it never shares one with the command. When standard input closes, the run ends and
-what was measured is written.
+gevent patches the whole process, so it never shares one with the command. Each second an `Interval` leaves on standard
+output, one JSON line. When standard input closes, the run ends and what was measured has left. A master starts its
+local workers, deals out the plan, and passes on what its workers send; a worker sends to its master instead.
 """
 
 from gevent import monkey
@@ -9,124 +10,265 @@ from gevent import monkey
 monkey.patch_all()
 
 # ruff: noqa: E402 - nothing may be imported before the patch
+import contextlib
 import gc
+import json
+import os
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gevent
+import gevent.event
 import gevent.os
 from locust.env import Environment
 
-from kycgate.load.arrivals import ArrivalUser, Generator
-from kycgate.load.client import SENDING_CLOCK, NoAnswer
-from kycgate.load.plan import LoadOutcome, LoadPlan
-from kycgate.load.sizes import fit, size_points
-from kycgate.run import GeneratorHealth, LoadResult, write_atomically
+from kycgate.load.client import NoAnswer
+from kycgate.load.generator import LEAVING_S, ArrivalUser, Generator
+from kycgate.load.interval import Interval
+from kycgate.load.plan import Job, LoadPlan, for_workers
 
-MAX_SLIP_MS = 100.0
-MAX_LAG_MS = 200.0
-
-
-class _Watch:
-    """How the generator itself does: event loop lag and garbage collection."""
-
-    def __init__(self) -> None:
-        self.lags: list[float] = [0.0]
-        self.gc_max_ms = 0.0
-        self._gc_start = 0
-        gc.callbacks.append(self._on_gc)
-
-    def _on_gc(self, phase: str, _: dict[str, int]) -> None:
-        if phase == "start":
-            self._gc_start = time.perf_counter_ns()
-        else:
-            self.gc_max_ms = max(self.gc_max_ms, (time.perf_counter_ns() - self._gc_start) / 1e6)
-
-    def run(self) -> None:
-        while True:
-            before = time.perf_counter()
-            gevent.sleep(0.05)
-            self.lags.append((time.perf_counter() - before - 0.05) * 1e3)
+PLAN, READY, GO, INTERVAL, STOP = (f"kycgate-{word}" for word in ("plan", "ready", "go", "interval", "stop"))
+HEAD_START_S = 0.5
+"""Local workers begin at one moment of the clock they share, a little after the last has been told."""
+MISSING = "missing"
 
 
-def _p99(values: list[float]) -> float:
-    return sorted(values)[int(0.99 * (len(values) - 1))] if values else 0.0
+def emit(interval: Interval) -> None:
+    """To whoever started this process. Written by a thread: a slow reader must not hold up the loop."""
+    line = interval.model_dump_json(exclude_defaults=True) + "\n"
+    gevent.get_hub().threadpool.apply(_write, (line.encode(),))
+
+
+def _write(line: bytes) -> None:
+    with contextlib.suppress(OSError):
+        left = memoryview(line)
+        while left:
+            left = left[os.write(1, left) :]
+
+
+def _status(text: str) -> None:
+    _write(json.dumps({"status": text}).encode() + b"\n")
+
+
+def _void(reason: str, index: int = 0) -> Interval:
+    return Interval(second=0, worker=index, void=reason, last=True)
+
+
+def _until_input_closes(then: Callable[[], None]) -> None:
+    """Stop when told to, or when whoever started this is gone; in the end by force."""
+
+    def watch() -> None:
+        while gevent.os.tp_read(0, 1024):
+            pass
+        then()
+        gevent.sleep(2 * LEAVING_S)
+        os._exit(1)
+
+    gevent.spawn(watch)
+
+
+def _settle() -> None:
+    """What is alive now stays alive: collecting it again and again would only make pauses."""
+    gc.collect()
+    gc.freeze()
+
+
+def _boot() -> str:
+    """Tells processes that share one monotonic clock; empty where that cannot be told."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 def main() -> None:
-    result_path, hlog_path = Path(sys.argv[1]), Path(sys.argv[2])
-    plan = LoadPlan.model_validate_json(sys.stdin.readline())
-    generator = Generator(plan)
-    watch = _Watch()
+    job = Job.model_validate_json(sys.stdin.readline())
+    {"local": run_local, "master": run_master, "worker": run_worker}[job.role](job)
 
-    def until_closed() -> None:
-        while gevent.os.tp_read(0, 1024):
-            pass
+
+def run_local(job: Job) -> None:
+    """Generate in this process."""
+    generator = Generator(job.plan, emit)
+
+    def stop() -> None:
         generator.stopping = True
 
-    gevent.spawn(until_closed)
-    void = ""
-    cpu = time.process_time()
-    begun = time.perf_counter()
+    _until_input_closes(stop)
     try:
         generator.mint_ahead()
     except NoAnswer as error:
-        void = f"no tokens could be minted for the load: {error}"
-    if not void:
-        # What is alive now stays alive: collecting it again and again would only make pauses.
-        gc.collect()
-        gc.freeze()
-        gevent.spawn(watch.run)
-        environment = Environment(user_classes=[type("Arrivals", (ArrivalUser,), {"generator": generator})])
-        runner = environment.create_local_runner()
-        runner.start(1, spawn_rate=1)
-        runner.greenlet.join()
-    outcome = _outcome(generator, watch, void, (time.process_time() - cpu) / max(time.perf_counter() - begun, 1e-9))
-    generator.recorder.write_hlog(hlog_path, generator.start_wall)
-    write_atomically(result_path, outcome.model_dump_json())
+        emit(_void(f"no tokens could be minted for the load: {error}"))
+        return
+    _settle()
+    ended = gevent.event.Event()
+    environment = Environment(user_classes=[_user(generator, ended.set)])
+    runner = environment.create_local_runner()
+    runner.start(1, spawn_rate=1)
+    ended.wait()
+    runner.quit()
 
 
-def _outcome(generator: Generator, watch: _Watch, void: str, cpu_share: float) -> LoadOutcome:
-    plan, recorder = generator.plan, generator.recorder
-    health = GeneratorHealth(
-        loop_lag_p99_ms=_p99(watch.lags),
-        schedule_slip_p99_ms=_p99(generator.slips),
-        cpu_share=cpu_share,
-        gc_pause_max_ms=watch.gc_max_ms,
+def _user(generator: Generator | None, ended: Callable[[], object]) -> type[ArrivalUser]:
+    return type("Arrivals", (ArrivalUser,), {"generator": generator, "ended": staticmethod(ended), "weight": 1})
+
+
+def run_master(job: Job) -> None:
+    """Deal the plan out to Locust workers and pass on what they measure."""
+    topology, plan = job.topology, job.plan
+    environment = Environment(user_classes=[_user(None, lambda: None)])
+    try:
+        runner: Any = environment.create_master_runner(topology.bind_host, topology.bind_port)
+    except Exception as error:  # noqa: BLE001 - zmq and Locust raise kinds of their own
+        emit(_void(f"cannot listen for workers on {topology.bind_host}:{topology.bind_port}: {error}"))
+        return
+    ready: dict[str, str] = {}
+    left: set[str] = set()
+    indexes: dict[str, int] = {}
+    changed = gevent.event.Event()
+    stopping = gevent.event.Event()
+
+    def on_ready(msg: Any, **_: Any) -> None:
+        ready[msg.node_id] = msg.data["boot"]
+        changed.set()
+
+    def on_interval(msg: Any, **_: Any) -> None:
+        interval = Interval.model_validate_json(msg.data)
+        interval.worker = indexes.get(msg.node_id, 0)
+        emit(interval)
+        if interval.last:
+            left.discard(msg.node_id)
+            changed.set()
+
+    def stop() -> None:
+        stopping.set()
+        runner.send_message(STOP)
+        changed.set()
+
+    runner.register_message(READY, on_ready)
+    runner.register_message(INTERVAL, on_interval)
+    _until_input_closes(stop)
+    local = [] if topology.remote_workers else [_start_local(job, runner.server.port) for _ in range(topology.workers)]
+    try:
+        if topology.remote_workers:
+            _status(f"waiting for {topology.workers} workers on {topology.bind_host}:{runner.server.port}")
+        if not _wait(lambda: runner.worker_count >= topology.workers, topology.wait_s, changed, stopping):
+            emit(_void(f"{runner.worker_count} of {topology.workers} workers came within {topology.wait_s:g} s"))
+            return
+        # Whoever comes later than these has no part in the run.
+        clients = sorted(runner.clients)[: topology.workers]
+        indexes |= {client: number for number, client in enumerate(clients)}
+        left |= set(clients)
+        for client, number in indexes.items():
+            part = {"plan": for_workers(plan), "index": number, "count": len(clients)}
+            runner.send_message(PLAN, part, client)
+        if not _wait(lambda: set(ready) >= left, topology.wait_s, changed, stopping):
+            if left:
+                emit(_void("not every worker got ready"))
+            return
+        if not left:
+            return
+        start_ns = time.perf_counter_ns() + int(HEAD_START_S * 1e9)
+        for client in clients:
+            shared = ready[client] and ready[client] == _boot()
+            runner.send_message(GO, {"start_ns": start_ns if shared else 0}, client)
+        runner.start(len(clients), spawn_rate=len(clients))
+        while left:
+            changed.wait(timeout=1)
+            changed.clear()
+            for client in [
+                name for name in left if name not in runner.clients or runner.clients[name].state == MISSING
+            ]:
+                left.discard(client)
+                emit(_void(f"worker {indexes[client] + 1} was lost, and with it its part of the load", indexes[client]))
+    finally:
+        runner.quit()
+        for process in local:
+            if process.stdin is not None:
+                process.stdin.close()
+        for process in local:
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait(until: Callable[[], bool], seconds: float, changed: gevent.event.Event, stopping: gevent.event.Event) -> bool:
+    deadline = time.monotonic() + seconds
+    while not until():
+        if time.monotonic() > deadline or stopping.is_set():
+            return False
+        changed.wait(timeout=0.1)
+        changed.clear()
+    return True
+
+
+def _start_local(job: Job, port: int) -> "subprocess.Popen[str]":
+    """A worker on this machine; secrets go through its pipe, and when that closes it ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "kycgate.load.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
     )
-    advice = "lower the rate or use a faster machine"
-    if not void and health.schedule_slip_p99_ms > MAX_SLIP_MS:
-        void = f"the generator was {health.schedule_slip_p99_ms:.0f} ms late at p99: {advice}"
-    elif not void and health.loop_lag_p99_ms > MAX_LAG_MS:
-        void = f"the generator's loop lagged {health.loop_lag_p99_ms:.0f} ms at p99: {advice}"
-    health.void = void
-    return LoadOutcome(
-        result=LoadResult(
-            workload=plan.words,
-            seed=plan.seed,
-            duration_s=plan.duration_s,
-            scheduled=generator.started if plan.people else len(generator.due),
-            recorded=generator.recorded,
-            in_flight=generator.started - generator.recorded - generator.cut_off,
-            not_started=generator.cut_off + (0 if plan.people else len(generator.due) - generator.started),
-            wrong_answers=generator.wrong,
-            latencies=recorder.latencies(),
-            series=recorder.series(),
-            health=health,
-            sending_clock=SENDING_CLOCK,
-            sizes=size_points(generator.by_size),
-            size_fit=fit(generator.by_size),
-            stopped=generator.stopped,
-            extra={"start_monotonic_ns": generator.start_ns},
-        ),
-        requests=generator.requests,
-        uploads=generator.uploads,
-        unavailable=generator.unavailable,
-        upload_response_ms=recorder.upload_response_ms,
-        wrong_examples=generator.examples,
-        void=void,
-    )
+    topology = job.topology.model_copy(update={"bind_host": "127.0.0.1", "bind_port": port})
+    assert process.stdin is not None  # noqa: S101 - it is a pipe
+    process.stdin.write(Job(role="worker", plan=job.plan, topology=topology).model_dump_json() + "\n")
+    process.stdin.flush()
+    return process
+
+
+def run_worker(job: Job) -> None:
+    """Generate a part of what the master says; target, credentials, cards and TLS are this side's own."""
+    own = job.plan
+    user = _user(None, lambda: None)
+    environment = Environment(user_classes=[user])
+    runner: Any = environment.create_worker_runner(job.topology.bind_host, job.topology.bind_port)
+
+    def send(interval: Interval) -> None:
+        runner.send_message(INTERVAL, interval.model_dump_json(exclude_defaults=True))
+
+    def stop(**_: Any) -> None:
+        if user.generator is not None and user.generator.start_ns:
+            user.generator.stopping = True
+        else:
+            send(Interval(second=0, last=True))
+
+    def on_plan(msg: Any, **_: Any) -> None:
+        told = LoadPlan.model_validate(
+            msg.data["plan"]
+            | own.model_dump(include={"api_keys", "tenant_id", "tenant_secret", "ca_file", "specimens", "verify_tls"})
+        )
+        if told.base_url != own.base_url:
+            # Credentials go to the target they were given for, whatever a master says.
+            _refuse(f"a worker's target is {own.base_url}, and the master's {told.base_url}")
+            return
+        generator = Generator(told, send, index=msg.data["index"], count=msg.data["count"])
+        try:
+            generator.mint_ahead()
+        except NoAnswer as error:
+            _refuse(f"no tokens could be minted for the load: {error}")
+            return
+        _settle()
+        user.generator = generator
+        runner.send_message(READY, {"boot": _boot()})
+
+    def _refuse(reason: str) -> None:
+        sys.stderr.write(f"kycgate: {reason}\n")
+        send(_void(reason))
+
+    def on_go(msg: Any, **_: Any) -> None:
+        user.start_ns = msg.data["start_ns"]
+
+    runner.register_message(PLAN, on_plan, concurrent=True)
+    runner.register_message(GO, on_go)
+    runner.register_message(STOP, stop)
+    _until_input_closes(stop)
+    # Until the master says that all is over, or is gone.
+    runner.greenlet.join()
 
 
 if __name__ == "__main__":

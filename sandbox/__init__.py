@@ -3,7 +3,17 @@
 from kycgate.sandbox.app import create_app
 from kycgate.sandbox.faults import FAULTS, Fault
 from kycgate.sandbox.serve import RunningSandbox, serve
-from kycgate.sandbox.settings import LatencyModel, SandboxSettings
+from kycgate.sandbox.settings import LatencyModel, SandboxSettings, parse_latency
 from kycgate.sandbox.variants import variants
 
-__all__ = ["FAULTS", "Fault", "LatencyModel", "RunningSandbox", "SandboxSettings", "create_app", "serve", "variants"]
+__all__ = [
+    "FAULTS",
+    "Fault",
+    "LatencyModel",
+    "RunningSandbox",
+    "SandboxSettings",
+    "create_app",
+    "parse_latency",
+    "serve",
+    "variants",
+]

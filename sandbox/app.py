@@ -1,5 +1,6 @@
 """The vendor behind HTTP: bounds what is read, keeps the reading off the event loop, plays the latency model."""
 
+import contextlib
 import random
 import time
 from collections.abc import Sequence
@@ -25,6 +26,20 @@ class Delay:
         self._model = model
         self._rng = random.Random(model.seed)
         self._start = time.monotonic()
+        self._readers = anyio.Semaphore(model.readers) if model.readers else contextlib.nullcontext()
+        self._reading = 0
+
+    async def read(self, size: int) -> None:
+        """Take the time that reading a body of `size` bytes takes."""
+        seconds = self.service_s(size)
+        if not seconds:
+            return
+        async with self._readers:
+            self._reading += 1
+            try:
+                await anyio.sleep(seconds * (1 + self._model.crosstalk * (self._reading - 1)))
+            finally:
+                self._reading -= 1
 
     def service_s(self, size: int) -> float:
         """Seconds of reading for a body of `size` bytes, without stalls."""
@@ -60,9 +75,8 @@ def create_app(settings: SandboxSettings, faults: Sequence[str] = ()) -> Starlet
             return Response(status_code=400)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw}
         incoming = Incoming(request.method, request.url.path, headers, bytes(body))
-        wait = delay.service_s(len(body)) if "Upload" in incoming.path else 0.0
-        if wait:
-            await anyio.sleep(wait)
+        if "Upload" in incoming.path:
+            await delay.read(len(body))
         reply = await anyio.to_thread.run_sync(vendor.handle, incoming)
         stall = delay.stall_left_s()
         if stall:

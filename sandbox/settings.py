@@ -4,13 +4,17 @@ import math
 from statistics import NormalDist
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kycgate.errors import UsageError
 
 
 class LatencyModel(BaseModel):
     """How long a reading seems to take: a lognormal time around `base_ms` plus `ms_per_mb`, and planted stalls.
 
-    During a stall (`stall_ms` in every `stall_every_s`, counted from the server's start) no answer leaves.
+    Where there are `readers`, so many readings go on at once and the others wait; each other one that goes on makes a
+    reading slower by the share `crosstalk`, so throughput has a peak. During a stall (`stall_ms` in every
+    `stall_every_s`, counted from the server's start) no answer leaves.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -20,12 +24,29 @@ class LatencyModel(BaseModel):
     sigma: float = Field(default=0.0, ge=0, description="Of the logarithm; 0 is no spread.")
     stall_every_s: float = Field(default=0.0, ge=0)
     stall_ms: float = Field(default=0.0, ge=0)
+    readers: int = Field(default=0, ge=0, le=10_000, description="0 is as many as come.")
+    crosstalk: float = Field(default=0.0, ge=0)
     seed: int = 0
 
     def quantile_ms(self, q: float, size_bytes: int) -> float:
         """The true `q` quantile of the reading's time for a body of this size, outside stalls; milliseconds."""
         median = self.base_ms + self.ms_per_mb * size_bytes / 1e6
         return median * math.exp(self.sigma * NormalDist().inv_cdf(q))
+
+
+def parse_latency(text: str) -> LatencyModel:
+    """A latency model as it is given on the command line: `base_ms=300,sigma=0.4`.
+
+    Raises:
+        UsageError: it has no such parameter, or not that value.
+    """
+    pairs = dict(part.strip().partition("=")[::2] for part in text.split(",") if part.strip())
+    try:
+        return LatencyModel.model_validate(pairs)
+    except ValidationError as error:
+        first = error.errors()[0]
+        known = ", ".join(LatencyModel.model_fields)
+        raise UsageError(f"--latency {first['loc'][0]}: {first['msg']}; it knows {known}") from None
 
 
 class SandboxSettings(BaseModel):

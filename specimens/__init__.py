@@ -4,7 +4,7 @@ Every person is invented, every card says SPECIMEN. The font is DejaVu Sans, whi
 licence: Bitstream Vera and DejaVu, free to use and embed).
 """
 
-from kycgate.specimens.degrade import Degradation, degrade
+from kycgate.specimens.degrade import Degradation, degrade, degrade_jpeg, parse_degradations
 from kycgate.specimens.draw import CardSet, Specimen, card_set, draw, pad_jpeg
 from kycgate.specimens.folder import load_directory, save
 from kycgate.specimens.person import Person, make_person
@@ -18,11 +18,13 @@ __all__ = [
     "Specimen",
     "card_set",
     "degrade",
+    "degrade_jpeg",
     "draw",
     "is_picture",
     "load_directory",
     "make_person",
     "pad_jpeg",
+    "parse_degradations",
     "read",
     "save",
 ]

@@ -52,3 +52,39 @@ def degrade(picture: Image.Image, how: Degradation, strength: float) -> Image.Im
             picture.save(buffer, "JPEG", quality=max(1, int(90 * (1 - strength))))
             buffer.seek(0)
             return Image.open(buffer).convert("RGB")
+
+
+def degrade_jpeg(jpeg: bytes, how: str, strength: float) -> bytes:
+    """The same of an encoded picture, encoded again.
+
+    Raises:
+        ValueError: there is no such degradation, the strength lies outside 0 to 1, or the bytes are no picture.
+    """
+    try:
+        with Image.open(io.BytesIO(jpeg)) as picture:
+            degraded = degrade(picture.convert("RGB"), Degradation(how), strength)
+    except OSError as error:
+        raise ValueError(f"this is no picture: {error}") from None
+    buffer = io.BytesIO()
+    degraded.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
+
+
+def parse_degradations(text: str) -> tuple[tuple[str, float], ...]:
+    """What is done to pictures, in turn: `blur:0.2,rotation:0.1,none`, each with a strength of up to 1.
+
+    Raises:
+        ValueError: it says otherwise.
+    """
+    found: list[tuple[str, float]] = []
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        how, _, strength = part.partition(":")
+        try:
+            # No strength leaves a picture as it is, whatever is done.
+            found.append((str(Degradation(how)), float(strength)) if how != "none" else (str(Degradation.BLUR), 0.0))
+        except ValueError:
+            known = ", ".join(Degradation)
+            raise ValueError(f"{part!r} is no degradation: write blur:0.2, one of {known}, or none") from None
+        if not 0 <= found[-1][1] <= 1:
+            raise ValueError(f"the strength of {part!r} lies outside 0 to 1")
+    return tuple(found)

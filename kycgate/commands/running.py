@@ -1,12 +1,9 @@
 """Runs what sends requests, with progress shown, and ends with the verdict's exit code."""
 
-import sys
-from collections import defaultdict
 from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from kycgate.profile import Profile
 from kycgate.run import Run, RunFolder
@@ -15,32 +12,11 @@ from kycgate.run import Run, RunFolder
 def run_with_progress(command: str, profile: Profile, **options: Any) -> tuple[Run, RunFolder]:
     """Run with progress shown on standard error."""
     # Imported here: a wrong call is answered before pytest, Locust and the charts are loaded.
+    from kycgate.commands.screen import screen_for
     from kycgate.runner import execute
 
-    if Console().is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-        errors = Console(stderr=True, highlight=False)
-        with Progress(*columns, TimeElapsedColumn(), console=errors, transient=True) as bars:
-            task = bars.add_task("starting", total=None)
-
-            def progress(done: int, total: int, name: str) -> None:
-                bars.update(task, completed=done, total=total, description=name[:40])
-
-            return execute(
-                command, profile, say=lambda text: bars.update(task, description=text), progress=progress, **options
-            )
-    else:
-        seen: dict[str, int] = defaultdict(int)
-
-        def tick(done: int, total: int, name: str) -> None:
-            if done * 10 // max(total, 1) > seen["tenth"] or not done:
-                seen["tenth"] = done * 10 // max(total, 1)
-                print(f"kycgate: test {done + 1} of {total}: {name}", file=sys.stderr, flush=True)
-
-        def tell(text: str) -> None:
-            print(f"kycgate: {text}", file=sys.stderr, flush=True)
-
-        return execute(command, profile, say=tell, progress=tick, **options)
+    with screen_for(Console()).shown() as screen:
+        return execute(command, profile, say=screen.say, progress=screen.progress, screen=screen, **options)
 
 
 def run_and_exit(command: str, profile: Profile, **options: Any) -> NoReturn:

@@ -1,11 +1,9 @@
-"""Load: when onboardings are due, what is counted, and a generator that tells the truth about itself."""
+"""Load: what is counted, and a generator that tells the truth about itself."""
 
-import socket
-import subprocess
-import sys
-import threading
-import time
-from itertools import pairwise
+import base64
+import random
+from array import array
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,72 +14,20 @@ from pydantic import SecretStr
 from kycgate.embedded import embedded_sandbox
 from kycgate.errors import CannotJudge, UsageError
 from kycgate.exchange import Clocks
-from kycgate.load import LoadOutcome, LoadPlan, run_load
-from kycgate.load.clocks import Recorder
-from kycgate.load.pacing import arrivals
-from kycgate.load.sizes import fit, size_points
+from kycgate.load import LoadOutcome, LoadPlan, Topology, run_load
+from kycgate.load.capacity import CapacitySearch, find_capacity
+from kycgate.load.clocks import WHOLE, Recorder
+from kycgate.load.collect import Collector, Second
+from kycgate.load.interval import Interval, pack, unpack
+from kycgate.load.sizes import fit, parse_sizes, size_points
+from kycgate.load.think import Think
+from kycgate.load.watch import MAX_SLIP_MS
 from kycgate.profile import Profile, Secrets
 from kycgate.sandbox import LatencyModel, SandboxSettings
+from kycgate.specimens import parse_degradations
 
 MS = 1_000_000
-
-
-@pytest.mark.parametrize(
-    ("rate", "duration", "expected"),
-    [
-        (1, 3, [0, 1, 2]),  # evenly, the end excluded
-        (4, 1, [0, 0.25, 0.5, 0.75]),
-        (0.5, 3, [0, 2]),  # slower than one a second
-        (1, 0.5, [0]),  # shorter than one gap
-    ],
-)
-def test_even_arrivals(rate: float, duration: float, expected: list[float]) -> None:
-    assert list(arrivals(rate, duration)) == expected
-
-
-def test_poisson_arrivals_repeat_and_keep_the_rate() -> None:
-    due = list(arrivals(50, 100, poisson=True, seed=3))
-    assert due == list(arrivals(50, 100, poisson=True, seed=3))
-    assert due != list(arrivals(50, 100, poisson=True, seed=4))
-    assert all(a < b for a, b in pairwise(due))
-    # 5000 expected, standard deviation 71.
-    assert abs(len(due) - 5_000) < 5 * 71
-
-
-@pytest.mark.parametrize(("rate", "duration"), [(0, 1), (1, 0), (-1, 1)])
-def test_impossible_arrivals(rate: float, duration: float) -> None:
-    with pytest.raises(ValueError, match="positive"):
-        list(arrivals(rate, duration))
-
-
-@pytest.mark.parametrize(
-    ("shape", "rate", "duration", "expected"),
-    [
-        ("steady", 10, 10, 100),
-        ("soak", 2, 50, 100),
-        ("ramp", 10, 10, 55),  # from 1 to 10 a second: 5.5 on average
-        ("step", 10, 10, 60),  # 2, 4, 6, 8, 10 a second for 2 s each
-        ("spike", 10, 10, 28),  # 2 a second for 9 s, 10 for 1 s
-    ],
-)
-def test_shapes_have_the_area_under_their_rate(shape: str, rate: float, duration: float, expected: int) -> None:
-    due = list(arrivals(rate, duration, shape=shape))
-    assert len(due) == expected
-    assert all(a < b for a, b in pairwise(due))
-    assert 0 <= due[0] < due[-1] < duration
-    many = [len(list(arrivals(rate, duration, shape=shape, poisson=True, seed=seed))) for seed in range(200)]
-    # A Poisson count's variance is its mean: 200 runs know the mean to 1/14 of its deviation.
-    assert abs(sum(many) / 200 - expected) < 5 * (expected / 200) ** 0.5
-
-
-def test_a_spike_is_where_it_is_said_to_be() -> None:
-    due = list(arrivals(10, 100, shape="spike"))
-    assert sum(45 <= moment < 55 for moment in due) == pytest.approx(100, abs=1)
-
-
-def test_an_unknown_shape_is_refused() -> None:
-    with pytest.raises(ValueError, match="no shape"):
-        list(arrivals(1, 1, shape="zigzag"))
+NOWHERE = "http://127.0.0.1:1"
 
 
 def test_the_fit_finds_the_slope_in_spite_of_stalls() -> None:
@@ -91,7 +37,43 @@ def test_the_fit_finds_the_slope_in_spite_of_stalls() -> None:
     assert found["slope_ms_per_mb"] == pytest.approx(25)
     assert found["intercept_ms"] == pytest.approx(40)
     assert fit([(300_000, 1.0), (300_000, 2.0)]) == {}
-    assert [point.count for point in size_points(measured)] == [50, 50, 50]
+    points = size_points([(size, ms, ms / 2 if size > 500_000 else None) for size, ms in measured])
+    assert [(point.count, point.p50) for point in points] == [(50, 47.5), (50, 65), (50, 115)]
+    assert [point.thinking_p50 for point in points] == [None, 32.5, 57.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ()),
+        ("300,1000", (300_000, 1_000_000)),
+        # The middle of nine equal shares is the median; sigma 0 is refused, so a small one stands for none.
+        ("lognormal:900,0.0001", (900_000,) * 9),
+    ],
+)
+def test_sizes(text: str, expected: tuple[int, ...]) -> None:
+    assert parse_sizes(text) == pytest.approx(expected, rel=0.001)
+
+
+def test_a_mix_of_sizes_has_its_median_and_spread() -> None:
+    mix = parse_sizes("lognormal:900,0.5")
+    assert (mix[4], len(mix)) == (900_000, 9)
+    # The 1/18 quantile lies 1.593 deviations below: exp(-0.797) of the median.
+    assert mix[0] == pytest.approx(900_000 * 0.4508, rel=0.001)
+    assert mix[8] * mix[0] == pytest.approx(900_000**2, rel=0.001)
+
+
+@pytest.mark.parametrize("text", ["x", "50", "300,99999", "lognormal:900", "normal:900,1", "lognormal:900,0", "nan"])
+def test_impossible_sizes(text: str) -> None:
+    with pytest.raises(ValueError, match="kB|kilobytes"):
+        parse_sizes(text)
+
+
+def test_degradations() -> None:
+    assert parse_degradations("blur:0.2, none") == (("blur", 0.2), ("blur", 0.0))
+    for wrong in ("blur", "blur:2", "fog:0.1", "blur:x"):
+        with pytest.raises(ValueError, match="degradation|strength"):
+            parse_degradations(wrong)
 
 
 def _run(tmp_path: Path, **plan: Any) -> LoadOutcome:
@@ -100,10 +82,10 @@ def _run(tmp_path: Path, **plan: Any) -> LoadOutcome:
 
 
 def test_closed_people_think_between_steps(tmp_path: Path) -> None:
-    """Four people with half a second's mean pauses in 3 s cannot do more than about so many steps."""
-    outcome = _run(tmp_path, rate=1, duration_s=3, people=4, think_s=0.5)
+    """Four people with half a second's pauses in 3 s cannot do more than so many steps."""
+    outcome = _run(tmp_path, rate=1, duration_s=3, people=4, think=Think("constant", 0.5))
     assert outcome.result.recorded == outcome.result.scheduled > 0
-    assert outcome.requests < 4 * 3 / 0.5 * 3
+    assert outcome.requests <= 4 * 3 / 0.5 + 4 * 4
     assert outcome.result.wrong_answers == 0
 
 
@@ -120,39 +102,7 @@ def test_orders_retries_and_sizes_are_legal(tmp_path: Path) -> None:
 def test_hard_stops_are_hard(tmp_path: Path, stop: dict[str, int], most: int) -> None:
     outcome = _run(tmp_path, rate=30, duration_s=3, **stop)
     assert (outcome.uploads if "max_uploads" in stop else outcome.requests) == most
-    assert str(most) in outcome.result.stopped
-
-
-def test_a_slow_uplink_is_not_the_vendors_thinking() -> None:
-    """The target reads 2 MB at some 4 MB/s, then thinks for 0.1 s: the one is sending, the other is not."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
-
-    def answer() -> None:
-        taken, _ = listening.accept()
-        left = 2_000_000
-        while left > 0:
-            left -= len(taken.recv(40_000))
-            time.sleep(0.01)
-        time.sleep(0.1)
-        taken.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue")
-        taken.close()
-
-    thread = threading.Thread(target=answer)
-    thread.start()
-    script = (
-        "from gevent import monkey; monkey.patch_all()\nimport time\nfrom kycgate.load.client import Connection\n"
-        f"connection = Connection('http://127.0.0.1:{listening.getsockname()[1]}', 30, None)\n"
-        "status, _, body, c = connection.post('/', {}, b'x' * 2_000_000, time.perf_counter_ns())\n"
-        "print(status, body.decode(), (c.body_sent - c.connected) / 1e6, (c.first_byte - c.body_sent) / 1e6)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    thread.join()
-    listening.close()
-    status, body, sending, thinking = done.stdout.split()
-    assert (status, body) == ("200", "true")
-    assert float(sending) > 300
-    assert 100 <= float(thinking) < float(sending)
+    assert "limit of" in outcome.result.stopped
 
 
 def test_a_failing_target_is_left_alone(tmp_path: Path) -> None:
@@ -172,27 +122,207 @@ def test_fewer_keys_than_people_is_refused(tmp_path: Path) -> None:
         )
 
 
+def clocks_of(due: int) -> Clocks:
+    return Clocks(due, due + 5 * MS, due + 25 * MS, due + 8 * MS, due + 24 * MS, due + 6 * MS)
+
+
 def test_response_counts_from_due_and_service_from_sent(tmp_path: Path) -> None:
     recorder = Recorder()
     for n in range(1, 101):
-        due = n * MS
-        clocks = Clocks(due, due + 5 * MS, due + 25 * MS, due + 8 * MS, due + 24 * MS)
-        recorder.add("upload_front", clocks, 0, failed=n == 1, upload=True)
-    found = {str(latency.clock): latency for latency in recorder.latencies()}
-    for clock, expected in {
+        recorder.start("upload_front")
+        recorder.add("upload_front", clocks_of(n * MS), failed=n == 1, unavailable=n == 1)
+    seconds: list[Second] = []
+    collector = Collector(LoadPlan(base_url=NOWHERE, rate=1, duration_s=1), 1, tmp_path / "x.hlog", seconds.append)
+    recorder.counts.update(requests=100, due=100, begun=100, ended=100)
+    collector.add(recorder.cut(0).model_copy(update={"last": True}))
+    collector.close()
+    result = collector.outcome().result
+    found = {str(latency.clock): latency for latency in result.latencies}
+    expected = {
         "response": 25,
         "service": 20,
         "waiting": 5,
-        "sending": 3,
+        "connecting": 1,
+        "sending": 2,
         "thinking": 16,
         "reading": 1,
-    }.items():
-        assert found[clock].p50 == pytest.approx(expected, rel=0.001), clock
-        decoded = HdrHistogram.decode(found[clock].histogram.encode())
-        assert decoded.get_total_count() == found[clock].count == 100
-    assert found["response"].failures == 1
-    recorder.write_hlog(tmp_path / "latency.hlog", 0.0)
-    assert "Tag=upload_front" in (tmp_path / "latency.hlog").read_text()
+    }
+    assert set(found) == set(expected)
+    for clock, milliseconds in expected.items():
+        assert found[clock].p50 == pytest.approx(milliseconds, rel=0.001), clock
+        assert found[clock].mean == milliseconds
+        assert HdrHistogram.decode(found[clock].histogram.encode()).get_total_count() == found[clock].count == 100
+    assert (found["response"].failures, collector.outcome().unavailable) == (1, 1)
+    assert [(point.started, point.finished, point.failures) for point in result.series] == [(100, 100, 1)]
+    assert {"Tag=upload_front", "Tag=upload_front.thinking"} <= {
+        line.partition(",")[0] for line in (tmp_path / "x.hlog").read_text().splitlines()
+    }
+
+
+def test_a_cut_leaves_nothing_behind_and_loses_nothing() -> None:
+    recorder = Recorder()
+    recorder.start("upload_front")
+    first = recorder.cut(0)
+    assert (first.started, first.in_flight, first.values) == ({"upload_front": 1}, {"upload_front": 1}, {})
+    recorder.add("upload_front", clocks_of(0), failed=False)
+    second = recorder.cut(1)
+    assert (second.started, second.in_flight) == ({}, {})
+    assert {clock: list(values) for _, clock, values in second.each()}["response"] == [25_000]
+    assert recorder.cut(2).values == {}
+
+
+def test_values_beyond_the_range_count_at_its_edge() -> None:
+    recorder = Recorder()
+    for nanoseconds in (-5, 0, 10**15):
+        recorder.put("a", "response", nanoseconds)
+    (_, _, values) = next(recorder.cut(0).each())
+    assert list(values) == [1, 1, 120_000_000]
+
+
+def test_packing_is_little_endian_whatever_the_machine() -> None:
+    assert base64.b64decode(pack(array("I", [1, 256]))) == b"\x01\0\0\0\0\x01\0\0"
+    assert list(unpack(pack(array("I", range(1_000))))) == list(range(1_000))
+
+
+def _interval(worker: int, second: int, values: list[int], *, last: bool = False) -> Interval:
+    count = len(values)
+    return Interval(
+        worker=worker, second=second, values={"onboarding response": pack(array("I", values))}, last=last,
+        started={"onboarding": count}, due=count, begun=count, ended=count, requests=count,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_workers_add_up_exactly_in_whatever_order_they_report(workers: int, tmp_path: Path) -> None:
+    """The same values dealt out to any number of workers give the same histogram, second by second."""
+    rng = random.Random(workers)
+    values = [[int(rng.lognormvariate(10, 1)) for _ in range(300)] for _ in range(4)]
+    whole = HdrHistogram(1, 120_000_000, 3)
+    for value in chain.from_iterable(values):
+        whole.record_value(value)
+    seconds: list[Second] = []
+    collector = Collector(LoadPlan(base_url=NOWHERE, rate=1, duration_s=4), workers, tmp_path / "l", seconds.append)
+    for second in range(4):
+        for worker in rng.sample(range(workers), workers):
+            collector.add(_interval(worker, second, values[second][worker::workers], last=second == 3))
+    collector.close()
+    (latency,) = collector.outcome().result.latencies
+    assert latency.histogram == whole.encode().decode()
+    assert [second.number for second in seconds] == [0, 1, 2, 3]
+    assert [second.histograms[WHOLE, "response"].get_total_count() for second in seconds] == [300] * 4
+    lines = [line for line in (tmp_path / "l").read_text().splitlines() if line.startswith("Tag=")]
+    assert len(lines) == 4
+
+
+def test_a_worker_that_falls_behind_holds_nobody_up_and_is_counted_all_the_same(tmp_path: Path) -> None:
+    seconds: list[Second] = []
+    collector = Collector(LoadPlan(base_url=NOWHERE, rate=1, duration_s=9), 2, tmp_path / "l", seconds.append)
+    for second in range(8):
+        collector.add(_interval(0, second, [1_000]))
+    assert [second.number for second in seconds] == [0, 1, 2]
+    collector.add(_interval(1, 0, [5_000], last=True))
+    collector.close()
+    assert collector.outcome().result.latencies[0].count == 9
+    assert collector.outcome().result.scheduled == 9
+
+
+def test_a_lost_worker_makes_the_run_void(tmp_path: Path) -> None:
+    collector = Collector(LoadPlan(base_url=NOWHERE, rate=1, duration_s=1), 2, tmp_path / "l", lambda second: None)
+    collector.add(_interval(0, 0, [1_000], last=True))
+    collector.add(Interval(second=0, worker=1, void="worker 2 was lost, and with it its part of the load", last=True))
+    collector.close()
+    assert "worker 2 was lost" in collector.outcome().void
+
+
+@pytest.mark.parametrize(
+    ("clock", "milliseconds", "says"),
+    [
+        ("slip", MAX_SLIP_MS + 1, "late at p99"),
+        ("slip", MAX_SLIP_MS - 1, ""),
+        ("lag", 60, "loop lagged"),
+        ("gc", 250, "garbage collection"),
+    ],
+)
+def test_past_its_limits_the_generator_voids_the_run(
+    clock: str, milliseconds: float, says: str, tmp_path: Path
+) -> None:
+    collector = Collector(LoadPlan(base_url=NOWHERE, rate=1, duration_s=1), 1, tmp_path / "l", lambda second: None)
+    values = {f"generator {clock}": pack(array("I", [int(milliseconds * 1e3)] * 100))}
+    collector.add(Interval(second=0, values=values, due=1, last=True))
+    collector.close()
+    assert says in collector.outcome().void
+    assert bool(collector.outcome().void) == bool(says)
+
+
+def test_a_busy_generator_voids_the_run(tmp_path: Path) -> None:
+    collector = Collector(LoadPlan(base_url=NOWHERE, rate=1, duration_s=1), 1, tmp_path / "l", lambda second: None)
+    collector.add(Interval(second=0, cpu_share=0.99, start_wall=1.0, last=True))
+    collector.close()
+    assert "99% of a core" in collector.outcome().void
+
+
+def test_two_workers_do_the_work_of_one(tmp_path: Path) -> None:
+    """The same seed gives the same onboardings, whether one process does them all or two share them."""
+    outcomes = []
+    with embedded_sandbox(Profile()) as sandbox:
+        plan = LoadPlan(
+            base_url=str(sandbox.profile.base_url), rate=12, duration_s=3, seed=5, poisson=True, retry_share=0.4,
+            client_order_share=0.5,
+        )  # fmt: skip
+        for processes in (1, 2):
+            folder = tmp_path / str(processes)
+            folder.mkdir()
+            outcomes.append(run_load(plan, sandbox.secrets, folder, topology=Topology(processes=processes)))
+    one, two = outcomes
+    assert one.void == two.void == ""
+    assert two.result.workers == 2
+    assert two.result.scheduled == two.result.recorded == one.result.recorded > 20
+    assert two.requests == one.requests
+    counts = [{(s.name, s.clock): s.count for s in o.result.latencies if s.clock == "response"} for o in outcomes]
+    assert counts[0] == counts[1]
+    due = [{point.second: point.started for point in o.result.series if point.step == WHOLE} for o in outcomes]
+    assert [sum(each.values()) for each in due] == [one.result.scheduled] * 2
+
+
+def test_limits_hold_for_all_workers_together(tmp_path: Path) -> None:
+    with embedded_sandbox(Profile()) as sandbox:
+        plan = LoadPlan(base_url=str(sandbox.profile.base_url), rate=30, duration_s=3, max_uploads=7)
+        outcome = run_load(plan, sandbox.secrets, tmp_path, topology=Topology(processes=2))
+    assert outcome.uploads == 7
+    assert "limit of uploads" in outcome.result.stopped
+
+
+def test_degraded_photos_may_be_refused_and_what_is_read_is_compared(tmp_path: Path) -> None:
+    """Blurred beyond reading, the code is not read: a refusal, no failure. As drawn, each field is read."""
+    outcome = _run(tmp_path, rate=6, duration_s=2, degradations=(("blur", 1.0), ("blur", 0.0)))
+    assert outcome.result.wrong_answers == outcome.unavailable == 0
+    assert outcome.result.extra["refused_photos"] == 6
+    assert outcome.result.recorded == 12
+    by_degradation = {reading.degradation for reading in outcome.result.readings}
+    assert by_degradation == {"none", "blur:1"}
+    for reading in outcome.result.readings:
+        assert (reading.right == reading.total) == (reading.degradation == "none")
+        assert reading.total == 6
+        assert reading.cards > 1
+
+
+def test_the_capacity_of_a_queue_is_found(tmp_path: Path) -> None:
+    """Two readings at once of 60 ms: 33 uploads a second, 16.7 onboardings."""
+    with embedded_sandbox(Profile(), SandboxSettings(latency=LatencyModel(base_ms=60, readers=2))) as sandbox:
+        plan = LoadPlan(base_url=str(sandbox.profile.base_url), rate=1, duration_s=1, seed=1)
+        search = CapacitySearch(start_rate=8, max_rate=24, growth=3, plateau_s=5, limit_ms=400)
+        outcome = find_capacity(search, plan, sandbox.secrets, tmp_path)
+    found = outcome.result.capacity
+    assert found is not None
+    assert found.highest_kept is not None
+    assert found.lowest_broken is not None
+    assert 11 < found.highest_kept <= 18
+    assert found.highest_kept < found.lowest_broken <= 24
+    assert all(point.throughput < 18.5 for point in found.points)
+    assert set(found.usl) == {"lambda", "sigma", "kappa"}
+    # Four requests an onboarding, and all plateaus' together.
+    assert outcome.requests > outcome.result.requests == 4 * outcome.result.recorded
+    assert (tmp_path / "latency.hlog").read_text() != ""
 
 
 def test_a_stall_is_seen_by_those_who_were_due_in_it(tmp_path: Path) -> None:

@@ -1,0 +1,326 @@
+"""Adds up what the generators send: exactly, since they send every single value.
+
+Each second is closed when all workers have reported it, written to `latency.hlog` at once (a killed run keeps what it
+learned), and added to the run's histograms.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TextIO, get_args
+
+from hdrh.histogram import HdrHistogram
+from hdrh.log import HistogramLogWriter
+
+from kycgate.load.clocks import HIGHEST_US, LOWEST_US, MAX_EXAMPLES, WHOLE
+from kycgate.load.interval import GENERATOR, Interval
+from kycgate.load.plan import LoadOutcome, LoadPlan
+from kycgate.load.sizes import fit, size_points
+from kycgate.load.watch import MAX_CPU_SHARE, MAX_GC_MS, MAX_LAG_MS, MAX_SLIP_MS
+from kycgate.load.wire import SENDING_CLOCK
+from kycgate.run import Clock, FieldReading, GeneratorHealth, LoadPoint, LoadResult, StepLatency
+
+DIGITS = 3
+CLOCKS: tuple[Clock, ...] = get_args(Clock)
+LATE_S = 5
+"""A second is closed without a worker that is so far behind; what it then still sends counts in a later one."""
+MAX_SIZE_SAMPLES = 20_000
+Histograms = dict[tuple[str, str], HdrHistogram]
+
+
+def new_histogram() -> HdrHistogram:
+    return HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+
+
+def packed(histogram: HdrHistogram) -> str:
+    """HdrHistogram V2, compressed, base64."""
+    return str(histogram.encode().decode("ascii"))
+
+
+class Second:
+    """All workers' part of one second."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.histograms: Histograms = defaultdict(new_histogram)
+        self.sums: Counter[tuple[str, str]] = Counter()
+        self.started: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+        self.unavailable: Counter[str] = Counter()
+        self.in_flight: Counter[str] = Counter()
+        self.requests = self.wrong = self.due = 0
+        self.readings: Counter[tuple[str, str]] = Counter()
+        self.read_right: Counter[tuple[str, str]] = Counter()
+
+    def add(self, interval: Interval) -> None:
+        for step, clock, values in interval.each():
+            record = self.histograms[step, clock].record_value
+            for value in values:
+                record(value)
+            self.sums[step, clock] += sum(values)
+        self.started.update(interval.started)
+        self.failures.update(interval.failures)
+        self.unavailable.update(interval.unavailable)
+        self.in_flight.update(interval.in_flight)
+        self.requests += interval.requests
+        self.wrong += interval.wrong
+        self.due += interval.due
+        for field, degradation, right, total in interval.readings:
+            self.read_right[field, degradation] += right
+            self.readings[field, degradation] += total
+
+    def points(self) -> list[LoadPoint]:
+        """One for each step that began or ended something."""
+        found = []
+        for step in sorted({step for step, clock in self.histograms if clock == "response"} | set(self.started)):
+            histogram = self.histograms.get((step, "response"))
+            p50, p95, longest = (
+                (histogram.get_value_at_percentile(50), histogram.get_value_at_percentile(95), histogram.max_value)
+                if histogram is not None
+                else (0, 0, 0)
+            )
+            found.append(
+                LoadPoint(
+                    second=self.number,
+                    step=step,
+                    started=self.started[step],
+                    finished=histogram.get_total_count() if histogram is not None else 0,
+                    failures=self.failures[step],
+                    unavailable=self.unavailable[step],
+                    p50=p50 / 1e3,
+                    p95=p95 / 1e3,
+                    max=longest / 1e3,
+                )
+            )
+        return found
+
+
+class HlogWriter:
+    """A standard HdrHistogram log: one-second intervals, tagged `step` (its response time) or `step.clock`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+
+    def write(self, start_s: float, second: Second) -> None:
+        """Append one second; the file begins with the first."""
+        if self._file is None:
+            self._file = self._path.open("w", encoding="ascii")
+            self._writer = HistogramLogWriter(self._file)
+            self._writer.output_log_format_version()
+            # output_start_time and output_base_time of hdrh 0.10.8 ask for a timestamp type of its own.
+            self._writer.output_comment(f"[StartTime: {start_s:.3f} (seconds since epoch)]")
+            self._writer.output_base_time(start_s * 1e3)
+            self._writer.output_legend()
+        for (step, clock), histogram in sorted(second.histograms.items()):
+            if step != GENERATOR:
+                # The library reads tags and does not write them.
+                self._file.write(f"Tag={step if clock == 'response' else f'{step}.{clock}'},")
+                self._writer.output_interval_histogram(
+                    histogram, start_time_stamp_sec=second.number, end_time_stamp_sec=second.number + 1
+                )
+        self._file.flush()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class Collector:
+    """The whole run, as far as it has come."""
+
+    def __init__(self, plan: LoadPlan, workers: int, hlog: Path, on_second: Callable[[Second], None]) -> None:
+        self.plan = plan
+        self.workers = workers
+        self.totals: Histograms = defaultdict(new_histogram)
+        self._sums: Counter[tuple[str, str]] = Counter()
+        self.failures: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.in_flight: Counter[str] = Counter()
+        self.void = ""
+        self.stopped = ""
+        self._hlog = HlogWriter(hlog)
+        self._on_second = on_second
+        self._open: dict[int, Second] = {}
+        self._next = 0
+        self._reached: dict[int, int] = dict.fromkeys(range(workers), -1)
+        self._series: list[LoadPoint] = []
+        self._sizes: list[tuple[int, float, float | None]] = []
+        self._size_step = 1
+        self._size_count = 0
+        self._readings: Counter[tuple[str, str]] = Counter()
+        self._read_right: Counter[tuple[str, str]] = Counter()
+        self._cards: dict[str, set[str]] = defaultdict(set)
+        self._examples: list[str] = []
+        self._cpu: dict[int, list[float]] = defaultdict(list)
+        self._start_s = 0.0
+        self.start_ns = 0
+
+    def add(self, interval: Interval) -> None:
+        """One worker's interval."""
+        if interval.void:
+            self.void = self.void or interval.void
+        self.stopped = self.stopped or interval.stopped
+        if interval.start_wall:
+            self._start_s = min(self._start_s or interval.start_wall, interval.start_wall)
+            self.start_ns = min(self.start_ns or interval.start_ns, interval.start_ns)
+            self._cpu[interval.worker].append(interval.cpu_share)
+        number = max(interval.second, self._next)
+        self._open.setdefault(number, Second(number)).add(interval)
+        for name in ("requests", "uploads", "wrong", "due", "begun", "ended", "cut_off", "refused_photos"):
+            self.counts[name] += getattr(interval, name)
+        for sample in interval.sizes:
+            self._keep_size(sample)
+        for degradation, card in interval.cards:
+            self._cards[degradation].add(card)
+        self._examples += interval.examples[: MAX_EXAMPLES - len(self._examples)]
+        self._reached[interval.worker] = 10**12 if interval.last else interval.second
+        self._close_up_to(min(min(self._reached.values()), max(self._open) if interval.last else number))
+        self._close_up_to(number - LATE_S)
+
+    def _keep_size(self, sample: tuple[int, float, float | None]) -> None:
+        """Every one, then every second, fourth, …: a bounded, even part of a long run."""
+        self._size_count += 1
+        if self._size_count % self._size_step == 0:
+            self._sizes.append(sample)
+        if len(self._sizes) > MAX_SIZE_SAMPLES:
+            self._sizes = self._sizes[1::2]
+            self._size_step *= 2
+
+    def _close_up_to(self, number: int) -> None:
+        while self._next <= number:
+            second = self._open.pop(self._next, None) or Second(self._next)
+            self._next += 1
+            for key, histogram in second.histograms.items():
+                self.totals[key].add(histogram)
+            self._sums.update(second.sums)
+            self.failures.update(second.failures)
+            self.counts["unavailable"] += second.unavailable.total()
+            self.in_flight = second.in_flight
+            self._readings.update(second.readings)
+            self._read_right.update(second.read_right)
+            self._series += second.points()
+            self._hlog.write(self._start_s, second)
+            self._on_second(second)
+
+    def close(self) -> None:
+        """No more will come."""
+        if self._open:
+            self._close_up_to(max(self._open))
+        self._hlog.close()
+
+    def readings(
+        self, right: Mapping[tuple[str, str], int], total: Mapping[tuple[str, str], int]
+    ) -> list[FieldReading]:
+        """As they are recorded; the cards are those of the whole run so far."""
+        return [
+            FieldReading(
+                field=field, degradation=how, right=right[field, how], total=count, cards=len(self._cards[how])
+            )
+            for (field, how), count in sorted(total.items())
+        ]
+
+    def percentile_ms(self, steps: Iterable[str], clock: str, percentile: float) -> float:
+        """Of all so far; 0 where there is none."""
+        whole = new_histogram()
+        for step in steps:
+            if (step, clock) in self.totals:
+                whole.add(self.totals[step, clock])
+        return float(whole.get_value_at_percentile(percentile)) / 1e3
+
+    def health(self) -> GeneratorHealth:
+        """How the generators did, and why the run is void if it is (the limits stand in `kycgate.load.watch`)."""
+        cpu = max((sum(shares) / len(shares) for shares in self._cpu.values()), default=0.0)
+        found = GeneratorHealth(
+            loop_lag_p99_ms=self.percentile_ms([GENERATOR], "lag", 99),
+            schedule_slip_p99_ms=self.percentile_ms([GENERATOR], "slip", 99),
+            cpu_share=cpu,
+            gc_pause_max_ms=self.percentile_ms([GENERATOR], "gc", 100),
+            void=self.void,
+        )
+        if not found.void:
+            found.void = self._why_void(found)
+        return found
+
+    def _why_void(self, health: GeneratorHealth) -> str:
+        advice = "lower the rate, or give more cores (--processes) or machines (--master)"
+        waited = self.percentile_ms([GENERATOR], "credential", 99)
+        if health.schedule_slip_p99_ms > MAX_SLIP_MS:
+            if waited > health.schedule_slip_p99_ms / 2:
+                return (
+                    f"onboardings waited {waited:.0f} ms at p99 for a credential (limit {MAX_SLIP_MS:.0f}): give more "
+                    "keys, or lower the rate to what the token endpoint gives"
+                )
+            late = health.schedule_slip_p99_ms
+            return f"the generator was {late:.0f} ms late at p99 (limit {MAX_SLIP_MS:.0f}): {advice}"
+        if health.loop_lag_p99_ms > MAX_LAG_MS:
+            lag = health.loop_lag_p99_ms
+            return f"the generator's loop lagged {lag:.0f} ms at p99 (limit {MAX_LAG_MS:.0f}): {advice}"
+        if health.cpu_share > MAX_CPU_SHARE:
+            return f"the generator used {health.cpu_share:.0%} of a core (limit {MAX_CPU_SHARE:.0%}): {advice}"
+        if health.gc_pause_max_ms > MAX_GC_MS:
+            return f"garbage collection stopped the generator for {health.gc_pause_max_ms:.0f} ms: {advice}"
+        return ""
+
+    def outcome(self) -> LoadOutcome:
+        """All of it."""
+        counts, health = self.counts, self.health()
+        under_way = counts["begun"] - counts["ended"] - counts["cut_off"] - counts["refused_photos"]
+        measured = [(size, service) for size, service, _ in self._sizes]
+        result = LoadResult(
+            workload=self.plan.words,
+            seed=self.plan.seed,
+            duration_s=self.plan.duration_s,
+            scheduled=counts["due"],
+            recorded=counts["ended"] + counts["refused_photos"],
+            in_flight=under_way,
+            not_started=counts["due"] - counts["begun"] + counts["cut_off"],
+            wrong_answers=counts["wrong"],
+            requests=counts["requests"],
+            unavailable=counts["unavailable"],
+            latencies=self._latencies(),
+            series=self._series,
+            health=health,
+            sending_clock=SENDING_CLOCK,
+            readings=self.readings(self._read_right, self._readings),
+            sizes=size_points(self._sizes),
+            size_fit=fit(measured),
+            stopped=self.stopped,
+            workers=self.workers,
+            extra={"start_monotonic_ns": self.start_ns, "refused_photos": counts["refused_photos"]},
+        )
+        return LoadOutcome(
+            result=result,
+            requests=counts["requests"],
+            uploads=counts["uploads"],
+            unavailable=counts["unavailable"],
+            wrong_examples=self._examples,
+            void=health.void,
+        )
+
+    def _latencies(self) -> list[StepLatency]:
+        """Every histogram's figures, each from the histogram itself."""
+        return [
+            StepLatency(
+                name=step,
+                clock=clock,
+                count=histogram.get_total_count(),
+                failures=self.failures[step] if clock == "response" else 0,
+                mean=self._sums[step, clock] / histogram.get_total_count() / 1e3,
+                p50=histogram.get_value_at_percentile(50) / 1e3,
+                p90=histogram.get_value_at_percentile(90) / 1e3,
+                p95=histogram.get_value_at_percentile(95) / 1e3,
+                p99=histogram.get_value_at_percentile(99) / 1e3,
+                p999=histogram.get_value_at_percentile(99.9) / 1e3,
+                max=histogram.get_max_value() / 1e3,
+                histogram=packed(histogram),
+            )
+            for (step, clock), histogram in sorted(
+                self.totals.items(),
+                key=lambda item: (item[0][0], CLOCKS.index(item[0][1]) if item[0][1] in CLOCKS else 99),
+            )
+            if step != GENERATOR
+        ]
+
+
+__all__ = ["WHOLE", "Collector", "Second"]

@@ -1,0 +1,268 @@
+"""The workloads as a Locust user: a dispatcher that starts each onboarding when it is due, or N people in a circle."""
+
+import math
+import random
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import gevent
+import gevent.pool
+from locust import User, task
+
+from kycgate.accuracy import compare
+from kycgate.cards import Cards
+from kycgate.contracts.journey import CLIENT_ORDER, PAGE_ORDER, Step
+from kycgate.judge import customer_data
+from kycgate.load.client import NoAnswer, tls_context
+from kycgate.load.clocks import WHOLE, Recorder
+from kycgate.load.interval import GENERATOR, Interval
+from kycgate.load.journey import Answered, Ended, Onboarding, Prepared, name_of
+from kycgate.load.pacing import arrivals
+from kycgate.load.plan import LoadPlan
+from kycgate.load.tokens import Credentials
+from kycgate.load.watch import Watch
+
+MAX_CARDS = 40
+MAX_RUNNING = 5_000
+ENOUGH_TO_STOP = 50
+UNKNOWN = 1_000_000
+LEAVING_S = 5.0
+"""How long onboardings under way may go on once the run is stopped."""
+
+
+class Generator:
+    """One worker's part of a workload: everything it needs, and what it counts."""
+
+    def __init__(self, plan: LoadPlan, emit: Callable[[Interval], None], *, index: int = 0, count: int = 1) -> None:
+        self.plan = plan.share(index, count)
+        self._index, self._count = index, count
+        self._emit = emit
+        self.recorder = Recorder()
+        self.watch = Watch(self.recorder)
+        self._prepared = prepare(self.plan)
+        self.tls: ssl.SSLContext | None = (
+            tls_context(verify=plan.verify_tls, ca_file=str(plan.ca_file) if plan.ca_file else None)
+            if plan.base_url.startswith("https")
+            else None
+        )
+        self.credentials = Credentials(self.plan, self.tls)
+        self.stopped = ""
+        self.stopping = False
+        self._leaving = self._leaving_uploads = self._answered = self._failed = 0
+        self.start_ns = 0
+        self._start_wall = 0.0
+
+    def mint_ahead(self) -> None:
+        """Credentials for those who come first, outside the timed part.
+
+        Raises:
+            NoAnswer: the target gives none.
+        """
+        # A closed workload begins nobody knows how many; of an open one more than that is not counted either.
+        mine = islice((n for n, _ in enumerate(self._due()) if n % self._count == self._index), UNKNOWN)
+        self.credentials.fill(UNKNOWN if self.plan.people else sum(1 for _ in mine))
+
+    def _due(self) -> Iterator[float]:
+        plan = self.plan
+        return arrivals(plan.rate, plan.duration_s, poisson=plan.poisson, seed=plan.seed, shape=plan.shape)
+
+    def run(self, environment: Any, start_ns: int = 0) -> None:
+        """All onboardings of the workload, from `start_ns` (now, when it is 0); returns when the last has ended."""
+        self.start_ns = start_ns or time.perf_counter_ns()
+        gevent.sleep(max((self.start_ns - time.perf_counter_ns()) / 1e9, 0))
+        self._start_wall = time.time() - (time.perf_counter_ns() - self.start_ns) / 1e9
+        self.watch.start()
+        helpers = [gevent.spawn(self.credentials.refill), gevent.spawn(self._tick)]
+        try:
+            if self.plan.people:
+                self._run_closed(environment)
+            else:
+                self._run_open(environment)
+        finally:
+            self.credentials.closed = True
+            gevent.killall(helpers)
+            self._cut((time.perf_counter_ns() - self.start_ns) // 10**9, last=True)
+
+    def _tick(self) -> None:
+        """Cut at each whole second."""
+        second = 0
+        while True:
+            second += 1
+            gevent.sleep(max((self.start_ns + second * 10**9 - time.perf_counter_ns()) / 1e9, 0))
+            self._cut(second - 1)
+
+    def _cut(self, second: int, *, last: bool = False) -> None:
+        interval = self.recorder.cut(second)
+        interval.worker = self._index
+        interval.cpu_share = self.watch.cpu_share()
+        interval.start_wall, interval.start_ns = self._start_wall, self.start_ns
+        interval.stopped, interval.last = self.stopped, last
+        self._emit(interval)
+
+    def _run_open(self, environment: Any) -> None:
+        """Start each onboarding when it is due."""
+        plan, pool = self.plan, gevent.pool.Pool(MAX_RUNNING)
+        for number, offset in enumerate(self._due()):
+            if number % self._count != self._index:
+                continue
+            due_ns = self.start_ns + int(offset * 1e9)
+            while (wait := (due_ns - time.perf_counter_ns()) / 1e9) > 0 and not self.stopping:
+                # Short enough to notice that the run is stopped.
+                gevent.sleep(min(wait, 0.5))
+            if self.stopping:
+                break
+            self.recorder.counts["due"] += 1
+            pool.spawn(self._onboard, number, due_ns, environment, None)
+        patience = time.perf_counter() + plan.timeout_s * 4
+        while len(pool) and not self.stopping and time.perf_counter() < patience:
+            pool.join(timeout=0.2)
+        if self.stopping:
+            pool.join(timeout=LEAVING_S)
+
+    def _run_closed(self, environment: Any) -> None:
+        """So many people, each onboarding again and again until the time is over."""
+        plan = self.plan
+        end = self.start_ns + int(plan.duration_s * 1e9)
+
+        def person(number: int) -> None:
+            rng = random.Random(plan.seed * 10_007 + number)
+
+            def think() -> float:
+                return plan.think.draw(rng)
+
+            gevent.sleep(think())
+            while time.perf_counter_ns() < end and not self.stopping:
+                self.recorder.counts["due"] += 1
+                self._onboard(rng.randrange(2**31), None, environment, think)
+                gevent.sleep(think())
+
+        people = [gevent.spawn(person, number) for number in range(self._index, plan.people, self._count)]
+        patience = end + int(plan.timeout_s * 4e9)
+        while people and time.perf_counter_ns() < patience:
+            gevent.joinall(people, timeout=0.2)
+            people = [greenlet for greenlet in people if not greenlet.dead]
+            if self.stopping:
+                gevent.joinall(people, timeout=LEAVING_S)
+                break
+            if time.perf_counter_ns() > end:
+                # Whoever thinks has nothing under way.
+                people = [greenlet for greenlet in people if self.recorder.in_flight[WHOLE]]
+
+    def _onboard(self, number: int, due_ns: int | None, environment: Any, think: Callable[[], float] | None) -> None:
+        """One onboarding; without `due_ns` it is due once its person has a credential (a closed workload).
+
+        What it is like hangs on its number and the seed alone, not on the worker that it falls to.
+        """
+        plan, rng = self.plan, random.Random((self.plan.seed << 32) ^ number)
+        variants = self._prepared[number % len(self._prepared)]
+        prepared = variants[rng.randrange(len(variants))]
+        order = CLIENT_ORDER if rng.random() < plan.client_order_share else PAGE_ORDER
+        retry = rng.random() < plan.retry_share
+        counts = self.recorder.counts
+        asked = time.perf_counter_ns()
+        credential = self.credentials.take()
+        self.recorder.put(GENERATOR, "credential", time.perf_counter_ns() - asked)
+        begin = time.perf_counter_ns() if due_ns is None else due_ns
+        if due_ns is not None:
+            # Late for whatever reason: a busy loop, too many people at once, no free credential.
+            self.recorder.put(GENERATOR, "slip", time.perf_counter_ns() - due_ns)
+        counts["begun"] += 1
+        self.recorder.start(WHOLE)
+
+        def report(answered: Answered) -> None:
+            self._enter(answered, prepared, environment)
+
+        onboarding = Onboarding(plan, credential, prepared, self.tls)
+        ended = onboarding.run(begin, report, order=order, retry=retry, think=think, may_send=self._may_send)
+        self.credentials.give_back(credential)
+        if ended in (Ended.WELL, Ended.BADLY):
+            self.recorder.add_whole(begin, time.perf_counter_ns(), failed=ended is Ended.BADLY)
+            counts["ended"] += 1
+        else:
+            self.recorder.in_flight[WHOLE] -= 1
+            counts["refused_photos" if ended is Ended.PHOTO_REFUSED else "cut_off"] += 1
+
+    def _may_send(self, step: Step, retry: bool) -> bool:
+        """The hard stops: counted where requests leave, so that none leaves beyond them."""
+        plan = self.plan
+        if plan.max_requests is not None and self._leaving >= plan.max_requests:
+            self.stopped = self.stopped or "the limit of requests was reached"
+        elif plan.max_uploads is not None and step.is_upload and self._leaving_uploads >= plan.max_uploads:
+            self.stopped = self.stopped or "the limit of uploads was reached"
+        if self._answered >= ENOUGH_TO_STOP and self._failed > plan.max_error_share * self._answered:
+            self.stopped = self.stopped or f"{self._failed} of {self._answered} answers failed"
+        if self.stopped:
+            self.stopping = True
+            return False
+        self._leaving += 1
+        self._leaving_uploads += step.is_upload
+        self.recorder.start(name_of(step, retry))
+        return True
+
+    def _enter(self, answered: Answered, prepared: Prepared, environment: Any) -> None:
+        step, clocks, recorder = answered.step, answered.clocks, self.recorder
+        self._answered += 1
+        self._failed += bool(answered.wrong)
+        recorder.counts["requests"] += 1
+        recorder.counts["uploads"] += step.is_upload
+        if answered.wrong:
+            recorder.counts["wrong"] += not answered.unavailable
+            recorder.example(f"{step}: {answered.wrong}")
+        recorder.add(answered.name, clocks, failed=bool(answered.wrong), unavailable=answered.unavailable)
+        if step.is_upload and not answered.retry and not answered.wrong and answered.exchange is not None:
+            self._enter_upload(answered, prepared)
+        environment.events.request.fire(
+            request_type="POST",
+            name=answered.name,
+            response_time=(clocks.last_byte - clocks.due) / 1e6,
+            response_length=len(answered.exchange.answer_body) if answered.exchange else 0,
+            response=None,
+            context={},
+            exception=NoAnswer(answered.wrong) if answered.wrong else None,
+        )
+
+    def _enter_upload(self, answered: Answered, prepared: Prepared) -> None:
+        clocks, recorder, front = answered.clocks, self.recorder, answered.step is Step.UPLOAD_FRONT
+        if self.plan.sizes:
+            thinking = (
+                None
+                if clocks.first_byte is None or clocks.body_sent is None
+                else (clocks.first_byte - clocks.body_sent) / 1e6
+            )
+            recorder.sizes.append((prepared.size, (clocks.last_byte - clocks.sent) / 1e6, thinking))
+        truth = prepared.card.front_truth if front else prepared.card.back_truth
+        assert answered.exchange is not None  # noqa: S101 - the caller looked
+        for name, right in compare(customer_data(answered.exchange) or {}, truth).items():
+            recorder.readings[name, prepared.degradation, right] += 1
+        recorder.cards.add((prepared.degradation, prepared.card.id))
+
+
+def prepare(plan: LoadPlan) -> list[list[Prepared]]:
+    """Bodies to be shared by reference: for each size and degradation, some cards. Fewer where there are many kinds."""
+    kinds = [(size, how) for size in plan.sizes or (0,) for how in plan.degradations or (None,)]
+    cards = Cards(plan.seed, plan.specimens)
+    wanted = MAX_CARDS if plan.people else min(MAX_CARDS, math.ceil(plan.rate * plan.duration_s))
+    drawn = [cards.take() for _ in range(max(wanted // len(kinds), 4))]
+    return [[Prepared.of(card, size, how) for card in drawn] for size, how in kinds]
+
+
+class ArrivalUser(User):
+    """The dispatcher; each worker runs one."""
+
+    generator: Generator | None = None
+    start_ns = 0
+    ended: Callable[[], None]
+
+    @task
+    def arrive(self) -> None:
+        generator = type(self).generator
+        if generator is None:
+            raise RuntimeError("there is no plan yet")
+        try:
+            generator.run(self.environment, type(self).start_ns)
+        finally:
+            type(self).ended()
+        gevent.sleep(3_600)  # until the runner stops it: it shall not begin again
