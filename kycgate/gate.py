@@ -97,6 +97,12 @@ class Gate:
                 self._sink.close()
 
     @property
+    def recorded(self) -> list[RecordedExchange]:
+        """Every exchange until now, redacted."""
+        with self._lock:
+            return list(self._by_number.values())
+
+    @property
     def translation(self) -> str:
         """on, off, or auto while nothing has been read yet."""
         return self.memory.translation

@@ -70,7 +70,7 @@ class Target:
         """Why nothing more is sent; empty while something is."""
         self._lock = threading.Lock()
         self._timeout = profile.timeout_s
-        self._transport = BoundedTransport(_tls(profile), CONNECTIONS)
+        self._transport = BoundedTransport(tls_context(profile), CONNECTIONS)
         self._client = httpx.Client(
             base_url=profile.base_url,
             timeout=httpx.Timeout(profile.timeout_s, connect=min(profile.timeout_s, CONNECT_S)),
@@ -195,7 +195,12 @@ class Target:
             exchange.status = response.status_code
 
 
-def _tls(profile: Profile) -> ssl.SSLContext | bool:
+def tls_context(profile: Profile) -> ssl.SSLContext | bool:
+    """What httpx verifies with: a context, or whether it shall by the usual CAs.
+
+    Raises:
+        UsageError: the CA file cannot be used.
+    """
     if not profile.verify_tls:
         return False
     if profile.ca_file is None:
