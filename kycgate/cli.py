@@ -27,6 +27,7 @@ from kycgate.options import (
     PolicyOption,
     ProfileOption,
     RateOption,
+    Reading,
     SeedOption,
     Shape,
     SpecimensOption,
@@ -213,6 +214,9 @@ def sandbox(
     list_faults: Annotated[bool, typer.Option("--list-faults", help="Print the faults and end.")] = False,
     translation: TranslationOption = Switch.ON,
     foreign_photos: Annotated[bool, typer.Option("--foreign-photos", help="Read any decodable picture.")] = False,
+    reading: Annotated[
+        Reading, typer.Option(help="By the specimen's code, or by OCR (extra `ocr`), which errs.")
+    ] = Reading.CODE,
 ) -> None:
     """Serve a vendor that keeps the contract, and breaks it on request."""
     from kycgate.embedded import TENANT, TENANT_SECRET
@@ -223,8 +227,9 @@ def sandbox(
             print(f"{name}: {known.sentence} ({known.clause}, {known.kind})")
         return
     settings = SandboxSettings(
-        tenants={TENANT: TENANT_SECRET}, translation=translation is not Switch.OFF, foreign_photos=foreign_photos
-    )
+        tenants={TENANT: TENANT_SECRET}, translation=translation is not Switch.OFF,
+        foreign_photos=foreign_photos, reading=reading.value,
+    )  # fmt: skip
     _err.print(f"export KYCGATE_TENANT_ID={TENANT} KYCGATE_TENANT_SECRET={TENANT_SECRET}; Ctrl-C ends")
     serve(settings, fault or (), host=host, port=port, allow_remote=allow_remote)
 
