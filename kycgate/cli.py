@@ -28,6 +28,7 @@ from kycgate.options import (
     PolicyOption,
     ProfileOption,
     RateOption,
+    Reading,
     SeedOption,
     SpecimensOption,
     StrictOption,
@@ -193,6 +194,9 @@ def sandbox(
         typer.Option(help="How long a reading takes: base_ms=300,sigma=0.4,ms_per_mb=50,readers=8,stall_every_s=10."),
     ] = "",
     foreign_photos: Annotated[bool, typer.Option("--foreign-photos", help="Read any decodable picture.")] = False,
+    reading: Annotated[
+        Reading, typer.Option(help="By the specimen's code, or by OCR (extra `ocr`), which errs.")
+    ] = Reading.CODE,
 ) -> None:
     """Serve a vendor that keeps the contract, and breaks it on request."""
     from kycgate.embedded import TENANT, TENANT_SECRET
@@ -206,6 +210,7 @@ def sandbox(
         tenants={TENANT: TENANT_SECRET},
         translation=translation is not Switch.OFF,
         foreign_photos=foreign_photos,
+        reading=reading.value,
         latency=parse_latency(latency),
     )
     _err.print(f"export KYCGATE_TENANT_ID={TENANT} KYCGATE_TENANT_SECRET={TENANT_SECRET}; Ctrl-C ends")

@@ -29,6 +29,13 @@ class Shape(StrEnum):
     SOAK = "soak"
 
 
+class Reading(StrEnum):
+    """--reading."""
+
+    CODE = "code"
+    OCR = "ocr"
+
+
 BaseUrlOption = Annotated[
     str | None, typer.Option("--base-url", help="The target. Default: KYCGATE_BASE_URL, else an embedded sandbox.")
 ]

@@ -69,6 +69,7 @@ class RunningSandbox:
         self._server.should_exit = True
         self._thread.join(timeout=10)
         self._socket.close()
+        self._server.config.app.state.vendor.close()  # type: ignore[union-attr]
 
     def expired_token(self) -> str:
         """A token of this sandbox that has expired a minute ago."""
@@ -107,4 +108,7 @@ def serve(
 
         threading.Thread(target=watch, daemon=True).start()
     with listening:
-        server.run([listening])
+        try:
+            server.run([listening])
+        finally:
+            server.config.app.state.vendor.close()  # type: ignore[union-attr]

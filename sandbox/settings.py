@@ -76,6 +76,9 @@ class SandboxSettings(BaseModel):
     missing_tenant_status: Literal[400, 401] = 400
     foreign_photos: bool = Field(default=False, description="Read any decodable picture as an invented person's.")
     extra_properties: bool = False
+    reading: Literal["code", "ocr"] = Field(
+        default="code", description="What reads a picture: the specimen's code, or Tesseract (extra `ocr`), which errs."
+    )
     latency: LatencyModel = LatencyModel()
     max_body: int = 16_000_000
     max_sessions: int = 10_000

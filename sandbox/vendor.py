@@ -25,6 +25,7 @@ from kycgate.contracts.endpoints import STEP_ENDPOINTS, TOKEN, TOKEN_SIBLING
 from kycgate.contracts.journey import Step, predecessors
 from kycgate.contracts.models import CUSTOMER_PROPERTIES, ENGLISH_NAMES, FOURTEEN_DIGITS
 from kycgate.contracts.national_id import to_ascii_digits
+from kycgate.sandbox.reader import OcrReader
 from kycgate.sandbox.settings import SandboxSettings
 
 _STEPS = {endpoint.path: step for step, endpoint in STEP_ENDPOINTS.items()}
@@ -89,7 +90,11 @@ class Onboarding:
 
 
 class Vendor:
-    """A faithful vendor. Thread-safe; holds at most `max_sessions` sessions, the longest unused leaving first."""
+    """A faithful vendor. Thread-safe; holds at most `max_sessions` sessions, the longest unused leaving first.
+
+    Raises:
+        UsageError: it shall read with OCR, and that is not installed.
+    """
 
     def __init__(self, settings: SandboxSettings) -> None:
         self.settings = settings
@@ -97,6 +102,12 @@ class Vendor:
         self._key = secrets.token_hex(32)
         self._sessions: OrderedDict[str, Onboarding] = OrderedDict()
         self._lock = threading.Lock()
+        self._reader = OcrReader() if settings.reading == "ocr" else None
+
+    def close(self) -> None:
+        """End what reads in processes of its own."""
+        if self._reader is not None:
+            self._reader.close()
 
     # One request
 
@@ -314,8 +325,10 @@ class Vendor:
 
     def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
         """What the picture says; None when it cannot be read as this step's side."""
-        reading = specimens.read(picture)
         side = "front" if step is Step.UPLOAD_FRONT else "back"
+        if self._reader is not None:
+            return self._reader.read(picture, side)
+        reading = specimens.read(picture)
         if reading is not None:
             return reading.fields if reading.side == side or (side, reading.side) == ("front", "passport") else None
         if self.settings.foreign_photos and specimens.is_picture(picture):

@@ -26,12 +26,26 @@ _FAMILY = (
 _STREETS = ("شارع التجربة", "شارع النموذج", "شارع الاختبار", "شارع المثال")
 _TOWNS = ("حي النموذج", "حدائق التجربة", "مدينة المثال")
 _PROFESSIONS = (("مهندس", "Engineer"), ("طبيب", "Doctor"), ("محاسب", "Accountant"), ("مدرس", "Teacher"))
+NATIONALITY = "مصري"
+WORDS = {"gender": ("ذكر", "أنثى"), "religion": ("مسلم", "مسيحي"), "maritalStatus": ("أعزب", "متزوج")}
+"""The back's closed vocabularies, in the order in which they are printed."""
 _CITIES = {"01": "القاهرة", "02": "الإسكندرية", "21": "الجيزة", "12": "الدقهلية"}
 
 
 def to_arabic_indic(text: str) -> str:
     """`text` with its digits as a card prints them."""
     return text.translate(_ARABIC_INDIC)
+
+
+_LETTERS = dict(zip("ابتجحدرزسصضطعفقكلمنهويةىأإآؤئ", "abtghdrzssdtafkklmnhwyaaaiaoe", strict=True)) | {
+    "ث": "th", "خ": "kh", "ذ": "z", "ش": "sh", "ظ": "z", "غ": "gh",
+}  # fmt: skip
+
+
+def in_english(name: str) -> str:
+    """An Arabic name in Latin letters: as its bearers write it where that is known, else letter by letter."""
+    known = dict((*_MEN, *_WOMEN, *_FAMILY))
+    return " ".join(known.get(word) or "".join(_LETTERS.get(c, "") for c in word).capitalize() for word in name.split())
 
 
 class Person(BaseModel):
@@ -116,12 +130,12 @@ def make_person(seed: int) -> Person:
         birthdate=number.birthdate,
         id_number=number.digits,
         document_number=f"{''.join(rng.choices('ABCDEFGHJKLMNPQRSTUVWXYZ', k=2))}{rng.randrange(10**7):07d}",
-        gender="ذكر" if number.gender == "male" else "أنثى",
-        religion=rng.choice(("مسلم", "مسيحي")),
-        marital_status=rng.choice(("أعزب", "متزوج")),
+        gender=WORDS["gender"][number.gender == "female"],
+        religion=rng.choice(WORDS["religion"]),
+        marital_status=rng.choice(WORDS["maritalStatus"]),
         profession=profession[0],
         profession_en=profession[1],
-        nationality="مصري",
+        nationality=NATIONALITY,
         issue_date=issued,
         expiry_date=issued + timedelta(days=7 * 365 + 1),
     )
