@@ -63,12 +63,15 @@ class _Course:
 class Prober:
     """Makes one probe. `clauses` and the gate's counts are there after `run`."""
 
-    def __init__(self, gate: Gate, profile: Profile, secrets: Secrets, *, target: str, prober: str = "") -> None:
+    def __init__(
+        self, gate: Gate, profile: Profile, secrets: Secrets, *, target: str, prober: str = "", jitter_s: float = 0.0
+    ) -> None:
         self._gate = gate
         self._profile = profile
         self._secrets = secrets
         self._target = target
         self._prober = prober
+        self._jitter_s = jitter_s
         self.clauses: list[ClauseResult] = []
 
     def run(self, limit_s: float) -> Probe:
@@ -199,6 +202,7 @@ class Prober:
             breaches=()
             if course.explained_otherwise
             else tuple(sorted(clause for clause, count in self._gate.ledger.breaches().items() if count)),
+            jitter_s=self._jitter_s,
             requests=self._gate.budget.requests_sent,
             uploads=self._gate.budget.uploads_sent,
             timeout_s=self._profile.timeout_s,

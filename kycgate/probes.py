@@ -43,6 +43,7 @@ class Probe(_Model):
     failed_step: str = ""
     reason: str = Field(default="", description="One line: why this verdict.")
     breaches: tuple[str, ...] = Field(default=(), description="The clauses that its answers broke.")
+    jitter_s: float = Field(default=0.0, description="It began at a random moment of so many seconds.")
     requests: int = 0
     uploads: int = 0
     timeout_s: float = Field(description="Seconds after which an answer counted as none.")

@@ -30,7 +30,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _PROBE = (
     "id", "started_us", "target", "prober", "verdict", "failure", "failed_step", "reason", "breaches", "requests",
-    "uploads", "timeout_s", "duration_us", "onboarding_us", "clock_low_s", "clock_high_s", "kycgate_version",
+    "uploads", "jitter_s", "timeout_s", "duration_us", "onboarding_us", "clock_low_s", "clock_high_s",
+    "kycgate_version",
 )  # fmt: skip
 _STEP = ("step", "status", "failure", "response_us", "service_us", "sending_us", "thinking_us", "reading_us")
 
@@ -47,6 +48,7 @@ TABLES = (
         breaches TEXT NOT NULL,  -- a JSON array of clause ids
         requests INTEGER NOT NULL,
         uploads INTEGER NOT NULL,
+        jitter_s DOUBLE PRECISION NOT NULL,
         timeout_s DOUBLE PRECISION NOT NULL,
         duration_us BIGINT NOT NULL,
         onboarding_us BIGINT,
