@@ -1,5 +1,6 @@
 """The command line. Each command ends with one of the stable exit codes; what is wrong is said in one line."""
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -166,31 +167,51 @@ def sla(
     policy: Annotated[Path, typer.Option("--policy", help="An SLA policy (TOML).")],
     runs: Annotated[list[Path] | None, typer.Argument(help="The folders of recorded load runs.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Say how many samples each objective needs.")] = False,
+    anytime: Annotated[
+        bool, typer.Option("--anytime", help="Judge so that you may look, add runs, and look again.")
+    ] = False,
 ) -> None:
     """Judge recorded runs against a policy: holds, broken, or not enough evidence."""
-    from kycgate.reports.sla import judge
-    from kycgate.reports.sla import plan as needs
-    from kycgate.run import RunFolder
-    from kycgate.verdict import exit_code_of
-
     chosen = _policy(policy)
     if plan:
-        for need in needs(chosen):
-            usually = f"about {need.usually:,}" if need.usually else "over 10,000,000"
-            print(f"{need.objective}: {need.at_best:,} {need.what} if none fails, {usually} if half as many as may do")
+        _print_needs(chosen)
         return
     if not runs:
         raise UsageError("name the folders of the runs to judge, or --plan")
-    recorded = [RunFolder(path).read_run() for path in runs]
-    voids = [run.load.health.void for run in recorded if run.load is not None and run.load.health.void]
-    objectives = judge(chosen, recorded)
+    from kycgate.reports.recording import Recording
+    from kycgate.reports.sla import judge
+    from kycgate.run import RunFolder
+    from kycgate.verdict import exit_code_of
+
+    recorded = [Recording.read(RunFolder(path)) for path in runs]
+    voids = [recording.load.health.void for recording in recorded if recording.load.health.void]
+    objectives = judge(chosen, recorded, anytime=anytime)
     for o in objectives:
-        more = f"; {o.needed:,} more samples at least" if o.needed else ""
+        more = f"; about {o.needed:,} more samples" if o.needed else ""
         print(f"{o.verdict}  {o.id}  {o.measured}, limit {o.limit}; {o.interval}, n = {o.samples:,}{more}")
-    print(f"confidence of all together: {chosen.confidence:.0%}; {objectives[0].method} ({objectives[0].source})")
+        stands = f" Stands while answers hang together for at most {o.stands_s:g} s." if o.stands_s else ""
+        print(f"    {o.method} ({o.source}). {o.note}{stands}")
+    print(f"confidence of all together: {chosen.confidence:.0%} ({objectives[0].correction})")
     code, reason = exit_code_of([], objectives, strict=False, cannot_judge=f"void: {voids[0]}" if voids else "")
     print(reason if code else f"{len(objectives)} objectives hold")
     raise typer.Exit(int(code))
+
+
+def _print_needs(policy: Any) -> None:
+    from kycgate.reports.needs import MOST_SAMPLES, plan
+
+    def count(n: int | None) -> str:
+        return f"{n:,}" if n else f"over {MOST_SAMPLES:,}"
+
+    most = 0
+    for need in plan(policy):
+        print(
+            f"{need.objective}: {count(need.at_best)} {need.what} if none fails, {count(need.usually)} if half as many "
+            f"as may do; with --until-decided {count(need.early_at_best)}, and {count(need.early)} on average"
+        )
+        most = max(most, math.ceil((need.early or MOST_SAMPLES) / need.per_onboarding))
+    print(f"all of them with --until-decided, if half as many fail as may: about {most:,} onboardings, 2 uploads each")
+    print("counted as independent answers: where the run shows that they hang together, it takes more")
 
 
 @app.command()

@@ -137,6 +137,7 @@ class FieldReading(_Model):
     degradation: str = Field(default="none", description="What was done to the picture; none is as drawn.")
     right: int
     total: int
+    cards: int = Field(default=0, description="Different cards among them; 0 when not recorded.")
 
 
 class GeneratorHealth(_Model):
@@ -210,6 +211,17 @@ class ObjectiveResult(_Model):
     needed: int | None = Field(default=None, description="Samples still needed, when there is not enough evidence.")
     method: str = ""
     source: str = ""
+    correction: str = Field(default="", description="How the error is shared out over the policy's objectives.")
+    unit: Literal["share", "ms", ""] = Field(default="", description="Of value, low, high and bound.")
+    value: float | None = Field(default=None, description="As measured.")
+    low: float | None = Field(default=None, description="The lower confidence bound; none when nothing bounds it.")
+    high: float | None = Field(default=None, description="The upper confidence bound; none when nothing bounds it.")
+    bound: float | None = Field(default=None, description="The limit.")
+    effective: float | None = Field(default=None, description="Independent samples that the samples are worth.")
+    stands_s: float | None = Field(
+        default=None, description="The verdict stands as long as answers hang together for at most so many seconds."
+    )
+    note: str = Field(default="", description="What the verdict rests on, in a sentence or two.")
 
 
 class Run(_Model):

@@ -22,7 +22,7 @@ from kycgate.gate import Gate
 from kycgate.load import LoadOutcome, LoadPlan, run_load
 from kycgate.pins import Pins, drift_since, load_pins
 from kycgate.profile import Profile, is_loopback, load_secrets
-from kycgate.reports.policy import Policy
+from kycgate.reports.policy import DEFAULT_POLICY, Policy
 from kycgate.run import Run, RunFolder
 from kycgate.verdict import WORDS, decide, exit_code_of, waiver_notes
 
@@ -159,7 +159,7 @@ def execute(
                 plan = _load_plan(profile, load, seed, gate)
                 say(f"load: {plan.words}")
                 outcome = run_load(plan, secrets, folder.path, within_s=limits.left_s())
-                _enter_load(run, outcome, gate, policy)
+                _enter_load(run, outcome, gate, folder, policy or DEFAULT_POLICY)
                 cannot = outcome.void
             run.complete = True
         except CannotJudge as error:
@@ -317,24 +317,15 @@ def _load_plan(profile: Profile, load: LoadOptions, seed: int, gate: Gate) -> Lo
     )
 
 
-def _enter_load(run: Run, outcome: LoadOutcome, gate: Gate, policy: Policy | None) -> None:
+def _enter_load(run: Run, outcome: LoadOutcome, gate: Gate, folder: RunFolder, policy: Policy) -> None:
     run.load = outcome.result
     run.load.requests, run.load.unavailable = outcome.requests, outcome.unavailable
     run.requests_sent += outcome.requests
     run.uploads_sent += outcome.uploads
-    from kycgate.reports.objectives import judge_small_policy
+    from kycgate.reports.recording import Recording
     from kycgate.reports.sla import judge
 
-    run.objectives = (
-        judge(policy, [run])
-        if policy is not None
-        else judge_small_policy(
-            requests=outcome.requests,
-            unavailable=outcome.unavailable,
-            wrong=outcome.result.wrong_answers,
-            upload_response_ms=outcome.upload_response_ms,
-        )
-    )
+    run.objectives = judge(policy, [Recording(run, folder)])
     if outcome.result.stopped:
         run.notes.append(f"The load was stopped early: {outcome.result.stopped}.")
     if outcome.result.size_fit:

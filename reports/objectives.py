@@ -1,117 +1,81 @@
-"""A small SLA policy judged by exact statistics: what `kycgate verify` says beside the clauses.
+"""Bounds of a share from a fixed number of samples.
 
-Shares: Clopper and Pearson (1934), exact binomial bounds. Percentiles: order statistics (David and Nagaraja, Order
-Statistics, 2003, section 7.1), which assume no distribution. The confidence is shared out over the objectives
-(Bonferroni), so that the family's error is what was promised.
+Clopper and Pearson (1934): exact binomial bounds. A percentile's bounds are order statistics (David and Nagaraja,
+Order Statistics, 2003, section 7.1), found by the same tests: "the q quantile is at most x" is "at least a share q
+is at most x", which assumes no distribution. Numbers of samples may be fractions: those of effective samples are
+(Korn and Graubard, Survey Methodology 24, 1998).
 """
 
 import math
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from scipy.stats import beta, binom
+import numpy as np
+from scipy.special import betainc
 
-from kycgate.run import ObjectiveResult
-
-_SHARE_SOURCE = "Clopper and Pearson 1934"
-_PERCENTILE_SOURCE = "David and Nagaraja 2003, 7.1"
+Evidence = Callable[[Any, Any, float], Any]
 
 
-def share_bounds(good: int, n: int, confidence: float) -> tuple[float, float]:
+class Method(NamedTuple):
+    """Two tests of a share, as p-values of (good, bad, share); arrays are taken elementwise.
+
+    `above` is the evidence against "the share is at most `share`", `below` against "it is at least `share`". Of the two
+    hypotheses one is true, so that one verdict of the two can be wrong, and each test may spend the whole error.
+    """
+
+    above: Evidence
+    below: Evidence
+    words: str
+    source: str
+
+
+def _exact_above(good: Any, bad: Any, share: float) -> Any:
+    """P(at least `good` of all are good) when a share `share` is."""
+    good, bad = np.asarray(good, float), np.asarray(bad, float)
+    return np.where(good > 0, betainc(np.maximum(good, 1e-12), bad + 1, share), 1.0)
+
+
+def _exact_below(good: Any, bad: Any, share: float) -> Any:
+    """P(at most `good` of all are good) when a share `share` is."""
+    return _exact_above(bad, good, 1 - share)
+
+
+EXACT = Method(_exact_above, _exact_below, "exact binomial bounds, one-sided", "Clopper and Pearson 1934")
+
+
+def share_bounds(good: float, n: float, confidence: float, method: Method = EXACT) -> tuple[float, float]:
     """One-sided lower and upper confidence bounds of a share, each at `confidence`."""
-    miss = 1 - confidence
-    low = float(beta.ppf(miss, good, n - good + 1)) if good else 0.0
-    high = float(beta.ppf(1 - miss, good + 1, n - good)) if good < n else 1.0
+    if not n:
+        return 0.0, 1.0
+    miss, bad = 1 - confidence, n - good
+    low = _last(lambda share: method.above(good, bad, share) <= miss, 0.0, good / n) if good > 0 else 0.0
+    high = _last(lambda share: method.below(good, bad, share) <= miss, 1.0, good / n) if bad > 0 else 1.0
     return low, high
+
+
+def _last(excluded: Callable[[float], Any], end: float, middle: float) -> float:
+    """The border between what is excluded at `end` and what is not at `middle`."""
+    for _ in range(60):
+        half = (end + middle) / 2
+        end, middle = (half, middle) if excluded(half) else (end, half)
+    return end
+
+
+def ranks(n: int, q: float, effect: float, confidence: float, method: Method = EXACT) -> tuple[int, int]:
+    """The order statistics that bound the `q` quantile of `n` samples, counted from 1; 0 and n + 1 where none does.
+
+    `effect` is the design effect: so many samples are worth one independent one.
+    """
+    miss = 1 - confidence
+    # Both tests are monotone in the good ones: bisection by the key does it in log n steps.
+    upper = bisect_left(range(n + 1), True, key=lambda good: bool(
+        method.above(good / effect, (n - good) / effect, q) <= miss))  # fmt: skip
+    lower = bisect_left(range(n + 1), True, key=lambda good: bool(
+        method.below(good / effect, (n - good) / effect, q) > miss))  # fmt: skip
+    return lower, upper
 
 
 def share_samples_needed(share: float, confidence: float) -> int:
-    """Samples without a failure from which `share` is shown: n with share**n <= 1 - confidence."""
+    """Samples without a failure from which `share` is shown: n with share**n <= 1 - confidence (Wilks 1941)."""
     return math.ceil(math.log(1 - confidence) / math.log(share))
-
-
-def percentile_bounds(values: Sequence[float], q: float, confidence: float) -> tuple[float, float]:
-    """One-sided lower and upper bounds of the `q` quantile, each at `confidence`; infinite where too few samples."""
-    ordered = sorted(values)
-    n = len(ordered)
-    # The k-th smallest value lies above the quantile with probability P(Binomial(n, q) < k).
-    upper = int(binom.ppf(confidence, n, q)) + 1
-    lower = int(binom.ppf(1 - confidence, n, q))
-    high = ordered[upper - 1] if upper <= n and binom.cdf(upper - 1, n, q) >= confidence else math.inf
-    low = ordered[lower - 1] if lower >= 1 else -math.inf
-    return low, high
-
-
-def judge_share(id: str, sentence: str, good: int, n: int, limit: float, confidence: float) -> ObjectiveResult:  # noqa: A002
-    """Whether at least `limit` of all are good."""
-    low, high = share_bounds(good, n, confidence) if n else (0.0, 1.0)
-    verdict = "holds" if low >= limit else "broken" if high < limit else "not enough evidence"
-    needed = max(share_samples_needed(limit, confidence) - n, 1) if verdict == "not enough evidence" else None
-    return ObjectiveResult(
-        id=id,
-        sentence=sentence,
-        verdict=verdict,
-        measured=f"{good / n:.2%}" if n else "nothing measured",
-        limit=f"at least {limit:.2%}",
-        interval=f"{low:.2%} to {high:.2%}",
-        confidence=confidence,
-        samples=n,
-        needed=needed,
-        method="exact binomial bounds, one-sided",
-        source=_SHARE_SOURCE,
-    )
-
-
-def judge_percentile(
-    id: str,  # noqa: A002
-    sentence: str,
-    values_ms: Sequence[float],
-    q: float,
-    limit_ms: float,
-    confidence: float,
-) -> ObjectiveResult:
-    """Whether the `q` quantile is at most `limit_ms`."""
-    n = len(values_ms)
-    low, high = percentile_bounds(values_ms, q, confidence) if n else (-math.inf, math.inf)
-    verdict = "holds" if high <= limit_ms else "broken" if low > limit_ms else "not enough evidence"
-    needed = max(share_samples_needed(q, confidence) - n, 1) if verdict == "not enough evidence" else None
-    measured = sorted(values_ms)[math.ceil(q * n) - 1] if n else math.nan
-    return ObjectiveResult(
-        id=id,
-        sentence=sentence,
-        verdict=verdict,
-        measured=f"{measured:.1f} ms" if n else "nothing measured",
-        limit=f"at most {limit_ms:g} ms",
-        interval=f"{_bound(low)} to {_bound(high)} ms",
-        confidence=confidence,
-        samples=n,
-        needed=needed,
-        method="order statistics, one-sided",
-        source=_PERCENTILE_SOURCE,
-    )
-
-
-def _bound(value: float) -> str:
-    return f"{value:.1f}" if math.isfinite(value) else "unknown"
-
-
-AVAILABILITY, CORRECTNESS, UPLOAD_P95_MS = 0.95, 0.95, 5_000.0
-FAMILY_CONFIDENCE = 0.95
-
-
-def judge_small_policy(
-    *, requests: int, unavailable: int, wrong: int, upload_response_ms: Sequence[float]
-) -> list[ObjectiveResult]:
-    """Availability, correctness and upload p95 of one load run."""
-    confidence = 1 - (1 - FAMILY_CONFIDENCE) / 3
-    answered = requests - unavailable
-    return [
-        judge_share(
-            "availability", "Requests are answered without 5xx, time-out or broken connection.",
-            answered, requests, AVAILABILITY, confidence,
-        ),
-        judge_share("correctness", "Answers keep the contract.", answered - wrong, answered, CORRECTNESS, confidence),
-        judge_percentile(
-            "upload-p95", "95% of uploads are answered in time, counted from when they were due.",
-            upload_response_ms, 0.95, UPLOAD_P95_MS, confidence,
-        ),
-    ]  # fmt: skip

@@ -16,25 +16,49 @@ class _Objective(BaseModel):
     id: str = Field(min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9.-]*$")
 
 
-class Availability(_Objective):
+class _Timed(_Objective):
+    """An objective whose samples come one after the other, and may hang together for a while."""
+
+    at_rate: float | None = Field(
+        default=None, gt=0, le=10_000, description="Counts only what was due while so many onboardings a second came."
+    )
+    bursts_s: float | None = Field(
+        default=None, ge=0, le=86_400,
+        description="Answers hang together for so many seconds, or longer where the run shows it; 0 takes each answer "
+        "as independent; without it the run is asked.",
+    )  # fmt: skip
+
+
+class Availability(_Timed):
     """The share of requests that are answered without a 5xx, a time-out or a broken connection."""
 
     kind: Literal["availability"]
     at_least: float = Field(gt=0, lt=1)
 
 
-class Correctness(_Objective):
+class Correctness(_Timed):
     """The share of answers that keep the contract."""
 
     kind: Literal["correctness"]
     at_least: float = Field(gt=0, lt=1)
 
 
-class Latency(_Objective):
-    """A percentile of one step's, or of the whole onboarding's, time."""
+class Reading(_Objective):
+    """The share of fields that are read as printed on cards with known truth."""
+
+    kind: Literal["reading"]
+    at_least: float = Field(gt=0, lt=1)
+    field: str | None = Field(default=None, min_length=1, description="One field, such as idNumber; all without it.")
+    degradation: str | None = Field(
+        default=None, min_length=1, description="Pictures with one degradation, such as blur or none; all without it."
+    )
+
+
+class Latency(_Timed):
+    """A percentile of one step's, of both uploads' together, or of the whole onboarding's time."""
 
     kind: Literal["latency"]
-    step: Literal["upload_front", "upload_back", "approve_front", "approve_back", "onboarding"]
+    step: Literal["upload", "upload_front", "upload_back", "approve_front", "approve_back", "onboarding"]
     clock: Literal["response", "service", "thinking"] = "response"
     percentile: float = Field(gt=0, lt=100)
     limit_ms: float = Field(gt=0, le=120_000)
@@ -45,8 +69,18 @@ class Latency(_Objective):
             raise ValueError("an onboarding has a response time alone")
         return self
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The recorded steps that count."""
+        return ("upload_front", "upload_back") if self.step == "upload" else (self.step,)
 
-Objective = Annotated[Availability | Correctness | Latency, Field(discriminator="kind")]
+
+Objective = Annotated[Availability | Correctness | Reading | Latency, Field(discriminator="kind")]
+
+
+def share_of(objective: Objective) -> float:
+    """The share of good samples that the objective demands: a percentile is a share within the limit."""
+    return objective.percentile / 100 if objective.kind == "latency" else objective.at_least
 
 
 class Policy(BaseModel):
@@ -79,6 +113,18 @@ class Policy(BaseModel):
     def each(self) -> float:
         """The confidence of one objective, so that the family's is `confidence` (Bonferroni)."""
         return 1 - (1 - self.confidence) / len(self.objective)
+
+
+DEFAULT_POLICY = Policy(
+    name="default",
+    objective=(
+        # A run of seconds: each answer is taken as independent, and the verdict says so.
+        Availability(id="availability", kind="availability", at_least=0.95, bursts_s=0),
+        Correctness(id="correctness", kind="correctness", at_least=0.95, bursts_s=0),
+        Latency(id="upload-p95", kind="latency", step="upload", percentile=95, limit_ms=5_000, bursts_s=0),
+    ),
+)
+"""What a load run is held to when no policy is given."""
 
 
 def load_policy(path: Path) -> Policy:

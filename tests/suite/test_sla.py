@@ -11,15 +11,18 @@ from hdrh.histogram import HdrHistogram
 from scipy.stats import binom
 
 from kycgate.errors import UsageError
-from kycgate.reports.objectives import percentile_bounds, share_bounds
+from kycgate.reports.needs import plan
+from kycgate.reports.objectives import ranks, share_bounds, share_samples_needed
 from kycgate.reports.policy import Policy, load_policy
-from kycgate.reports.sla import judge, plan
+from kycgate.reports.recording import Recording
+from kycgate.reports.sla import judge
 from kycgate.run import LoadResult, Run, RunFolder, StepLatency
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "policy.example.toml"
 
 
-def a_run(latencies_ms: list[float], *, unavailable: int = 0, wrong: int = 0, requests: int | None = None) -> Run:
+def a_run(latencies_ms: list[float], *, unavailable: int = 0, wrong: int = 0, requests: int | None = None) -> Recording:
+    """A run that does not hold its seconds."""
     histogram = HdrHistogram(1, 120_000_000, 3)
     for value in latencies_ms:
         histogram.record_value(int(value * 1e3))
@@ -31,7 +34,7 @@ def a_run(latencies_ms: list[float], *, unavailable: int = 0, wrong: int = 0, re
         workload="", seed=0, duration_s=1, scheduled=0, recorded=0, wrong_answers=wrong, unavailable=unavailable,
         requests=len(latencies_ms) if requests is None else requests, latencies=[latency],
     )  # fmt: skip
-    return Run(command="load", verdict="kept", exit_code=0, load=load)
+    return Recording(Run(command="load", verdict="kept", exit_code=0, load=load))
 
 
 def a_policy(**objective: Any) -> Policy:
@@ -58,7 +61,20 @@ def test_exact_bounds_are_those_of_the_tables(good: int, n: int, confidence: flo
 
 def test_percentile_bounds_are_those_of_the_tables() -> None:
     """The 95% interval of a median of 20 ends at the 6th and 15th value (David and Nagaraja, 7.1)."""
-    assert percentile_bounds(list(range(1, 21)), 0.5, 0.975) == (6, 15)
+    assert ranks(20, 0.5, 1, 0.975) == (6, 15)
+
+
+def test_samples_for_a_percentile_are_wilks() -> None:
+    """Wilks 1941: 59 samples for the 95th percentile at 95%, 299 for the 99th; with one fewer nothing bounds it."""
+    assert (share_samples_needed(0.95, 0.95), share_samples_needed(0.99, 0.95)) == (59, 299)
+    assert ranks(59, 0.95, 1, 0.95)[1] == 59
+    assert ranks(58, 0.95, 1, 0.95)[1] == 59  # one more than there are
+
+
+def test_clopper_pearson_of_a_textbook() -> None:
+    """Two-sided 95% for 7 of 20 is 0.1539 to 0.5922 (each side at 97.5%)."""
+    low, high = share_bounds(7, 20, 0.975)
+    assert (round(low, 4), round(high, 4)) == (0.1539, 0.5922)
 
 
 def test_59_samples_show_a_95th_percentile_and_58_do_not() -> None:
@@ -141,12 +157,11 @@ def test_damaged_runs_are_refused() -> None:
     with pytest.raises(UsageError, match="contradict"):
         judge(a_policy(**P95), [a_run([1.0], wrong=2)])
     run = a_run([1.0])
-    assert run.load is not None
     run.load.latencies[0].histogram = "bm90IGEgaGlzdG9ncmFt"
     with pytest.raises(UsageError, match="damaged"):
         judge(a_policy(**P95), [run])
     with pytest.raises(UsageError, match="without load"):
-        judge(a_policy(**P95), [Run(command="check", verdict="kept", exit_code=0)])
+        judge(a_policy(**P95), [Recording(Run(command="check", verdict="kept", exit_code=0))])
 
 
 @pytest.mark.parametrize(
@@ -154,7 +169,7 @@ def test_damaged_runs_are_refused() -> None:
 )
 def test_the_command_ends_with_its_code(tmp_path: Path, samples: list[float], code: int) -> None:
     folder = RunFolder.create(tmp_path / "run", "load")
-    folder.write_run(a_run(samples))
+    folder.write_run(a_run(samples).run)
     (tmp_path / "policy.toml").write_text(
         '[[objective]]\nid="p95"\nkind="latency"\nstep="upload_front"\npercentile=95\nlimit_ms=5000\n'
     )

@@ -1,0 +1,124 @@
+"""Latencies as counts of cells: what a recorded HdrHistogram says, in numpy, and the intervals of `latency.hlog`.
+
+All histograms of a run share one grid, HdrHistogram(1 µs, 120 s, 3 digits), so adding them is adding arrays.
+"""
+
+import math
+from collections.abc import Collection, Mapping
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from hdrh.histogram import HdrHistogram
+from hdrh.log import HistogramLogReader
+from numpy.typing import NDArray
+
+from kycgate.errors import UsageError
+
+Counts = NDArray[np.int64]
+Values = NDArray[np.float64]
+_GRID = (1, 120_000_000, 3)
+
+
+class Cells(NamedTuple):
+    """The cells of one histogram that hold something: their places on the grid, and how many samples each."""
+
+    places: Counts
+    counts: Counts
+
+
+@cache
+def edges() -> tuple[Values, Values]:
+    """The lowest and the highest value of each cell, microseconds."""
+    grid = HdrHistogram(*_GRID)
+    place = np.arange(grid.counts_len)
+    bucket = (place >> grid.sub_bucket_half_count_magnitude) - 1
+    below = np.where(bucket < 0, grid.sub_bucket_half_count, 0)
+    sub = (place & (grid.sub_bucket_half_count - 1)) + grid.sub_bucket_half_count - below
+    width = 1 << (np.maximum(bucket, 0) + grid.unit_magnitude)
+    low = sub * width
+    return low.astype(float), (low + width - 1).astype(float)
+
+
+def empty() -> Counts:
+    """No sample anywhere."""
+    return np.zeros(len(edges()[0]), dtype=np.int64)
+
+
+def cells_of(histogram: HdrHistogram) -> Cells:
+    """The filled cells of `histogram`.
+
+    Raises:
+        ValueError: it is not on the grid that runs are recorded on.
+    """
+    grid = (histogram.lowest_trackable_value, histogram.highest_trackable_value, histogram.significant_figures)
+    if grid != _GRID:
+        raise ValueError(f"it counts on the grid {grid}")
+    counts = np.ctypeslib.as_array(histogram.counts)
+    places = np.flatnonzero(counts)
+    return Cells(places, counts[places].astype(np.int64))
+
+
+def decode(text: str, what: str) -> Counts:
+    """The counts of a histogram as run.json holds it.
+
+    Raises:
+        UsageError: it is damaged.
+    """
+    counts = empty()
+    try:
+        cells = cells_of(HdrHistogram.decode(text.encode()))
+    except Exception as error:  # noqa: BLE001 - the library raises whatever its parts raise
+        raise UsageError(f"the histogram of {what} is damaged: {type(error).__name__}") from None
+    counts[cells.places] = cells.counts
+    return counts
+
+
+def quantile_us(counts: Counts, q: float) -> float:
+    """The `q` quantile: the highest value of the cell in which the ceil(q n)-th smallest sample lies; microseconds."""
+    total = int(counts.sum())
+    return rank_us(counts, max(math.ceil(q * total - 1e-9), 1), highest=True)
+
+
+def rank_us(counts: Counts, rank: int, *, highest: bool) -> float:
+    """An edge of the cell that holds the `rank`-th smallest sample; infinite beyond the samples."""
+    if not 1 <= rank <= int(counts.sum()):
+        return math.inf if rank > 0 else 0.0
+    place = int(np.searchsorted(np.cumsum(counts), rank))
+    return float(edges()[1 if highest else 0][place])
+
+
+def read_intervals(path: Path, tags: Collection[str] | None = None) -> Mapping[str, dict[int, Cells]]:
+    """What `latency.hlog` holds under each of `tags` (all without): the filled cells of each second of the run.
+
+    Raises:
+        UsageError: the file cannot be read or is damaged.
+    """
+    found: dict[str, dict[int, Cells]] = {}
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+        held = sum(1 for line in lines if line and not line.startswith(("#", '"')))
+        reader = HistogramLogReader(str(path), HdrHistogram(*_GRID))
+        read = 0
+        try:
+            # Absolute: relative to the rounded start time the first second would begin before it, and be passed over.
+            while (histogram := reader.get_next_interval_histogram(absolute=True)) is not None:
+                read += 1
+                tag = histogram.get_tag() or ""
+                if tags is None or tag in tags:
+                    second = round(histogram.get_start_time_stamp() / 1e3 - reader.base_time_sec)
+                    seconds = found.setdefault(tag, {})
+                    if second in seconds or second < 0:
+                        raise ValueError("two intervals of one second")
+                    seconds[second] = cells_of(histogram)
+        finally:
+            reader.close()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except Exception as error:  # noqa: BLE001 - the library raises whatever its parts raise
+        raise UsageError(f"{path} is damaged: {type(error).__name__}") from None
+    # The library passes over lines that it does not understand.
+    if read != held:
+        raise UsageError(f"{path} is damaged: {held - read} of its {held} intervals cannot be read")
+    return found
