@@ -24,7 +24,7 @@ from kycgate.reports.text import one_line
 from kycgate.requests import Outcome, Variation
 from kycgate.run import ClauseResult
 from kycgate.session import Credential, Session
-from kycgate.verdict import exit_code_of
+from kycgate.verdict import decide, exit_code_of
 
 MAX_REQUESTS, MAX_UPLOADS = 9, 4
 REQUESTS_IN_TURN = 5
@@ -105,6 +105,7 @@ class Prober:
             course.verdict, course.failure = "unclear", "kycgate failed"
             course.reason = f"kycgate failed, please report it: {type(error).__name__}: {error}"
         course.clauses = self._gate.ledger.results()
+        decide(course.clauses, self._profile.rules())
         code, reason = exit_code_of(course.clauses, [], strict=self._profile.strict)
         if course.verdict != "unavailable" and not course.explained_otherwise and code is ExitCode.BROKEN:
             course.verdict, course.failure, course.reason = "broken", "contract", reason

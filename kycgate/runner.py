@@ -326,6 +326,7 @@ def _enter_load(run: Run, outcome: LoadOutcome, gate: Gate, folder: RunFolder, p
     from kycgate.reports.sla import judge
 
     run.objectives = judge(policy, [Recording(run, folder)])
+    run.policy = policy.model_dump(mode="json")
     if outcome.result.stopped:
         run.notes.append(f"The load was stopped early: {outcome.result.stopped}.")
     if outcome.result.size_fit:

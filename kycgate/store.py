@@ -99,29 +99,30 @@ class Store(ABC):
             CannotJudge: the database does not answer, or refuses.
         """
 
-    def append(self, probe: Probe) -> None:
-        """Keep `probe`, whole or not at all; one that is kept already stays as it is.
+    def append(self, *probes: Probe) -> None:
+        """Keep them, all or none; one that is kept already stays as it is.
 
         Raises:
-            CannotJudge: it could not be kept, and why.
+            CannotJudge: they could not be kept, and why.
         """
+        with self._transaction(write=True) as cursor:
+            for probe in probes:
+                self._append(cursor, probe)
+
+    def _append(self, cursor: Any, probe: Probe) -> None:
+        cursor.execute(self._sql("SELECT 1 FROM kycgate_probe WHERE id = ?"), (probe.id,))
+        if cursor.fetchone() is not None:
+            return
         row = probe.model_dump()
         row["started_us"] = _microseconds(probe.started_at)
         row["breaches"] = json.dumps(probe.breaches)
-        names = (*_PROBE, "steps")
-        values = [*(row[name] for name in _PROBE), len(probe.steps)]
-        with self._transaction(write=True) as cursor:
-            cursor.execute(self._sql("SELECT 1 FROM kycgate_probe WHERE id = ?"), (probe.id,))
-            if cursor.fetchone() is not None:
-                return
-            cursor.execute(self._sql(_insert("kycgate_probe", names)), values)
-            cursor.executemany(
-                self._sql(_insert("kycgate_probe_step", ("probe", "place", *_STEP))),
-                [
-                    [probe.id, place, *(getattr(step, name) for name in _STEP)]
-                    for place, step in enumerate(probe.steps, 1)
-                ],
-            )
+        cursor.execute(
+            self._sql(_insert("kycgate_probe", (*_PROBE, "steps"))), [*(row[name] for name in _PROBE), len(probe.steps)]
+        )
+        cursor.executemany(
+            self._sql(_insert("kycgate_probe_step", ("probe", "place", *_STEP))),
+            [[probe.id, place, *(getattr(step, name) for name in _STEP)] for place, step in enumerate(probe.steps, 1)],
+        )
 
     def probes(self, target: str, start: datetime, end: datetime) -> list[Probe]:
         """What began in this stretch, in order.
