@@ -197,33 +197,6 @@ class WaiverResult(_Model):
     )
 
 
-class ObjectiveResult(_Model):
-    """What the run says of one SLA objective."""
-
-    id: str
-    sentence: str
-    verdict: Literal["holds", "broken", "not enough evidence"]
-    measured: str
-    limit: str
-    interval: str
-    confidence: float
-    samples: int
-    needed: int | None = Field(default=None, description="Samples still needed, when there is not enough evidence.")
-    method: str = ""
-    source: str = ""
-    correction: str = Field(default="", description="How the error is shared out over the policy's objectives.")
-    unit: Literal["share", "ms", ""] = Field(default="", description="Of value, low, high and bound.")
-    value: float | None = Field(default=None, description="As measured.")
-    low: float | None = Field(default=None, description="The lower confidence bound; none when nothing bounds it.")
-    high: float | None = Field(default=None, description="The upper confidence bound; none when nothing bounds it.")
-    bound: float | None = Field(default=None, description="The limit.")
-    effective: float | None = Field(default=None, description="Independent samples that the samples are worth.")
-    stands_s: float | None = Field(
-        default=None, description="The verdict stands as long as answers hang together for at most so many seconds."
-    )
-    note: str = Field(default="", description="What the verdict rests on, in a sentence or two.")
-
-
 class Stretch(_Model):
     """A stretch of time, UTC; `name` is the window's."""
 
@@ -335,6 +308,33 @@ class PeriodResult(_Model):
     def credit_shown(self) -> float:
         """Of all objectives together, by the confidence bounds."""
         return min(self.credit_cap, sum(credit.shown for credit in self.credits_owed))
+
+
+class ObjectiveResult(_Model):
+    """What the run says of one SLA objective."""
+
+    id: str
+    sentence: str
+    verdict: Literal["holds", "broken", "not enough evidence"]
+    measured: str
+    limit: str
+    interval: str
+    confidence: float
+    samples: int
+    needed: int | None = Field(default=None, description="Samples still needed, when there is not enough evidence.")
+    method: str = ""
+    source: str = ""
+    correction: str = Field(default="", description="How the error is shared out over the policy's objectives.")
+    unit: Literal["share", "ms", ""] = Field(default="", description="Of value, low, high and bound.")
+    value: float | None = Field(default=None, description="As measured.")
+    low: float | None = Field(default=None, description="The lower confidence bound; none when nothing bounds it.")
+    high: float | None = Field(default=None, description="The upper confidence bound; none when nothing bounds it.")
+    bound: float | None = Field(default=None, description="The limit.")
+    effective: float | None = Field(default=None, description="Independent samples that the samples are worth.")
+    stands_s: float | None = Field(
+        default=None, description="The verdict stands as long as answers hang together for at most so many seconds."
+    )
+    note: str = Field(default="", description="What the verdict rests on, in a sentence or two.")
 
 
 class Run(_Model):
