@@ -1,6 +1,5 @@
 """The command line. Each command ends with one of the stable exit codes; what is wrong is said in one line."""
 
-import math
 import os
 import sys
 from pathlib import Path
@@ -10,11 +9,11 @@ import typer
 from rich.console import Console
 
 import kycgate
-from kycgate.commands import doctor, init, load, pin, probe
+from kycgate.commands import doctor, init, load, pin, probe, sla
 from kycgate.commands.running import run_and_exit
 from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT
 from kycgate.contracts.openapi import text as openapi_text
-from kycgate.errors import ExitCode, KycgateError, UsageError
+from kycgate.errors import ExitCode, KycgateError
 from kycgate.options import (
     BaseUrlOption,
     BudgetOption,
@@ -47,7 +46,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (doctor, init, load, pin, probe):
+for _command in (doctor, init, load, pin, probe, sla):
     _command.register(app)
 # Typer carries a click of its own; the errors of that one share this base.
 _WRONG_CALL: Any = typer.BadParameter.__mro__[-4]
@@ -116,58 +115,6 @@ def _print_plan(profile: Profile) -> None:
         f"{requests:>8} {uploads:>7}  at most; the budget is {profile.limits.requests} requests "
         f"and {profile.limits.uploads} uploads; nothing was sent"
     )
-
-
-@app.command()
-def sla(
-    policy: Annotated[Path, typer.Option("--policy", help="An SLA policy (TOML).")],
-    runs: Annotated[list[Path] | None, typer.Argument(help="The folders of recorded load runs.")] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Say how many samples each objective needs.")] = False,
-    anytime: Annotated[
-        bool, typer.Option("--anytime", help="Judge so that you may look, add runs, and look again.")
-    ] = False,
-) -> None:
-    """Judge recorded runs against a policy: holds, broken, or not enough evidence."""
-    chosen = policy_of(policy)
-    if plan:
-        _print_needs(chosen)
-        return
-    if not runs:
-        raise UsageError("name the folders of the runs to judge, or --plan")
-    from kycgate.reports.recording import Recording
-    from kycgate.reports.sla import judge
-    from kycgate.run import RunFolder
-    from kycgate.verdict import exit_code_of
-
-    recorded = [Recording.read(RunFolder(path)) for path in runs]
-    voids = [recording.load.health.void for recording in recorded if recording.load.health.void]
-    objectives = judge(chosen, recorded, anytime=anytime)
-    for o in objectives:
-        more = f"; about {o.needed:,} more samples" if o.needed else ""
-        print(f"{o.verdict}  {o.id}  {o.measured}, limit {o.limit}; {o.interval}, n = {o.samples:,}{more}")
-        stands = f" Stands while answers hang together for at most {o.stands_s:g} s." if o.stands_s else ""
-        print(f"    {o.method} ({o.source}). {o.note}{stands}")
-    print(f"confidence of all together: {chosen.confidence:.0%} ({objectives[0].correction})")
-    code, reason = exit_code_of([], objectives, strict=False, cannot_judge=f"void: {voids[0]}" if voids else "")
-    print(reason if code else f"{len(objectives)} objectives hold")
-    raise typer.Exit(int(code))
-
-
-def _print_needs(policy: Any) -> None:
-    from kycgate.reports.needs import MOST_SAMPLES, plan
-
-    def count(n: int | None) -> str:
-        return f"{n:,}" if n else f"over {MOST_SAMPLES:,}"
-
-    most = 0
-    for need in plan(policy):
-        print(
-            f"{need.objective}: {count(need.at_best)} {need.what} if none fails, {count(need.usually)} if half as many "
-            f"as may do; with --until-decided {count(need.early_at_best)}, and {count(need.early)} on average"
-        )
-        most = max(most, math.ceil((need.early or MOST_SAMPLES) / need.per_onboarding))
-    print(f"all of them with --until-decided, if half as many fail as may: about {most:,} onboardings, 2 uploads each")
-    print("counted as independent answers: where the run shows that they hang together, it takes more")
 
 
 @app.command()

@@ -24,7 +24,7 @@ from kycgate.reports.text import one_line
 from kycgate.requests import Outcome, Variation
 from kycgate.run import ClauseResult
 from kycgate.session import Credential, Session
-from kycgate.verdict import exit_code_of
+from kycgate.verdict import decide, exit_code_of
 
 MAX_REQUESTS, MAX_UPLOADS = 9, 4
 REQUESTS_IN_TURN = 5
@@ -63,12 +63,15 @@ class _Course:
 class Prober:
     """Makes one probe. `clauses` and the gate's counts are there after `run`."""
 
-    def __init__(self, gate: Gate, profile: Profile, secrets: Secrets, *, target: str, prober: str = "") -> None:
+    def __init__(
+        self, gate: Gate, profile: Profile, secrets: Secrets, *, target: str, prober: str = "", jitter_s: float = 0.0
+    ) -> None:
         self._gate = gate
         self._profile = profile
         self._secrets = secrets
         self._target = target
         self._prober = prober
+        self._jitter_s = jitter_s
         self.clauses: list[ClauseResult] = []
 
     def run(self, limit_s: float) -> Probe:
@@ -102,6 +105,7 @@ class Prober:
             course.verdict, course.failure = "unclear", "kycgate failed"
             course.reason = f"kycgate failed, please report it: {type(error).__name__}: {error}"
         course.clauses = self._gate.ledger.results()
+        decide(course.clauses, self._profile.rules())
         code, reason = exit_code_of(course.clauses, [], strict=self._profile.strict)
         if course.verdict != "unavailable" and not course.explained_otherwise and code is ExitCode.BROKEN:
             course.verdict, course.failure, course.reason = "broken", "contract", reason
@@ -199,6 +203,7 @@ class Prober:
             breaches=()
             if course.explained_otherwise
             else tuple(sorted(clause for clause, count in self._gate.ledger.breaches().items() if count)),
+            jitter_s=self._jitter_s,
             requests=self._gate.budget.requests_sent,
             uploads=self._gate.budget.uploads_sent,
             timeout_s=self._profile.timeout_s,

@@ -3,10 +3,14 @@
 Nothing in it is secret or personal: it says statuses, kinds of failure and times, never what was sent or answered.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from kycgate.errors import UsageError
 
 ProbeVerdict = Literal["kept", "broken", "unavailable", "unclear"]
 
@@ -43,6 +47,7 @@ class Probe(_Model):
     failed_step: str = ""
     reason: str = Field(default="", description="One line: why this verdict.")
     breaches: tuple[str, ...] = Field(default=(), description="The clauses that its answers broke.")
+    jitter_s: float = Field(default=0.0, description="It began at a random moment of so many seconds.")
     requests: int = 0
     uploads: int = 0
     timeout_s: float = Field(description="Seconds after which an answer counted as none.")
@@ -56,3 +61,20 @@ class Probe(_Model):
     @property
     def ended_at(self) -> datetime:
         return self.started_at + timedelta(microseconds=self.duration_us)
+
+
+def write_probes(path: Path, probes: Iterable[Probe]) -> None:
+    """One JSON object a line."""
+    path.write_text("".join(f"{probe.model_dump_json()}\n" for probe in probes), encoding="utf-8")
+
+
+def read_probes(text: str, name: str) -> list[Probe]:
+    """What `write_probes` wrote; `name` says in an error where it stood.
+
+    Raises:
+        UsageError: a line is no probe.
+    """
+    try:
+        return [Probe.model_validate_json(line) for line in text.splitlines() if line]
+    except ValidationError as error:
+        raise UsageError(f"{name} is damaged: {error.errors()[0]['msg']}") from None

@@ -30,7 +30,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _PROBE = (
     "id", "started_us", "target", "prober", "verdict", "failure", "failed_step", "reason", "breaches", "requests",
-    "uploads", "timeout_s", "duration_us", "onboarding_us", "clock_low_s", "clock_high_s", "kycgate_version",
+    "uploads", "jitter_s", "timeout_s", "duration_us", "onboarding_us", "clock_low_s", "clock_high_s",
+    "kycgate_version",
 )  # fmt: skip
 _STEP = ("step", "status", "failure", "response_us", "service_us", "sending_us", "thinking_us", "reading_us")
 
@@ -47,6 +48,7 @@ TABLES = (
         breaches TEXT NOT NULL,  -- a JSON array of clause ids
         requests INTEGER NOT NULL,
         uploads INTEGER NOT NULL,
+        jitter_s DOUBLE PRECISION NOT NULL,
         timeout_s DOUBLE PRECISION NOT NULL,
         duration_us BIGINT NOT NULL,
         onboarding_us BIGINT,
@@ -97,29 +99,30 @@ class Store(ABC):
             CannotJudge: the database does not answer, or refuses.
         """
 
-    def append(self, probe: Probe) -> None:
-        """Keep `probe`, whole or not at all; one that is kept already stays as it is.
+    def append(self, *probes: Probe) -> None:
+        """Keep them, all or none; one that is kept already stays as it is.
 
         Raises:
-            CannotJudge: it could not be kept, and why.
+            CannotJudge: they could not be kept, and why.
         """
+        with self._transaction(write=True) as cursor:
+            for probe in probes:
+                self._append(cursor, probe)
+
+    def _append(self, cursor: Any, probe: Probe) -> None:
+        cursor.execute(self._sql("SELECT 1 FROM kycgate_probe WHERE id = ?"), (probe.id,))
+        if cursor.fetchone() is not None:
+            return
         row = probe.model_dump()
         row["started_us"] = _microseconds(probe.started_at)
         row["breaches"] = json.dumps(probe.breaches)
-        names = (*_PROBE, "steps")
-        values = [*(row[name] for name in _PROBE), len(probe.steps)]
-        with self._transaction(write=True) as cursor:
-            cursor.execute(self._sql("SELECT 1 FROM kycgate_probe WHERE id = ?"), (probe.id,))
-            if cursor.fetchone() is not None:
-                return
-            cursor.execute(self._sql(_insert("kycgate_probe", names)), values)
-            cursor.executemany(
-                self._sql(_insert("kycgate_probe_step", ("probe", "place", *_STEP))),
-                [
-                    [probe.id, place, *(getattr(step, name) for name in _STEP)]
-                    for place, step in enumerate(probe.steps, 1)
-                ],
-            )
+        cursor.execute(
+            self._sql(_insert("kycgate_probe", (*_PROBE, "steps"))), [*(row[name] for name in _PROBE), len(probe.steps)]
+        )
+        cursor.executemany(
+            self._sql(_insert("kycgate_probe_step", ("probe", "place", *_STEP))),
+            [[probe.id, place, *(getattr(step, name) for name in _STEP)] for place, step in enumerate(probe.steps, 1)],
+        )
 
     def probes(self, target: str, start: datetime, end: datetime) -> list[Probe]:
         """What began in this stretch, in order.

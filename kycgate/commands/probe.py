@@ -29,14 +29,20 @@ def probe(
     translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
     strict: StrictOption = False,
     name: Annotated[str, typer.Option("--from", help="Who probes, where several do.")] = "",
-    time_limit: Annotated[float | None, typer.Option(min=30, max=3_600, help="Seconds until it ends for sure.")] = None,
+    time_limit: Annotated[float | None, typer.Option(min=90, max=3_600, help="Seconds until it ends for sure.")] = None,
+    jitter: Annotated[
+        float, typer.Option(min=0, max=3_600, help="First wait a random time of up to so many seconds.")
+    ] = 0.0,
     out: Annotated[Path | None, typer.Option("--out", help="Keep the redacted exchanges, as a run's folder.")] = None,
 ) -> None:  # fmt: skip
     """Take one person through the four steps, judge and time them, append the result to a store.
 
-    Ends within --time-limit; without it, within five time-outs of the profile and 30 seconds.
+    Ends within --time-limit, and --jitter before it; without a limit, within five time-outs of the profile and 40
+    seconds. A month of probes at random moments says what was so at the moments between them: let a scheduler start
+    one every five minutes with --jitter 300.
     """
     import random
+    import time
     from contextlib import ExitStack
 
     from kycgate import specimens as cards
@@ -58,15 +64,15 @@ def probe(
     secrets = load_secrets(chosen.environment) if chosen.base_url is not None else None
     if chosen.specimens is not None:
         cards.load_directory(chosen.specimens)
-    # To open the store and to append to it may each take as long as a writer waits.
-    for_store = 2 * WAIT_S + 5
+    # To open the store, to open it again and to append to it may each take as long as a writer waits.
+    for_store = 3 * WAIT_S + 5
     limit = time_limit or REQUESTS_IN_TURN * chosen.timeout_s + for_store + 5
     for_requests = limit - for_store
     chosen = chosen.model_copy(update={"timeout_s": min(chosen.timeout_s, for_requests / REQUESTS_IN_TURN)})
     seed = random.randrange(2**31) if seed is None else seed
+    # Before anything is sent, as what cannot be kept is not measured. No server's connection is held meanwhile.
+    open_store(store, create=True).close()
     with ExitStack() as stack:
-        # Opened before anything is sent: what cannot be kept is not measured.
-        kept = stack.enter_context(open_store(store, create=True))
         folder = RunFolder.create(out, "probe") if out is not None else None
         target = chosen.base_url or EMBEDDED
         if secrets is None:
@@ -74,13 +80,16 @@ def probe(
             chosen, secrets = embedded.profile, embedded.secrets
         gate = Gate(chosen, secrets, seed=seed, folder=folder)
         stack.callback(gate.close)
-        prober = Prober(gate, chosen, secrets, target=target, prober=one_line(name, 80))
+        if jitter:
+            # Not by the seed: whoever knew the moments could be at their best in them.
+            time.sleep(random.SystemRandom().uniform(0, jitter))
+        prober = Prober(gate, chosen, secrets, target=target, prober=one_line(name, 80), jitter_s=jitter)
         result = prober.run(for_requests)
         print(f"{result.verdict}: {result.reason}")
-        kept.append(result)
-        print(
-            f"{result.requests} requests, {result.uploads} uploads, {result.duration_us / 1e3:.0f} ms; in {kept.name}"
-        )
+        with open_store(store, create=True) as kept:
+            kept.append(result)
+            where = kept.name
+        print(f"{result.requests} requests, {result.uploads} uploads, {result.duration_us / 1e3:.0f} ms; in {where}")
         code = {"kept": ExitCode.KEPT, "broken": ExitCode.BROKEN}.get(result.verdict, ExitCode.UNCLEAR)
         if folder is not None:
             run = Run(

@@ -22,6 +22,7 @@ from kycgate.probes import Probe
 from kycgate.profile import Profile, Secrets
 from kycgate.sandbox import SandboxSettings
 from kycgate.store import open_store
+from kycgate.tests.suite.conftest import Call
 
 EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 STEPS = ["upload_front", "upload_back", "approve_front", "approve_back"]
@@ -213,21 +214,24 @@ def test_the_command_appends_and_ends_with_its_code(tmp_path: Path) -> None:
         (["--store", "probes.db", "--specimens", "none"], "none"),
     ],
 )
-def test_wrong_calls_end_2_and_send_nothing(tmp_path: Path, arguments: list[str], says: str) -> None:
+def test_wrong_calls_end_2_and_send_nothing(
+    call: Call, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str
+) -> None:
+    monkeypatch.setenv("KYCGATE_API_KEYS", "some-key-1234")
     with canned(200) as (url, seen):
-        done = kycgate(tmp_path, "--base-url", url, *arguments, KYCGATE_API_KEYS="some-key-1234")
-    assert (done.returncode, seen) == (2, [])
-    assert says in done.stderr
-    assert "hunter2" not in done.stderr
-    assert done.stderr.count("\n") == 1
+        code, _, said = call("probe", "--base-url", url, *arguments)
+    assert (code, seen) == (2, [])
+    assert says in said
+    assert "hunter2" not in said
+    assert said.count("\n") == 1
 
 
-def test_an_unreachable_server_ends_3_and_sends_nothing(tmp_path: Path) -> None:
+def test_an_unreachable_server_ends_3_and_sends_nothing(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KYCGATE_API_KEYS", "some-key-1234")
     with canned(200) as (url, seen):
-        store = "postgresql://me:hunter2@127.0.0.1:1/db"
-        done = kycgate(tmp_path, "--base-url", url, "--store", store, KYCGATE_API_KEYS="some-key-1234")
-    assert (done.returncode, seen) == (3, [])
-    assert "hunter2" not in done.stderr + done.stdout
+        code, out, err = call("probe", "--base-url", url, "--store", "postgresql://me:hunter2@127.0.0.1:1/db")
+    assert (code, seen) == (3, [])
+    assert "hunter2" not in out + err
 
 
 def test_offsets_are_bounded_by_each_answer_and_by_all() -> None:

@@ -1,0 +1,30 @@
+"""What several tests of this suite use."""
+
+import sys
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+
+class Call(Protocol):
+    """Calls the command line in this process: its exit code, and what it printed and complained."""
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]: ...
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Within the test's own folder. For calls that end before anything heavy: a new process takes seconds to begin."""
+    from kycgate.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["kycgate", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return run
