@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 import kycgate
-from kycgate.commands import pin, probe
+from kycgate.commands import pin, probe, report, schema
 from kycgate.commands.running import run_and_exit
 from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT
 from kycgate.contracts.openapi import text as openapi_text
@@ -20,6 +20,8 @@ from kycgate.options import (
     DurationOption,
     FailLevelOption,
     FailOnDriftOption,
+    Format,
+    FormatOption,
     LoadRateOption,
     MineOption,
     OutOption,
@@ -29,6 +31,7 @@ from kycgate.options import (
     RateOption,
     SeedOption,
     Shape,
+    SinceOption,
     SpecimensOption,
     StrictOption,
     Switch,
@@ -45,7 +48,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (pin, probe):
+for _command in (pin, probe, report, schema):
     _command.register(app)
 # Typer carries a click of its own; the errors of that one share this base.
 _WRONG_CALL: Any = typer.BadParameter.__mro__[-4]
@@ -61,6 +64,7 @@ def verify(
     budget: BudgetOption = None, uploads: UploadsOption = None,
     rate: RateOption = None, load_rate: LoadRateOption = 10.0, duration: DurationOption = 10.0,
     time_limit: TimeLimitOption = None, policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
+    since: SinceOption = None, output_format: FormatOption = Format.TEXT,
 ) -> None:  # fmt: skip
     """Check the contract, run a short load, judge both."""
     from kycgate.runner import LoadOptions
@@ -71,7 +75,10 @@ def verify(
         limits__requests=budget, limits__uploads=uploads, limits__rate=rate, limits__time_s=time_limit,
     )  # fmt: skip
     load = LoadOptions(load_rate, duration, yes_this_is_mine=yes_this_is_mine)
-    run_and_exit("verify", chosen, out=out, seed=seed, check=True, load=load, policy=_policy(policy))
+    run_and_exit(
+        "verify", chosen, out=out, seed=seed, check=True, load=load, policy=_policy(policy),
+        since=since, output_format=output_format, profile_file=profile,
+    )  # fmt: skip
 
 
 @app.command()
@@ -84,6 +91,7 @@ def check(
     rate: RateOption = None, thorough: ThoroughOption = False, time_limit: TimeLimitOption = None,
     image_limit: Annotated[bool, typer.Option("--image-limit", help="Find the largest picture that is taken.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; send nothing.")] = False,
+    since: SinceOption = None, output_format: FormatOption = Format.TEXT,
 ) -> None:  # fmt: skip
     """Judge every clause of the contract."""
     chosen = profile_of(
@@ -95,7 +103,10 @@ def check(
     if dry_run:
         _print_plan(chosen)
         return
-    run_and_exit("check", chosen, out=out, seed=seed, check=True, load=None, thorough=thorough)
+    run_and_exit(
+        "check", chosen, out=out, seed=seed, check=True, load=None, thorough=thorough,
+        since=since, output_format=output_format, profile_file=profile,
+    )  # fmt: skip
 
 
 def _print_plan(profile: Profile) -> None:
@@ -130,6 +141,7 @@ def load(
     max_uploads: Annotated[int, typer.Option(min=0, help="Stop there; 0 is no limit.")] = 0,
     max_error_share: Annotated[float, typer.Option(min=0, max=1, help="Stop when more answers fail.")] = 1.0,
     time_limit: TimeLimitOption = None, policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
+    since: SinceOption = None, output_format: FormatOption = Format.TEXT,
 ) -> None:  # fmt: skip
     """Onboardings arrive at a rate (or people come in a circle); response times count from when they were due."""
     from kycgate.runner import LoadOptions
@@ -141,7 +153,10 @@ def load(
         rate, duration, poisson, yes_this_is_mine, str(shape), people, think, client_order, retries,
         _sizes(sizes), max_requests, max_uploads, max_error_share,
     )  # fmt: skip
-    run_and_exit("load", chosen, out=out, seed=seed, check=False, load=options, policy=_policy(policy))
+    run_and_exit(
+        "load", chosen, out=out, seed=seed, check=False, load=options, policy=_policy(policy),
+        since=since, output_format=output_format, profile_file=profile,
+    )  # fmt: skip
 
 
 def _sizes(text: str) -> tuple[int, ...]:
@@ -191,17 +206,6 @@ def sla(
     code, reason = exit_code_of([], objectives, strict=False, cannot_judge=f"void: {voids[0]}" if voids else "")
     print(reason if code else f"{len(objectives)} objectives hold")
     raise typer.Exit(int(code))
-
-
-@app.command()
-def report(run: Annotated[Path, typer.Argument(help="The folder of a run.")]) -> None:
-    """Make a run's report again from what was recorded."""
-    from kycgate.reports import write_all
-    from kycgate.run import RunFolder
-
-    folder = RunFolder(run)
-    write_all(folder, folder.read_run())
-    print(folder.path / "report.html")
 
 
 @app.command()
