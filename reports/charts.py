@@ -197,7 +197,7 @@ def over_time(load: LoadResult) -> Markup:
     below.set_ylim(bottom=0)
     below.set_ylabel("onboardings/s")
     below.set_xlabel("seconds since the start")
-    below.legend(frameon=False, labelcolor=_INK, fontsize=8, ncols=3, loc="lower right", handlelength=1.2)
+    below.legend(frameon=False, labelcolor=_INK, fontsize=8, ncols=3, loc="best", handlelength=1.2)
     _legend(figure, above)
     return _svg(figure, "Latency over time with the rate")
 

@@ -57,6 +57,7 @@ def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
             groups=_groups(run),
             broken=[clause for clause in worst_first(run) if clause.verdict is Verdict.BROKEN],
             decided_by=decided_by,
+            open_objectives=[objective for objective in run.objectives if objective.verdict != "holds"],
             counts=[(name, states.count(name)) for name in STATES],
             changes=Counter(clause.change for clause in run.clauses) + Counter(o.change for o in run.objectives),
             status=lambda clause: status(run, clause),

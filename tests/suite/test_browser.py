@@ -16,8 +16,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Dialog, Page, Request, sync_playwright
 
 from kycgate.exchange import RecordedExchange
+from kycgate.prove import Trial
 from kycgate.reports.detection import committed_detection
-from kycgate.reports.html import render_html
+from kycgate.reports.html import render_html, render_prove
 from kycgate.reports.since import mark
 from kycgate.run import DriftItem, OpenPointResult, Run, RunFolder, Verdict, WaiverResult
 from kycgate.severity import Effect
@@ -107,7 +108,15 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for name, make in PAGES.items():
         run = make()
         (folder / f"{name}.html").write_text(render_html(run, _exchanges(run)), encoding="utf-8")
-    return {name: (folder / f"{name}.html").as_uri() for name in PAGES}
+    trials = [
+        Trial(kind="fault", name="a", clause="body.json", exit_code=1, broken=["body.json", "approve.true"],
+              not_tried=[], by_test="test_x", after=7, requests=9, uploads=3, reason="broken"),
+        Trial(kind="fault", name="b", clause="body.json", exit_code=0, broken=[], not_tried=[], requests=9, uploads=3,
+              reason="kept"),
+        Trial(kind="variant", name="c", exit_code=0, broken=[], not_tried=[], requests=9, uploads=3, reason="kept"),
+    ]  # fmt: skip
+    (folder / "prove.html").write_text(render_prove(trials, "2026-11-25"), encoding="utf-8")
+    return {name: (folder / f"{name}.html").as_uri() for name in (*PAGES, "prove")}
 
 
 @contextmanager
@@ -140,7 +149,7 @@ def _rows(page: Page, selector: str = "#clauses ~ section tr[data-state]") -> in
     return page.locator(selector).locator("visible=true").count()
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [*PAGES, "prove"])
 @pytest.mark.parametrize(("look", "size"), [("light", _DESK), ("dark", _PHONE)])
 def test_accessible_and_silent(
     name: str, look: str, size: dict[str, int], pages: dict[str, str], browser: Browser

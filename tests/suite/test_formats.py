@@ -351,3 +351,12 @@ def test_sides_lose_and_add_nothing(required: str, actual: str) -> None:
 
     for shown, text in zip(sides(required, actual), (required, actual), strict=True):
         assert re.sub("</?mark>", "", shown) == html(text)
+
+
+def test_what_is_committed_of_a_report_is_small_and_names_no_machine() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    page = (docs / "example" / "report.html").read_text(encoding="utf-8")
+    assert len(page) < 1_000_000
+    assert not re.search(r"/(tmp|home|root|work)/", page)
+    assert (docs / "report.png").stat().st_size < 250_000
+    assert "docs/report.png" in (docs.parent / "README.md").read_text(encoding="utf-8")
