@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 import kycgate
-from kycgate.commands import doctor, init, load, pin, probe, sla
+from kycgate.commands import doctor, init, load, pin, probe, report, schema, sla
 from kycgate.commands.running import run_and_exit
 from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT
 from kycgate.contracts.openapi import text as openapi_text
@@ -20,6 +20,8 @@ from kycgate.options import (
     DurationOption,
     FailLevelOption,
     FailOnDriftOption,
+    Format,
+    FormatOption,
     LoadRateOption,
     MineOption,
     OutOption,
@@ -29,6 +31,7 @@ from kycgate.options import (
     RateOption,
     Reading,
     SeedOption,
+    SinceOption,
     SpecimensOption,
     StrictOption,
     Switch,
@@ -46,7 +49,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (doctor, init, load, pin, probe, sla):
+for _command in (doctor, init, load, pin, probe, report, schema, sla):
     _command.register(app)
 # Typer carries a click of its own; the errors of that one share this base.
 _WRONG_CALL: Any = typer.BadParameter.__mro__[-4]
@@ -62,6 +65,7 @@ def verify(
     budget: BudgetOption = None, uploads: UploadsOption = None,
     rate: RateOption = None, load_rate: LoadRateOption = 10.0, duration: DurationOption = 10.0,
     time_limit: TimeLimitOption = None, policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
+    since: SinceOption = None, output_format: FormatOption = Format.TEXT,
 ) -> None:  # fmt: skip
     """Check the contract, run a short load, judge both."""
     from kycgate.load import LoadPlan
@@ -74,7 +78,10 @@ def verify(
     )  # fmt: skip
     workload = LoadPlan(base_url=NOWHERE, rate=load_rate, duration_s=duration)
     load = LoadOptions(workload, yes_this_is_mine=yes_this_is_mine)
-    run_and_exit("verify", chosen, out=out, seed=seed, check=True, load=load, policy=policy_of(policy))
+    run_and_exit(
+        "verify", chosen, out=out, seed=seed, check=True, load=load, policy=policy_of(policy),
+        since=since, output_format=output_format, profile_file=profile,
+    )  # fmt: skip
 
 
 @app.command()
@@ -87,6 +94,7 @@ def check(
     rate: RateOption = None, thorough: ThoroughOption = False, time_limit: TimeLimitOption = None,
     image_limit: Annotated[bool, typer.Option("--image-limit", help="Find the largest picture that is taken.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; send nothing.")] = False,
+    since: SinceOption = None, output_format: FormatOption = Format.TEXT,
 ) -> None:  # fmt: skip
     """Judge every clause of the contract."""
     chosen = profile_of(
@@ -98,7 +106,10 @@ def check(
     if dry_run:
         _print_plan(chosen)
         return
-    run_and_exit("check", chosen, out=out, seed=seed, check=True, load=None, thorough=thorough)
+    run_and_exit(
+        "check", chosen, out=out, seed=seed, check=True, load=None, thorough=thorough,
+        since=since, output_format=output_format, profile_file=profile,
+    )  # fmt: skip
 
 
 def _print_plan(profile: Profile) -> None:
@@ -115,17 +126,6 @@ def _print_plan(profile: Profile) -> None:
         f"{requests:>8} {uploads:>7}  at most; the budget is {profile.limits.requests} requests "
         f"and {profile.limits.uploads} uploads; nothing was sent"
     )
-
-
-@app.command()
-def report(run: Annotated[Path, typer.Argument(help="The folder of a run.")]) -> None:
-    """Make a run's report again from what was recorded."""
-    from kycgate.reports import write_all
-    from kycgate.run import RunFolder
-
-    folder = RunFolder(run)
-    write_all(folder, folder.read_run())
-    print(folder.path / "report.html")
 
 
 @app.command()

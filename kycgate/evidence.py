@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from kycgate.contracts.clauses import CATALOGUE, OPEN_POINTS, Clause, clause
 from kycgate.curl import curl_for
 from kycgate.exchange import Exchange, RecordedExchange
-from kycgate.run import ClauseResult, Finding, OpenPointResult, Verdict
+from kycgate.run import MAX_FINDINGS, ClauseResult, Finding, OpenPointResult, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,6 @@ class _Tally:
     entries: list[_Entry] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
     tests: list[str] = field(default_factory=list)
-
-
-MAX_FINDINGS = 3
 
 
 def facts_of(exchange: Exchange) -> dict[str, str | int]:

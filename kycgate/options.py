@@ -36,6 +36,13 @@ class Reading(StrEnum):
     OCR = "ocr"
 
 
+class Format(StrEnum):
+    """--format."""
+
+    TEXT = "text"
+    GITHUB = "github"
+
+
 BaseUrlOption = Annotated[
     str | None, typer.Option("--base-url", help="The target. Default: KYCGATE_BASE_URL, else an embedded sandbox.")
 ]
@@ -64,6 +71,12 @@ TimeLimitOption = Annotated[
 PolicyOption = Annotated[Path | None, typer.Option("--policy", help="An SLA policy (TOML).")]
 StoreOption = Annotated[
     str, typer.Option("--store", envvar="KYCGATE_STORE", help="A file, or postgresql://… (a password: in PGPASSWORD).")
+]
+SinceOption = Annotated[
+    Path | None, typer.Option("--since", help="An earlier run's folder: marks what is new, known or gone since.")
+]
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="github also prints annotations and appends to the job's summary.")
 ]
 MineOption = Annotated[bool, typer.Option("--yes-this-is-mine", help="Allow load on another machine.")]
 

@@ -19,6 +19,7 @@ from kycgate.embedded import embedded_sandbox
 from kycgate.errors import CannotJudge, UsageError
 from kycgate.gate import Gate
 from kycgate.profile import Profile
+from kycgate.reports.detection import detection_of
 from kycgate.reports.html import render_prove
 from kycgate.run import Verdict, write_atomically
 from kycgate.sandbox import FAULTS, SandboxSettings, variants
@@ -91,7 +92,9 @@ def trial(kind: Literal["fault", "variant"], name: str) -> Trial:
 
 
 def prove(out: Path, only: Sequence[str], *, resume: bool, say: Callable[[str], None]) -> list[Trial]:
-    """Run all trials; write prove.json after each, prove.md and prove.html at the end; returns those that failed.
+    """Run all trials; write prove.json after each, prove.md, prove.html and detection.json at the end.
+
+    Returns those that failed.
 
     Raises:
         UsageError: a name is unknown, or the folder or its prove.json cannot be used.
@@ -112,6 +115,9 @@ def prove(out: Path, only: Sequence[str], *, resume: bool, say: Callable[[str], 
             write_atomically(out / "prove.json", json.dumps([t.model_dump() for t in done.values()], indent=1))
     results = sorted(done.values(), key=lambda t: (t.kind, t.name))
     write_atomically(out / "prove.md", _markdown(results))
+    kinds = {name: fault.kind for name, fault in FAULTS.load().items()}
+    detection = detection_of(results, kinds, _versions())
+    write_atomically(out / "detection.json", detection.model_dump_json(indent=1) + "\n")
     write_atomically(out / "prove.html", render_prove(results, _versions()))
     failed = [t for t in results if not t.passed]
     faults = [t for t in results if t.kind == "fault"]

@@ -14,12 +14,17 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from kycgate.contracts.clauses import Level
+from kycgate.contracts.clauses import UPLOADS, Level
 from kycgate.errors import UsageError
 from kycgate.exchange import RecordedExchange
 from kycgate.severity import Effect, Severity
 
 SCHEMA_VERSION = 1
+MAX_FINDINGS = 3
+"""Of one clause: a list that is shorter holds every way in which it was broken."""
+
+Change = Literal["", "new", "known"]
+"""Against the earlier run of --since; empty without one."""
 
 
 class Verdict(StrEnum):
@@ -44,6 +49,7 @@ class Finding(_Model):
     exchange: RecordedExchange | None = Field(default=None, description="The smallest exchange that shows it.")
     curl: str = Field(default="", description="A command that sends it again; secrets are $VARIABLES.")
     test: str = Field(default="", description="The test that met it first.")
+    change: Change = Field(default="", description="Against the earlier run: new or known.")
 
 
 class ClauseResult(_Model):
@@ -53,8 +59,8 @@ class ClauseResult(_Model):
     level: Level
     endpoints: list[str]
     verdict: Verdict
-    sentence: str
-    source: str
+    sentence: str = ""
+    source: str = ""
     frequency: str = Field(default="", description="always, sometimes (k of n), or only when …; empty when kept.")
     broken: int = Field(default=0, description="Observations that broke it.")
     observed: int = Field(default=0, description="Observations in all.")
@@ -68,6 +74,14 @@ class ClauseResult(_Model):
     waived: str = Field(default="", description="The waiver's reason, owner and expiry, when one applies.")
     tests: list[str] = Field(default_factory=list, description="The tests that judged it.")
     findings: list[Finding] = Field(default_factory=list)
+    change: Change = Field(default="", description="Of a broken clause, against the earlier run: new or known.")
+    before: str = Field(default="", description="Its verdict in the earlier run; empty when that did not know it.")
+    broken_since: str = Field(default="", description="When the earliest run began that had it broken, run for run.")
+
+    @property
+    def how_often(self) -> str:
+        """`frequency`, also of a broken clause whose run did not record it."""
+        return self.frequency or ("at least once" if self.verdict is Verdict.BROKEN else "")
 
 
 class OpenPointResult(_Model):
@@ -368,6 +382,48 @@ class ObjectiveResult(_Model):
         default=None, description="The verdict stands as long as answers hang together for at most so many seconds."
     )
     note: str = Field(default="", description="What the verdict rests on, in a sentence or two.")
+    change: Change = Field(default="", description="Of a broken objective, against the earlier run: new or known.")
+
+
+class GoneFinding(_Model):
+    """What the earlier run found broken and this one judged and found kept."""
+
+    id: str = Field(description="The clause or objective.")
+    endpoint: str = ""
+    where: str = ""
+    required: str = ""
+    was: str = Field(default="", description="How often it was broken, or what was measured.")
+    now: str = Field(default="", description="What this run says instead.")
+
+
+class Baseline(_Model):
+    """The earlier run that --since named, and what this one no longer finds."""
+
+    name: str = Field(description="The name of its folder.")
+    command: str
+    verdict: str
+    started_at: str = ""
+    kycgate_version: str = ""
+    differs: list[str] = Field(default_factory=list, description="What else changed between the two, in words.")
+    gone: list[GoneFinding] = Field(default_factory=list)
+    not_judged: list[str] = Field(default_factory=list, description="Broken then; this run cannot say whether still.")
+
+
+class DetectedFaults(_Model):
+    """What `kycgate prove` says of one clause: how many of the faults that break it the check finds."""
+
+    clause: str
+    kinds: dict[str, tuple[int, int]] = Field(description="By kind of fault: found, and how many there are.")
+    missed: list[str] = Field(default_factory=list)
+
+
+class Detection(_Model):
+    """The matrix of `kycgate prove`, as it was committed with this version."""
+
+    made: str = Field(description="When, and by which version.")
+    clauses: list[DetectedFaults]
+    variants: int = Field(description="Faithful variants of the sandbox that were checked.")
+    alarms: int = Field(description="How many of them were accused.")
 
 
 class Run(_Model):
@@ -402,6 +458,20 @@ class Run(_Model):
     waivers: list[WaiverResult] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
     versions: dict[str, str] = Field(default_factory=dict)
+    profile_file: str = Field(default="", description="The profile's path from the working directory, if beneath it.")
+    since: Baseline | None = None
+    detection: Detection | None = None
+
+
+def schema_text() -> str:
+    """The JSON Schema of run.json, as it is committed in reports/run.schema.json."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:kycgate:run:{SCHEMA_VERSION}",
+        **Run.model_json_schema(),
+        "title": "run.json of kycgate",
+    }
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -456,6 +526,26 @@ class RunFolder:
     def write_run(self, run: Run) -> None:
         write_atomically(self.path / "run.json", run.model_dump_json(indent=1) + "\n")
 
+    def recover(self) -> Run:
+        """The recorded result; where a kill left the exchanges alone, a run that says so.
+
+        Raises:
+            UsageError: as `read_run`, when there are no exchanges either.
+        """
+        if not (self.path / "run.json").exists() and self.exchanges_path.is_file():
+            exchanges = self.read_exchanges()
+            return Run(
+                command="unknown",
+                verdict="unclear",
+                exit_code=3,
+                reason="run.json is missing: the run was killed, or its folder is not whole; what was sent is recorded",
+                complete=False,
+                requests_sent=len(exchanges),
+                uploads_sent=sum(exchange.endpoint in UPLOADS for exchange in exchanges),
+                started_at=exchanges[0].at if exchanges else "",
+            )
+        return self.read_run()
+
     def read_run(self) -> Run:
         """The recorded result.
 
@@ -480,8 +570,10 @@ class RunFolder:
             raise UsageError(f"{path} is damaged: it is not JSON") from None
 
     def read_exchanges(self) -> list[RecordedExchange]:
-        """What was recorded; a last line cut off by a kill is left out."""
-        found = []
+        """What was recorded; a last line cut off by a kill is left out, and so is a file that is not there."""
+        found: list[RecordedExchange] = []
+        if not self.exchanges_path.is_file():
+            return found
         with self.exchanges_path.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 try:

@@ -22,7 +22,9 @@ from kycgate.gate import Gate
 from kycgate.loading import LoadOptions, Screen, demand_permission, may_load, send_load
 from kycgate.pins import Pins, drift_since, load_pins
 from kycgate.profile import Profile, load_secrets
+from kycgate.reports.detection import committed_detection
 from kycgate.reports.policy import Policy
+from kycgate.reports.since import mark
 from kycgate.run import Run, RunFolder
 from kycgate.verdict import WORDS, decide, exit_code_of, waiver_notes
 
@@ -73,11 +75,13 @@ def execute(
     load: LoadOptions | None,
     thorough: bool = False,
     policy: Policy | None = None,
+    baseline: tuple[str, Run] | None = None,
+    profile_file: Path | None = None,
     say: Say,
     progress: Callable[[int, int, str], None] | None = None,
     screen: Screen | None = None,
 ) -> tuple[Run, RunFolder]:
-    """Run `command` and write its folder.
+    """Run `command` and write its folder; `baseline` is an earlier run and its name, to mark what has changed since.
 
     Raises:
         UsageError: the call or the profile is wrong; nothing was sent.
@@ -107,6 +111,8 @@ def execute(
         strict=profile.strict,
         options={"thorough": thorough, "load": load is not None, "time_limit_s": limits.whole_s},
         versions=_versions(),
+        profile_file=_from_here(profile_file),
+        detection=committed_detection() if check else None,
     )
     if not profile.verify_tls:
         run.notes.append(NO_TLS)
@@ -159,6 +165,8 @@ def execute(
     )
     run.exit_code, run.verdict = int(code), WORDS[code]  # type: ignore[assignment]
     run.finished_at = datetime.now(UTC).isoformat(timespec="seconds")
+    if baseline is not None:
+        mark(run, *baseline)
     _finish(folder, run)
     return run, folder
 
@@ -260,6 +268,12 @@ def _enter_drift(run: Run, pins: Pins, *, fail: bool) -> None:
     said = f"{len(run.drift)} changed" if run.drift else "nothing changed"
     more = f"; {unseen} of {len(pins.subjects)} were not met with in this run" if unseen else ""
     run.notes.append(f"Since the pins of {pins.pinned.isoformat()}: {said}{more}.")
+
+
+def _from_here(path: Path | None) -> str:
+    """The path as a repository names it; empty when it lies outside the working directory."""
+    here = Path.cwd().resolve()
+    return path.resolve().relative_to(here).as_posix() if path and path.resolve().is_relative_to(here) else ""
 
 
 def _versions() -> dict[str, str]:

@@ -84,7 +84,9 @@ def exit_code_of(
     open_objectives = [o for o in objectives if o.verdict == "not enough evidence"]
     if open_objectives:
         return ExitCode.UNCLEAR, f"not enough evidence for {', '.join(o.id for o in open_objectives)}"
-    said = f"{len(kept)} clauses kept" + (f", {len(objectives)} objectives hold" if objectives else "")
+    parts = [f"{len(kept)} clauses kept"] if clauses else []
+    parts += [f"{len(objectives)} objectives hold"] if objectives else []
+    said = ", ".join(parts) or "nothing was to be judged"
     for word, effect in (("waived", Effect.WAIVED), ("warnings", Effect.WARNS)):
         names = ", ".join(c.id for c in by_effect[effect])
         said += f"; {word}: {names}" if names else ""

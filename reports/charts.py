@@ -1,120 +1,298 @@
-"""Charts as inline SVG by matplotlib: text stays text, colours are CSS variables, nothing runs."""
+"""Charts as inline SVG by matplotlib: text stays text, colours are CSS variables, nothing runs.
+
+Each is drawn small (360 points wide), so that its text can still be read at the width of a phone. What belongs to one
+step carries the classes `series` and the step's name, by which the page's filter dims the others.
+"""
 
 import io
+import math
 import re
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from typing import Any, Final
 
 from hdrh.histogram import HdrHistogram
+from markupsafe import Markup, escape
 
-from kycgate.run import LoadResult
+from kycgate.contracts.journey import EDGES, Step
+from kycgate.reports.failing import status
+from kycgate.run import LoadPoint, LoadResult, Run, StepLatency
 
 # Drawn in colours nobody would choose, then renamed to the page's variables, so that dark mode reaches the charts.
-_COLOURS = {"#010101": "var(--ink)", "#020202": "var(--line)"} | {
-    f"#0{n}0{n}0{n}": f"var(--c{n - 2})" for n in range(3, 9)
-}
-_SERIES = [colour for colour in _COLOURS if colour > "#020202"]
+_INK, _SOFT, _LINE, _CARD = "#010101", "#010102", "#010103", "#010104"
+_SERIES = tuple(f"#0200{n:02x}" for n in range(1, 7))
+_STATES = {
+    "kept": "#030001", "broken": "#030002", "warning": "#030003", "waived": "#030003", "unclear": "#030004",
+    "not tried": "#030005",
+}  # fmt: skip
+_VARIABLES = (
+    {_INK: "ink", _SOFT: "soft", _LINE: "line", _CARD: "card"}
+    | {colour: f"c{n}" for n, colour in enumerate(_SERIES, 1)}
+    | {colour: name.replace(" ", "-") for name, colour in _STATES.items() if name != "waived"}
+)
+_STEP_COLOURS: dict[str, str] = dict(zip((*Step, "onboarding"), _SERIES, strict=False))
+_WIDTH_IN, _HEIGHT_IN = 5.0, 3.1
+MAX_BINS: Final = 150
+"""Points along the time axis; a longer run's seconds are put together."""
+PHASES: Final = ("waiting", "connecting", "sending", "thinking", "reading")
 
 
-def _figure(title: str) -> tuple[Any, Any]:
+def _colour(step: str) -> str:
+    return _STEP_COLOURS.get(step, _SERIES[5])
+
+
+def _words(name: str) -> str:
+    return str(name).replace("_", " ")
+
+
+def _figure(rows: Sequence[float] = (1.0,), height_in: float = _HEIGHT_IN) -> tuple[Any, list[Any]]:
+    """A figure with panels of these relative heights, sharing their x axis."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": title, "font.family": "sans-serif", "font.size": 9})
-    figure = Figure(figsize=(7.2, 3.0), layout="constrained")
-    axes = figure.add_subplot()
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "kycgate", "font.size": 9})
+    figure = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
     figure.patch.set_alpha(0)
-    axes.patch.set_alpha(0)
-    axes.set_title(title, loc="left", color="#010101", fontsize=10)
-    axes.tick_params(colors="#010101")
-    axes.grid(visible=True, color="#020202", linewidth=0.6)
-    for spine in axes.spines.values():
-        spine.set_color("#020202")
-    axes.xaxis.label.set_color("#010101")
-    axes.yaxis.label.set_color("#010101")
-    return figure, axes
+    panels = figure.subplots(len(rows), 1, sharex=True, squeeze=False, height_ratios=rows)[:, 0]
+    for axes in panels:
+        axes.patch.set_alpha(0)
+        axes.tick_params(colors=_SOFT, length=0, labelsize=9)
+        axes.grid(visible=True, axis="y", color=_LINE, linewidth=0.7)
+        axes.set_axisbelow(True)
+        for side, spine in axes.spines.items():
+            spine.set_visible(side == "bottom")
+            spine.set_color(_LINE)
+        axes.xaxis.label.set_color(_SOFT)
+        axes.yaxis.label.set_color(_SOFT)
+    return figure, list(panels)
 
 
-def _svg(figure: Any, axes: Any, label: str) -> str:
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, labelcolor="#010101", fontsize=8)
+def _legend(figure: Any, axes: Any, columns: int = 3) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside upper left", ncols=columns, frameon=False, labelcolor=_INK, fontsize=9,
+        handlelength=1.2, handletextpad=0.5, columnspacing=1.2, borderaxespad=0.2,
+    )  # fmt: skip
+
+
+def _svg(figure: Any, label: str) -> Markup:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    for drawn, variable in _COLOURS.items():
-        text = text.replace(drawn, variable)
+    for drawn, variable in _VARIABLES.items():
+        text = text.replace(drawn, f"var(--{variable})")
     text = re.sub(
-        r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', rf'<svg role="img" aria-label="{label}" viewBox="\1">', text, count=1
+        r'<svg [^>]*?viewBox="([^"]*)"[^>]*>',
+        rf'<svg role="img" aria-label="{escape(label)}" viewBox="\1">',
+        text,
+        count=1,
     )
-    # Ids are unique in each figure alone; the page has several.
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    # The page's own font, at the size that was drawn.
+    text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", text)
+    text = re.sub(r"font-family: [^;\"]*;?", "", text)
+    # Class names instead of ids for what the filter dims: an id may stand on a page once.
+    text = re.sub(r'id="series-([a-z_]+)"', r'class="series \1"', text)
+    # Other ids are unique in each figure alone; the page has several.
     prefix = re.sub(r"\W+", "-", label)
     text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
-    return re.sub(r'(url\(#|href="#)', rf"\1{prefix}-", text)
+    text = re.sub(r'(url\(#|href="#)', rf"\1{prefix}-", text)
+    # Markup: our own SVG; the only text of a run's own in it are numbers and the names of steps.
+    return Markup(re.sub(r">\s+<", "><", text))  # noqa: S704
 
 
-def _decode(histogram: str) -> HdrHistogram:
-    return HdrHistogram.decode(histogram.encode("ascii"))
+def _mark(artist: Any, step: str) -> None:
+    artist.set_gid(f"series-{re.sub(r'[^a-z_]', '', step)}")
 
 
-def percentile_curves(load: LoadResult) -> str:
-    """Response time against percentile, log-scaled towards the tail."""
-    figure, axes = _figure("Response time by percentile (ms, from due)")
-    points = [0, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.99]
-    for latency, colour in zip([s for s in load.latencies if s.clock == "response"], _SERIES, strict=False):
-        histogram = _decode(latency.histogram)
-        shown = [p for p in points if latency.count * (100 - p) / 100 >= 1 or p <= 50]
-        axes.plot(
-            [1 / (1 - p / 100) for p in shown],
-            [histogram.get_value_at_percentile(p) / 1e3 for p in shown],
-            label=latency.name,
-            color=colour,
-            marker="o",
-            markersize=2.5,
-        )
+def in_order(latencies: Iterable[StepLatency]) -> list[StepLatency]:
+    """In the order of the journey, the whole of it last."""
+    names = list(_STEP_COLOURS)
+    return sorted(latencies, key=lambda latency: names.index(latency.name) if latency.name in names else len(names))
+
+
+def _response(load: LoadResult) -> list[StepLatency]:
+    return in_order(latency for latency in load.latencies if latency.clock == "response" and latency.count)
+
+
+def percentile_curves(load: LoadResult) -> Markup:
+    """Response time against percentile, log-scaled towards the tail, as far as each step's samples reach."""
+    figure, (axes,) = _figure()
+    longest, highest, lowest = 1, 0.0, math.inf
+    for latency in _response(load):
+        if not latency.histogram:
+            continue
+        histogram = HdrHistogram.decode(latency.histogram.encode("ascii"))
+        places = [latency.count ** (n / 80) for n in range(81)]
+        values = [histogram.get_value_at_percentile(100 * (1 - 1 / place)) / 1e3 for place in places]
+        (line,) = axes.plot(places, values, label=_words(latency.name), color=_colour(latency.name), linewidth=1.6)
+        _mark(line, latency.name)
+        longest, highest, lowest = max(longest, latency.count), max(highest, values[-1]), min(lowest, values[0])
     axes.set_xscale("log")
-    ticks = [1, 2, 10, 20, 100, 1000]
-    axes.set_xticks(ticks, ["0", "50", "90", "95", "99", "99.9"])
+    ticks = {"0": 1, "50": 2, "90": 10, "99": 100, "99.9": 1e3, "99.99": 1e4, "99.999": 1e5}
+    shown = {name: place for name, place in ticks.items() if place <= longest * 1.5}
+    axes.set_xticks(list(shown.values()), list(shown))
     axes.minorticks_off()
-    axes.set_xlabel("percentile")
-    axes.set_ylim(bottom=0)
-    return _svg(figure, axes, "Response time by percentile")
+    axes.set_xlabel("percentile, log-scaled towards the tail")
+    _time_axis(axes, lowest, highest)
+    _legend(figure, axes)
+    return _svg(figure, "Response time by percentile")
 
 
-def over_time(load: LoadResult) -> str:
-    """p95 of each second."""
-    figure, axes = _figure("p95 of each second (ms, from due)")
-    steps = [s.name for s in load.latencies if s.clock == "response"]
-    for step, colour in zip(steps, _SERIES, strict=False):
-        points = [point for point in load.series if point.step == step and point.finished]
-        axes.plot([p.second for p in points], [p.p95 for p in points], label=step, color=colour)
-    axes.set_xlabel("seconds since the start")
-    axes.set_ylim(bottom=0)
-    return _svg(figure, axes, "Latency over time")
+def _time_axis(axes: Any, lowest: float, highest: float) -> None:
+    """Milliseconds from zero; logarithmic where one panel must hold both 5 ms and 5 s."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    if highest > 60 * max(lowest, 0.1):
+        axes.set_yscale("log")
+        axes.minorticks_off()
+    else:
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+    axes.set_ylabel("ms")
 
 
-def phases(load: LoadResult) -> str:
-    """The mean of each step's phases, stacked."""
-    figure, axes = _figure("Where the time goes (mean ms)")
-    steps = sorted({s.name for s in load.latencies if s.clock == "sending"}, reverse=True)
-    left = [0.0] * len(steps)
-    for clock, colour in zip(("waiting", "sending", "thinking", "reading"), _SERIES, strict=False):
-        means = {s.name: s.mean for s in load.latencies if s.clock == clock}
-        widths = [means.get(step, 0.0) for step in steps]
-        axes.barh(steps, widths, left=left, label=clock, color=colour, height=0.55)
-        left = [before + width for before, width in zip(left, widths, strict=True)]
-    return _svg(figure, axes, "Sending, thinking and reading")
+def _bins(points: Iterable[LoadPoint], width: int) -> list[tuple[float, list[LoadPoint]]]:
+    """The seconds put together by `width`, each with its middle."""
+    ordered = sorted(points, key=lambda point: point.second)
+    return [
+        (number * width + width / 2, list(group))
+        for number, group in groupby(ordered, key=lambda point: int(point.second // width))
+    ]
 
 
-def by_size(load: LoadResult) -> str:
-    """Service time of uploads against picture size, with the fitted line."""
-    figure, axes = _figure("Service time against picture size (ms)")
+def over_time(load: LoadResult) -> Markup:
+    """Each step's p95 above, the onboardings that were due and that ended below: slow, and under which rate."""
+    figure, (above, below) = _figure((2.2, 1.0), height_in=3.6)
+    last = max((point.second for point in load.series), default=0.0)
+    width = max(1, math.ceil((last + 1) / MAX_BINS))
+    seen: list[float] = []
+    for latency in _response(load):
+        bins = _bins((p for p in load.series if p.step == latency.name and p.finished), width)
+        values = [max(point.p95 for point in points) for _, points in bins]
+        (line,) = above.plot(
+            [middle for middle, _ in bins], values, label=_words(latency.name), color=_colour(latency.name),
+            linewidth=1.4,
+        )  # fmt: skip
+        _mark(line, latency.name)
+        seen += values
+    _time_axis(above, min(seen, default=0.0), max(seen, default=1.0))
+    above.set_ylabel("p95, ms")
+    whole = [p for p in load.series if p.step == "onboarding"] or list(load.series)
+    bins = _bins(whole, width)
+    middles = [middle for middle, _ in bins]
+    rates: dict[str, Callable[[LoadPoint], int]] = {
+        "due": lambda point: point.started,
+        "ended": lambda point: point.finished,
+        "failed": lambda point: point.failures,
+    }
+    for (name, count), colour, style in zip(
+        rates.items(), (_SOFT, _INK, _STATES["broken"]), ("--", "-", "-"), strict=True
+    ):
+        values = [sum(map(count, points)) / width for _, points in bins]
+        if name != "failed" or any(values):
+            below.plot(middles, values, style, label=f"{name}/s", color=colour, linewidth=1.2, drawstyle="steps-mid")
+    below.set_ylim(bottom=0)
+    below.set_ylabel("onboardings/s")
+    below.set_xlabel("seconds since the start")
+    below.legend(frameon=False, labelcolor=_INK, fontsize=8, ncols=3, loc="best", handlelength=1.2)
+    _legend(figure, above)
+    return _svg(figure, "Latency over time with the rate")
+
+
+def phases(load: LoadResult) -> Markup:
+    """The mean of each step's phases, stacked: means add up, percentiles do not."""
+    figure, (axes,) = _figure()
+    means: dict[tuple[str, str], float] = {(s.name, s.clock): s.mean for s in load.latencies}
+    steps = [str(step) for step in reversed(Step) if (str(step), "sending") in means]
+    left = dict.fromkeys(steps, 0.0)
+    for clock, colour in zip(PHASES, (_LINE, _SERIES[5], _SERIES[0], _SERIES[1], _SERIES[2]), strict=True):
+        widths = {step: means.get((step, clock), 0.0) for step in steps}
+        if not any(widths.values()):
+            continue
+        bars = axes.barh(
+            [_words(step) for step in steps], list(widths.values()), left=list(left.values()), label=clock,
+            color=colour, height=0.5,
+        )  # fmt: skip
+        for bar, step in zip(bars, steps, strict=True):
+            _mark(bar, step)
+        left = {step: left[step] + widths[step] for step in steps}
+    for step, total in left.items():
+        axes.annotate(
+            f"{total:,.1f}", (total, _words(step)), (5, 0), textcoords="offset points", va="center", color=_INK
+        )  # fmt: skip
+    axes.set_xlim(right=max(left.values(), default=1.0) * 1.12 or 1.0)
+    axes.grid(visible=False, axis="y")
+    axes.grid(visible=True, axis="x", color=_LINE, linewidth=0.7)
+    axes.set_xlabel("mean ms")
+    _legend(figure, axes)
+    return _svg(figure, "Where the time goes")
+
+
+def by_size(load: LoadResult) -> Markup:
+    """Service time of uploads against picture size, with the fitted line and its 95% interval."""
+    figure, (axes,) = _figure()
     megabytes = [point.size_bytes / 1e6 for point in load.sizes]
-    axes.plot(megabytes, [point.p50 for point in load.sizes], "o", color=_SERIES[0], label="median")
-    axes.plot(megabytes, [point.p95 for point in load.sizes], "^", color=_SERIES[1], label="p95")
+    axes.plot(megabytes, [point.p95 for point in load.sizes], "^", color=_SERIES[1], label="p95", markersize=5)
+    axes.plot(megabytes, [point.p50 for point in load.sizes], "o", color=_SERIES[0], label="median", markersize=5)
     if load.size_fit:
-        slope, intercept = load.size_fit["slope_ms_per_mb"], load.size_fit["intercept_ms"]
-        ends = [min(megabytes), max(megabytes)]
-        axes.plot(ends, [intercept + slope * size for size in ends], color=_SERIES[2], label=f"{slope:.1f} ms per MB")
-    axes.set_xlabel("MB")
+        fit = load.size_fit
+        slope, intercept = fit["slope_ms_per_mb"], fit["intercept_ms"]
+        ends = [0.0, max(megabytes)]
+        label = f"{slope:.1f} ms per MB"
+        axes.plot(ends, [intercept + slope * size for size in ends], color=_SERIES[2], linewidth=1.4, label=label)
+        if "slope_low" in fit and "slope_high" in fit:
+            # The interval is the slope's: it opens from the middle of what was measured.
+            pivot = sorted(megabytes)[len(megabytes) // 2]
+            middle = intercept + slope * pivot
+            edges = [[middle + fit[side] * (size - pivot) for size in ends] for side in ("slope_low", "slope_high")]
+            axes.fill_between(ends, *edges, color=_SERIES[2], alpha=0.15, linewidth=0)
+    axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
-    return _svg(figure, axes, "Service time against picture size")
+    axes.set_xlabel("picture, MB")
+    axes.set_ylabel("service time, ms")
+    _legend(figure, axes)
+    return _svg(figure, "Service time against picture size")
+
+
+_PLACES = {
+    Step.UPLOAD_FRONT: (0.5, 0.9),
+    Step.UPLOAD_BACK: (0.2, 0.5),
+    Step.APPROVE_FRONT: (0.8, 0.5),
+    Step.APPROVE_BACK: (0.5, 0.1),
+}
+
+
+def journey(run: Run) -> Markup:
+    """The partial order of the steps, each edge coloured, and named, by the verdict of the clause it stands for."""
+    figure, (axes,) = _figure(height_in=3.4)
+    axes.set_axis_off()
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    states = {clause.id: status(run, clause) for clause in run.clauses}
+    boxes = {
+        step: axes.text(
+            x, y, _words(step), ha="center", va="center", color=_INK, fontsize=10, zorder=3,
+            bbox={"boxstyle": "round,pad=0.6", "facecolor": _CARD, "edgecolor": _LINE, "linewidth": 1},
+        )
+        for step, (x, y) in _PLACES.items()
+    }  # fmt: skip
+    for edge in EDGES:
+        name = states.get(edge.clause, "not tried")
+        (x1, y1), (x2, y2) = _PLACES[edge.first], _PLACES[edge.then]
+        axes.annotate(
+            "", xy=(x2, y2), xytext=(x1, y1),
+            arrowprops={
+                "arrowstyle": "-|>,head_width=0.3,head_length=0.6", "color": _STATES[name], "linewidth": 1.8,
+                "linestyle": "-" if name == "kept" else (0, (4, 2.5)), "patchA": boxes[edge.first].get_bbox_patch(),
+                "patchB": boxes[edge.then].get_bbox_patch(), "shrinkA": 3, "shrinkB": 3,
+            },
+        )  # fmt: skip
+        outward = 0.09 if (x1 + x2) / 2 > 0.5 else -0.09
+        axes.text(
+            (x1 + x2) / 2 + outward, (y1 + y2) / 2, name, color=_STATES[name], fontsize=9, va="center",
+            ha="left" if outward > 0 else "right",
+        )  # fmt: skip
+    return _svg(figure, "The journey as a partial order")

@@ -1,11 +1,14 @@
 """What each breach came to, as it was decided in the run, and in which order results are shown."""
 
-from kycgate.run import ClauseResult, Run, Verdict
+from typing import Final
+
+from kycgate.run import ClauseResult, Run
 from kycgate.severity import Effect
 from kycgate.verdict import effect_of
 
-_ORDER = {Verdict.BROKEN: 0, Verdict.UNCLEAR: 1, Verdict.NOT_TRIED: 2, Verdict.KEPT: 3}
-_EFFECTS = {Effect.FAILS: 0, Effect.WAIVED: 1, Effect.WARNS: 2, Effect.NONE: 3}
+STATES: Final = ("broken", "waived", "warning", "unclear", "not tried", "kept")
+"""What a clause can be shown as, worst first."""
+
 _WORDS = {Effect.FAILS: "broken", Effect.WARNS: "warning", Effect.WAIVED: "waived"}
 
 
@@ -15,7 +18,7 @@ def fails(run: Run, clause: ClauseResult) -> bool:
 
 
 def status(run: Run, clause: ClauseResult) -> str:
-    """One word for what is shown: broken, waived, warning, or the verdict."""
+    """One of `STATES`: what a breach came to, or the verdict."""
     return _WORDS.get(effect_of(clause, strict=run.strict), str(clause.verdict))
 
 
@@ -27,9 +30,5 @@ def decided_by(clause: ClauseResult) -> str:
 
 
 def worst_first(run: Run) -> list[ClauseResult]:
-    """Breaches that fail, waived ones, warnings, unclear, not tried, kept."""
-
-    def rank(clause: ClauseResult) -> tuple[int, int]:
-        return _ORDER[clause.verdict], _EFFECTS[effect_of(clause, strict=run.strict)]
-
-    return sorted(run.clauses, key=rank)
+    """In the order of `STATES`; within one, what is new comes first."""
+    return sorted(run.clauses, key=lambda clause: (STATES.index(status(run, clause)), clause.change == "known"))

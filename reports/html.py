@@ -1,67 +1,76 @@
-"""report.html: one file that opens offline from a mail's attachment; no script, all vendor text escaped."""
+"""report.html: one file that opens offline from a mail's attachment; all text of the target's is escaped.
 
+It asks nobody for anything: its style, font and charts are within it, and the one script in it (a button that copies a
+command) is allowed by its hash. Without scripts everything but that button works: the filters are style alone.
+"""
+
+import base64
+import hashlib
+import importlib.resources
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
 
 import jinja2
 from markupsafe import Markup
 
-from kycgate.contracts.clauses import Level
+from kycgate.contracts.clauses import BACK, Level
 from kycgate.contracts.journey import EDGES, Step
-from kycgate.reports import charts
-from kycgate.reports.failing import decided_by, worst_first
-from kycgate.reports.failing import status as status_in
-from kycgate.reports.text import html
+from kycgate.exchange import RecordedExchange
+from kycgate.reports import charts, diff
+from kycgate.reports.failing import STATES, decided_by, status, worst_first
+from kycgate.reports.text import cut, html, visible
 from kycgate.run import ClauseResult, Run, Verdict
 
+MAX_EXCHANGES: Final = 400
+"""Of the recorded exchanges the last so many are listed one by one."""
+
 _LEVELS = {Level.DOCUMENTED: "documented", Level.RELIED_ON: "relied on", Level.EXPECTED: "expected"}
-_PLACES = {
-    Step.UPLOAD_FRONT: (20, 70),
-    Step.UPLOAD_BACK: (220, 20),
-    Step.APPROVE_FRONT: (220, 120),
-    Step.APPROVE_BACK: (420, 70),
+_GROUPS: Mapping[frozenset[str], str] = {
+    frozenset(Step): "All four steps",
+    frozenset({"upload_front", "upload_back"}): "Both uploads",
+    frozenset({"approve_front", "approve_back"}): "Both approvals",
+    frozenset({"upload_front", "upload_back", "approve_front"}): "Steps with a body",
+    frozenset({"upload_front"}): "Upload front",
+    frozenset(BACK): "Upload back",
+    frozenset({"approve_front"}): "Approve front",
+    frozenset({"approve_back"}): "Approve back",
+    frozenset({"token"}): "The token",
 }
+_FILTERS = (*Step, "token")
 
 
-def render_html(run: Run) -> str:
-    """The whole page."""
-    environment = _environment()
-    environment.filters["safe_text"] = html
-    environment.filters["json"] = lambda value: html(json.dumps(value, ensure_ascii=False, indent=1), 3_000)
-    groups: dict[str, list[ClauseResult]] = defaultdict(list)
-    for clause in worst_first(run):
-        groups[clause.endpoints[0] if len(clause.endpoints) == 1 else "all steps" if len(clause.endpoints) == 4 else
-               "uploads" if clause.endpoints == ["upload_front", "upload_back"] else
-               "approvals" if clause.endpoints == ["approve_front", "approve_back"] else
-               "steps with a body"].append(clause)  # fmt: skip
-
-    def status(clause: ClauseResult) -> str:
-        return status_in(run, clause)
-
-    tally = Counter(map(status, run.clauses))
-    drawn: list[Markup] = []
-    if run.load is not None and any(s.count for s in run.load.latencies):
-        # Markup: our own SVG, in which nothing comes from the vendor.
-        makers = [
-            charts.percentile_curves,
-            charts.over_time,
-            charts.phases,
-            *([charts.by_size] if run.load.sizes else []),
-        ]
-        drawn = [Markup(make(run.load)) for make in makers]  # noqa: S704
-    return environment.get_template("report.html.j2").render(
-        run=run,
-        groups=groups,
-        status=status,
-        decided_by=decided_by,
-        broken=[clause for clause in worst_first(run) if clause.verdict is Verdict.BROKEN],
-        counts=[(name, tally[name]) for name in ("broken", "waived", "warning", "unclear", "not tried", "kept")],
-        levels=_LEVELS,
-        charts=drawn,
-        journey=_journey(run),
-        places=_PLACES,
+def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
+    """The whole page; `exchanges` are the recorded ones, in the order in which they were sent."""
+    script = _file("templates", "report.js").decode()
+    states = [status(run, clause) for clause in run.clauses]
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            run=run,
+            script=Markup(script),  # noqa: S704 - our own file
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            filters=[("all", "all"), *((name, name.replace("_", " ")) for name in _FILTERS)],
+            groups=_groups(run),
+            broken=[clause for clause in worst_first(run) if clause.verdict is Verdict.BROKEN],
+            decided_by=decided_by,
+            open_objectives=[objective for objective in run.objectives if objective.verdict != "holds"],
+            counts=[(name, states.count(name)) for name in STATES],
+            changes=Counter(clause.change for clause in run.clauses) + Counter(o.change for o in run.objectives),
+            status=lambda clause: status(run, clause),
+            in_order=charts.in_order,
+            took=_took(run.started_at, run.finished_at),
+            edges=_edges(run),
+            journey=charts.journey(run) if run.clauses else "",
+            charts=_charts(run),
+            kinds=sorted({kind for row in run.detection.clauses for kind in row.kinds}) if run.detection else [],
+            detected=_detected(run),
+            exchanges=exchanges[-MAX_EXCHANGES:],
+            sent=_sent(exchanges),
+        )
     )
 
 
@@ -86,29 +95,112 @@ def render_prove(trials: Sequence[Any], versions: str) -> str:
     )
 
 
+def _file(*parts: str) -> bytes:
+    return importlib.resources.files("kycgate.reports").joinpath(*parts).read_bytes()
+
+
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("kycgate.reports"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters |= {
+        "safe_text": html,
+        "words": lambda name: str(name).replace("_", " "),
+        "json": _json,
+        "moment": _moment,
+        "ms": lambda value: f"{value:,.1f}" if value < 1_000 else f"{value:,.0f}",
+    }
+    environment.globals |= {
+        "sides": diff.sides,
+        "levels": _LEVELS,
+        "font": Markup(base64.b64encode(_file("fonts", "inter.woff2")).decode()),  # noqa: S704 - our own file
+    }
+    return environment
 
 
-def _journey(run: Run) -> list[dict[str, Any]]:
-    """The edges of the partial order with the verdict of the clause that each stands for."""
-    verdicts = {clause.id: str(clause.verdict) for clause in run.clauses}
-    edges = []
-    for edge in EDGES:
-        (x1, y1), (x2, y2) = _PLACES[edge.first], _PLACES[edge.then]
-        edges.append(
-            {
-                "verdict": verdicts.get(edge.clause, "not tried"),
-                "clause": edge.clause,
-                "x1": x1 + 130,
-                "y1": y1 + 18,
-                "x2": x2 - 6,
-                "y2": y2 + 18,
-            }
+def _groups(run: Run) -> list[tuple[str, set[str], list[ClauseResult]]]:
+    """The clauses by the endpoints they are about: a heading, those endpoints, the clauses with the worst first."""
+    found: dict[str, list[ClauseResult]] = defaultdict(list)
+    for clause in worst_first(run):
+        found[_GROUPS.get(frozenset(clause.endpoints), ", ".join(clause.endpoints) or "The contract")].append(clause)
+    order = [*_GROUPS.values(), *found]
+    return [
+        (name, {endpoint for clause in clauses for endpoint in clause.endpoints}, clauses)
+        for name, clauses in sorted(found.items(), key=lambda item: order.index(item[0]))
+    ]
+
+
+def _detected(run: Run) -> tuple[int, int]:
+    """How many faults were found, of how many."""
+    cells = [cell for row in run.detection.clauses for cell in row.kinds.values()] if run.detection else []
+    return sum(found for found, _ in cells), sum(count for _, count in cells)
+
+
+def _edges(run: Run) -> list[tuple[str, str, ClauseResult | None, str]]:
+    """Each edge of the partial order: first, then, the clause it stands for and that clause's state."""
+    known = {clause.id: clause for clause in run.clauses}
+    return [
+        (
+            edge.first.replace("_", " "),
+            edge.then.replace("_", " "),
+            known.get(edge.clause),
+            status(run, known[edge.clause]) if edge.clause in known else "not tried",
         )
-    return edges
+        for edge in EDGES
+    ]
+
+
+def _charts(run: Run) -> list[tuple[str, str, Markup]]:
+    """Title, what to see in it, and the drawing."""
+    load = run.load
+    if load is None or not any(latency.count for latency in load.latencies):
+        return []
+    drawn = [
+        ("Response time by percentile", "Counted from when a request was due.", charts.percentile_curves(load)),
+        ("Latency over time, with the rate", "Each point is the worst p95 of its seconds.", charts.over_time(load)),
+        ("Where the time goes", "Mean milliseconds of each phase.", charts.phases(load)),
+    ]
+    if load.sizes:
+        drawn.append(("Latency against picture size", "Service time of uploads.", charts.by_size(load)))
+    return drawn
+
+
+def _sent(exchanges: Iterable[RecordedExchange]) -> list[tuple[str, list[tuple[str, int]], int]]:
+    """By endpoint: how often each status came, and how many in all."""
+    counted: dict[str, Counter[str]] = defaultdict(Counter)
+    for exchange in exchanges:
+        counted[exchange.endpoint][str(exchange.status) if exchange.status is not None else "no answer"] += 1
+    return [(endpoint, sorted(statuses.items()), statuses.total()) for endpoint, statuses in counted.items()]
+
+
+def _json(value: object, where: str = "") -> Markup:
+    return diff.with_line_marked(cut(json.dumps(value, ensure_ascii=False, indent=1), 3_000), where)
+
+
+def _parsed(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _moment(text: str) -> str:
+    """`25 November 2026, 01:54 UTC`; what is no moment stays as it is."""
+    moment = _parsed(text)
+    if moment is None:
+        return visible(text, 60)
+    zone = moment.tzname() or ""
+    return f"{moment.day} {moment:%B %Y, %H:%M} {zone}".strip()
+
+
+def _took(start: str, end: str) -> str:
+    first, last = _parsed(start), _parsed(end)
+    if first is None or last is None or (first.tzinfo is None) != (last.tzinfo is None):
+        return ""
+    seconds = round((last - first).total_seconds())
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

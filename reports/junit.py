@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 from kycgate.reports.failing import decided_by, fails, status
 from kycgate.reports.text import xml
-from kycgate.run import Run, Verdict
+from kycgate.run import ClauseResult, Run, Verdict
 
 
 def render_junit(run: Run) -> str:
@@ -26,14 +26,15 @@ def render_junit(run: Run) -> str:
         timestamp=run.started_at,
     )
     for clause in run.clauses:
-        case = ET.SubElement(suite, "testcase", classname=f"kycgate.{clause.endpoints[0]}", name=clause.id)
+        case = ET.SubElement(suite, "testcase", classname=f"kycgate.{_family(clause)}", name=clause.id)
         if clause.verdict is Verdict.BROKEN:
             text = "\n".join(
                 f"{finding.where}: required {finding.required}; came {finding.actual}\n{finding.curl}"
                 for finding in clause.findings
             )
             why = decided_by(clause)
-            message = f"{clause.sentence} Broken {clause.frequency}." + (f" ({why})" if why else "")
+            parts = (f"{clause.sentence} Broken {clause.how_often}.", clause.change, f"({why})" if why else "")
+            message = " ".join(filter(None, parts))
             if fails(run, clause):
                 ET.SubElement(case, "failure", message=xml(message), type=clause.level).text = xml(text)
             else:
@@ -49,3 +50,8 @@ def render_junit(run: Run) -> str:
             ET.SubElement(case, "skipped", message=f"{said} {objective.needed} more samples are needed.")
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _family(clause: ClauseResult) -> str:
+    """The first endpoint, so that CI systems group by it."""
+    return clause.endpoints[0] if clause.endpoints else "contract"

@@ -1,67 +1,122 @@
 """summary.md: the verdict in a form that fits a pull request's comment."""
 
-from kycgate.reports.failing import decided_by, status, worst_first
+from collections import Counter
+from typing import Final
+
+from kycgate.reports.failing import STATES, decided_by, status, worst_first
 from kycgate.reports.text import markdown
-from kycgate.run import Run, Verdict
+from kycgate.run import ClauseResult, Run, Verdict
 
 MAX_ROWS = 40
+MAX_CHARACTERS: Final = 60_000
+"""GitHub refuses a comment of more than 65,536 characters; what a caller puts around ours needs some."""
 
 
 def render_markdown(run: Run) -> str:
-    """Verdict, breaches, objectives, latency."""
-    counts = {verdict: sum(clause.verdict is verdict for clause in run.clauses) for verdict in Verdict}
+    """Verdict, breaches, what changed, objectives, latency: as much of it as fits, whole lines only."""
     lines = [
-        f"## kycgate {run.command}: {run.verdict}",
+        f"## kycgate {markdown(run.command)}: {run.verdict}",
         "",
-        f"{markdown(run.reason)}",
+        markdown(run.reason, 1_000),
         "",
         " · ".join(
             (
-                f"Target {markdown(run.target)}",
+                f"Target {markdown(run.target, 300)}",
                 f"{run.requests_sent} requests",
                 f"{run.uploads_sent} uploads",
                 f"seed {run.seed}",
-                f"kycgate {markdown(run.kycgate_version)}",
+                f"kycgate {markdown(run.kycgate_version, 40)}",
             )
         ),
+        *_since(run),
+        *_clauses(run),
+        *_objectives(run),
+        *_latencies(run),
+        *_drift(run),
+        *(f"\n> {markdown(note, 600)}" for note in run.notes),
     ]
-    if run.clauses:
-        lines += ["", ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)]
-        shown = [clause for clause in worst_first(run) if clause.verdict is not Verdict.KEPT][:MAX_ROWS]
-        if shown:
-            lines += ["", "| clause | level | verdict | what came |", "| --- | --- | --- | --- |"]
-        for clause in shown:
-            verdict = status(run, clause)
-            verdict = f"**{verdict}**" if verdict == "broken" else verdict
-            why = decided_by(clause)
-            first = clause.findings[0] if clause.findings else None
-            came = f"{clause.frequency}: {first.actual} (required: {first.required})" if first else clause.reason
-            came = f"({why}) {came}" if why else came
-            lines.append(f"| `{clause.id}` | {clause.level} | {verdict} | {markdown(came, 300)} |")
-    if run.objectives:
-        lines += ["", "| objective | verdict | measured | limit | samples |", "| --- | --- | --- | --- | --- |"]
-        lines += [
-            f"| {o.id} | {o.verdict} | {markdown(f'{o.measured} ({o.interval})')} | {markdown(o.limit)} | {o.samples} |"
-            for o in run.objectives
-        ]
-    if run.load:
-        lines += [
-            "",
-            f"{markdown(run.load.workload)}; response times in ms, counted from when each request was due:",
-            "",
-        ]
-        lines += ["| step | n | p50 | p95 | p99 | max | failures |", "| --- | --- | --- | --- | --- | --- | --- |"]
-        lines += [
-            f"| {s.name} | {s.count} | {s.p50:.1f} | {s.p95:.1f} | {s.p99:.1f} | {s.max:.1f} | {s.failures} |"
-            for s in run.load.latencies
-            if s.clock == "response"
-        ]
-    if run.drift:
-        lines += ["", "| changed since the pins | how | pinned | now |", "| --- | --- | --- | --- |"]
-        lines += [
-            f"| {markdown(d.subject, 200)} | {d.kind} | {markdown(', '.join(d.before), 200)} | "
-            f"{markdown(', '.join(d.now), 200)} |"
-            for d in run.drift[:MAX_ROWS]
-        ]
-    lines += [f"\n> {markdown(note)}" for note in run.notes]
-    return "\n".join(lines) + "\n"
+    return _fitting(lines)
+
+
+def _fitting(lines: list[str]) -> str:
+    kept: list[str] = []
+    length = 0
+    for line in lines:
+        length += len(line) + 1
+        if length > MAX_CHARACTERS:
+            return "\n".join([*kept, "", "The rest is in report.html: it would not fit into a comment."]) + "\n"
+        kept.append(line)
+    return "\n".join(kept) + "\n"
+
+
+def _since(run: Run) -> list[str]:
+    if run.since is None:
+        return []
+    changes = Counter(clause.change for clause in run.clauses) + Counter(o.change for o in run.objectives)
+    said = f"{changes['new']} new, {changes['known']} known, {len(run.since.gone)} gone"
+    lines = ["", f"Against {markdown(run.since.name, 200)} ({run.since.started_at}): {said}."]
+    lines += [
+        f"- gone: `{gone.id}` {markdown(f'{gone.endpoint} {gone.where}'.strip(), 200)} (was {markdown(gone.was, 200)})"
+        for gone in run.since.gone[:MAX_ROWS]
+    ]
+    lines += [f"- not judged this time: `{id}`" for id in run.since.not_judged[:MAX_ROWS]]  # noqa: A001
+    lines += [f"- {markdown(said, 300)}" for said in run.since.differs]
+    return lines
+
+
+def _clauses(run: Run) -> list[str]:
+    if not run.clauses:
+        return []
+    counts = Counter(status(run, clause) for clause in run.clauses)
+    lines = ["", ", ".join(f"{counts[name]} {name}" for name in STATES if counts[name])]
+    shown = [clause for clause in worst_first(run) if clause.verdict is not Verdict.KEPT]
+    if shown:
+        lines += ["", "| clause | level | verdict | what came |", "| --- | --- | --- | --- |"]
+    lines += [_row(run, clause) for clause in shown[:MAX_ROWS]]
+    if len(shown) > MAX_ROWS:
+        lines += ["", f"… and {len(shown) - MAX_ROWS} more in report.html"]
+    return lines
+
+
+def _row(run: Run, clause: ClauseResult) -> str:
+    name = status(run, clause)
+    verdict = " ".join(filter(None, (f"**{name}**" if name == "broken" else name, clause.change)))
+    first = clause.findings[0] if clause.findings else None
+    came = f"{clause.how_often}: {first.actual} (required: {first.required})" if first else clause.reason
+    why = decided_by(clause)
+    came = f"({why}) {came}" if why else came
+    return f"| `{clause.id}` | {clause.level} | {verdict} | {markdown(came, 300)} |"
+
+
+def _objectives(run: Run) -> list[str]:
+    if not run.objectives:
+        return []
+    lines = ["", "| objective | verdict | measured | limit | samples |", "| --- | --- | --- | --- | --- |"]
+    return lines + [
+        f"| {o.id} | {' '.join(filter(None, (o.verdict, o.change)))} | {markdown(f'{o.measured} ({o.interval})')} | "
+        f"{markdown(o.limit)} | {o.samples} |"
+        for o in run.objectives
+    ]
+
+
+def _latencies(run: Run) -> list[str]:
+    if run.load is None:
+        return []
+    lines = ["", f"{markdown(run.load.workload)}; response times in ms, counted from when each request was due:", ""]
+    lines += ["| step | n | p50 | p95 | p99 | max | failures |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    return lines + [
+        f"| {s.name} | {s.count} | {s.p50:.1f} | {s.p95:.1f} | {s.p99:.1f} | {s.max:.1f} | {s.failures} |"
+        for s in run.load.latencies
+        if s.clock == "response"
+    ]
+
+
+def _drift(run: Run) -> list[str]:
+    if not run.drift:
+        return []
+    lines = ["", "| changed since the pins | how | pinned | now |", "| --- | --- | --- | --- |"]
+    return lines + [
+        f"| {markdown(d.subject, 200)} | {d.kind} | {markdown(', '.join(d.before), 200)} | "
+        f"{markdown(', '.join(d.now), 200)} |"
+        for d in run.drift[:MAX_ROWS]
+    ]

@@ -1,28 +1,32 @@
 """A short verdict table for the terminal; plain lines where there is none."""
 
+from collections import Counter
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from kycgate.reports.failing import decided_by, status, worst_first
 from kycgate.reports.text import one_line
-from kycgate.run import Run, Verdict
+from kycgate.run import Baseline, Run, Verdict
 
 MAX_ROWS = 25
 _STYLES = {"kept": "green", "broken": "bold red", "unclear": "yellow"}
 
 
 def print_verdict(run: Run, console: Console) -> None:
-    """The verdict, what was broken or is unclear, and the objectives."""
+    """The verdict, what was broken or is unclear, the objectives, and what changed."""
     shown = [clause for clause in worst_first(run) if clause.verdict is not Verdict.KEPT]
     rows: list[tuple[str, str, str]] = []
     for clause in shown[:MAX_ROWS]:
         first = clause.findings[0] if clause.findings else None
-        said = f"{clause.frequency}: {first.actual}; required: {first.required}" if first else clause.reason
+        said = f"{clause.how_often}: {first.actual}; required: {first.required}" if first else clause.reason
         why = decided_by(clause)
-        rows.append((status(run, clause), clause.id, one_line(f"({why}) {said}" if why else said, 160)))
+        said = one_line(f"({why}) {said}" if why else said, 160)
+        rows.append((_with(clause.change, status(run, clause)), clause.id, said))
     rows += [
-        (o.verdict, o.id, f"{o.measured} ({o.interval}), limit {o.limit}, n = {o.samples}") for o in run.objectives
+        (_with(o.change, o.verdict), o.id, f"{o.measured} ({o.interval}), limit {o.limit}, n = {o.samples}")
+        for o in run.objectives
     ]
     if console.is_terminal and rows:
         table = Table("verdict", "clause or objective", "what came", box=None, pad_edge=False)
@@ -37,6 +41,8 @@ def print_verdict(run: Run, console: Console) -> None:
     for item in run.drift:
         said = one_line(f"{', '.join(item.before)} → {', '.join(item.now)}", 300)
         console.print(Text(f"drift  {one_line(item.subject, 200)}  {item.kind}: {said}"), soft_wrap=True)
+    if run.since is not None:
+        _print_since(run, run.since, console)
     for note in run.notes:
         console.print(Text(f"note: {one_line(note, 300)}"), soft_wrap=True)
     head = Text(f"{run.verdict}", style=_STYLES[run.verdict])
@@ -46,3 +52,20 @@ def print_verdict(run: Run, console: Console) -> None:
         f"{run.requests_sent} requests, {run.uploads_sent} uploads, seed {run.seed}, exit code {run.exit_code}",
         soft_wrap=True,
     )
+
+
+def _with(change: str, verdict: str) -> str:
+    return f"{verdict} ({change})" if change else verdict
+
+
+def _print_since(run: Run, since: Baseline, console: Console) -> None:
+    changes = Counter(clause.change for clause in run.clauses) + Counter(o.change for o in run.objectives)
+    for gone in since.gone[:MAX_ROWS]:
+        said = f"gone  {gone.id}  {gone.endpoint} {gone.where}; was {gone.was}; {gone.now}"
+        console.print(Text(one_line(said, 300)), soft_wrap=True)
+    if since.not_judged:
+        console.print(Text(f"broken before, not judged now: {', '.join(since.not_judged)}"), soft_wrap=True)
+    for said in since.differs:
+        console.print(Text(f"note: {one_line(said, 300)}"), soft_wrap=True)
+    counts = f"{changes['new']} new, {changes['known']} known, {len(since.gone)} gone"
+    console.print(Text(f"against {one_line(since.name, 200)}: {counts}"), soft_wrap=True)

@@ -3,11 +3,13 @@
 from kycgate.reports.html import render_html
 from kycgate.reports.junit import render_junit
 from kycgate.reports.markdown import render_markdown
+from kycgate.reports.sarif import render_sarif
 from kycgate.run import Run, RunFolder, write_atomically
 
 
 def write_all(folder: RunFolder, run: Run) -> None:
-    """junit.xml, summary.md and report.html, from the recorded run alone."""
+    """junit.xml, summary.md, results.sarif and report.html, from what was recorded alone."""
     write_atomically(folder.path / "junit.xml", render_junit(run))
     write_atomically(folder.path / "summary.md", render_markdown(run))
-    write_atomically(folder.path / "report.html", render_html(run))
+    write_atomically(folder.path / "results.sarif", render_sarif(run))
+    write_atomically(folder.path / "report.html", render_html(run, folder.read_exchanges()))

@@ -8,6 +8,8 @@ from kycgate.errors import UsageError
 from kycgate.options import (
     BaseUrlOption,
     DurationOption,
+    Format,
+    FormatOption,
     LoadRateOption,
     MineOption,
     OutOption,
@@ -15,6 +17,7 @@ from kycgate.options import (
     ProfileOption,
     SeedOption,
     Shape,
+    SinceOption,
     SpecimensOption,
     TimeLimitOption,
     TranslationOption,
@@ -71,7 +74,7 @@ def load(
     policy: PolicyOption = None,
     until_decided: Annotated[bool, typer.Option(
         "--until-decided", help="End once the policy is decided; --duration is the longest it may take.")] = False,
-    yes_this_is_mine: MineOption = False,
+    yes_this_is_mine: MineOption = False, since: SinceOption = None, output_format: FormatOption = Format.TEXT,
 ) -> None:  # fmt: skip
     """Onboardings arrive at a rate (or people come in a circle); response times count from when they were due."""
     import os
@@ -117,7 +120,10 @@ def load(
         max_seconds,
         CapacitySearch(rate, highest_rate, plateau_s=plateau, limit_ms=limit_ms) if find_capacity else None,
     )
-    run_and_exit("load", chosen, out=out, seed=seed, check=False, load=options, policy=policy_of(policy))
+    run_and_exit(
+        "load", chosen, out=out, seed=seed, check=False, load=options, policy=policy_of(policy),
+        since=since, output_format=output_format, profile_file=profile,
+    )  # fmt: skip
 
 
 def _serve_master(profile: Any, workload: Any, host: str, port: int) -> None:

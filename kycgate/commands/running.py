@@ -1,10 +1,14 @@
 """Runs what sends requests, with progress shown, and ends with the verdict's exit code."""
 
+import os
+import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 
+from kycgate.options import Format
 from kycgate.profile import Profile
 from kycgate.run import Run, RunFolder
 
@@ -19,12 +23,40 @@ def run_with_progress(command: str, profile: Profile, **options: Any) -> tuple[R
         return execute(command, profile, say=screen.say, progress=screen.progress, screen=screen, **options)
 
 
-def run_and_exit(command: str, profile: Profile, **options: Any) -> NoReturn:
+def run_and_exit(
+    command: str,
+    profile: Profile,
+    *,
+    since: Path | None = None,
+    output_format: Format = Format.TEXT,
+    **options: Any,
+) -> NoReturn:
     """Run with progress shown, print the verdict, and end with its exit code."""
+    from kycgate.reports.since import read_baseline
+
+    options["baseline"] = read_baseline(since) if since is not None else None
+    run, folder = run_with_progress(command, profile, **options)
+    print_outcome(run, folder, Console(highlight=False), output_format)
+    raise typer.Exit(run.exit_code)
+
+
+def print_outcome(run: Run, folder: RunFolder, console: Console, output_format: Format) -> None:
+    """Print the verdict, and what GitHub wants to read."""
+    from kycgate.reports import github
     from kycgate.reports.terminal import print_verdict
 
-    run, folder = run_with_progress(command, profile, **options)
-    console = Console(highlight=False)
+    stop = github.stop_token()
+    if output_format is Format.GITHUB:
+        # Until its own word comes, the runner takes nothing that is printed for a command: a target's text is in it.
+        print(f"::stop-commands::{stop}")
     print_verdict(run, console)
     console.print(f"report: {folder.path / 'report.html'}", soft_wrap=True)
-    raise typer.Exit(run.exit_code)
+    if output_format is Format.GITHUB:
+        print(f"::{stop}::")
+        for line in github.annotations(run):
+            print(line)
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if summary:
+            wrong = github.append_summary(Path(summary), (folder.path / "summary.md").read_text(encoding="utf-8"))
+            if wrong:
+                print(f"kycgate: {wrong}", file=sys.stderr)

@@ -1,0 +1,75 @@
+"""Makes docs/example/report.html and docs/report.png: what a gate says of a vendor that broke a few things overnight.
+
+    uv run python docs/make_example.py
+
+Two runs against the sandbox, with fixed seeds: last week's vendor with one known fault, and today's, which has others
+and writes dates in another way. The second is compared with the first, has a waiver and pins. Verdicts are the same
+each time; latencies are this machine's. The picture takes Debian's chromium (or the one that KYCGATE_BROWSER names).
+"""
+
+import os
+import shutil
+import tempfile
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from kycgate.embedded import TENANT, TENANT_SECRET, embedded_sandbox
+from kycgate.pins import pins_of, save_pins
+from kycgate.profile import Profile
+from kycgate.run import Run, RunFolder
+from kycgate.runner import LoadOptions, execute
+from kycgate.sandbox import LatencyModel, SandboxSettings
+from kycgate.severity import Waiver
+
+DOCS = Path(__file__).parent
+SLOW = LatencyModel(base_ms=60, ms_per_mb=45, sigma=0.35, seed=3)
+BEFORE = ("refusal-shows-sql", "age-below-zero")
+TODAY = (
+    "refusal-shows-sql",
+    "sometimes-age-in-words",
+    "loose-upload-back-approve-back",
+    "crash-on-quote",
+    "order-is-409",
+)
+LOAD = LoadOptions(rate=6, duration_s=40, shape="ramp", sizes=(300_000, 1_000_000, 2_000_000, 3_000_000))
+
+
+def run(
+    name: str, folder: Path, profile: Profile, settings: SandboxSettings, faults: tuple[str, ...], earlier: Run | None
+) -> tuple[Run, RunFolder]:
+    """One `kycgate verify` against a sandbox with these faults."""
+    with embedded_sandbox(profile, settings.model_copy(update={"latency": SLOW}), faults) as sandbox:
+        return execute(
+            "verify", sandbox.profile, out=folder / name, seed=20, check=True, load=LOAD if earlier else None,
+            baseline=("last-week", earlier) if earlier else None, say=print,
+        )  # fmt: skip
+
+
+def main() -> None:
+    os.environ |= {"KYCGATE_TENANT_ID": TENANT, "KYCGATE_TENANT_SECRET": TENANT_SECRET}
+    waiver = Waiver(
+        clause="refusal.order-status", reason="409 until release 5, ticket 1207", owner="integration team",
+        expires=datetime.now(UTC).date() + timedelta(days=30),
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        earlier, _ = run("last-week", folder, Profile(name="vendor sandbox"), SandboxSettings(), BEFORE, None)
+        save_pins(pins_of([earlier], pinned=date.fromisoformat(earlier.started_at[:10])), folder / "pins.toml")
+        profile = Profile(name="vendor sandbox", pins=folder / "pins.toml", waiver=(waiver,))
+        _, made = run("today", folder, profile, SandboxSettings(date_times="offset"), TODAY, earlier)
+        (DOCS / "example").mkdir(exist_ok=True)
+        report = DOCS / "example" / "report.html"
+        shutil.copyfile(made.path / "report.html", report)
+    browser = os.environ.get("KYCGATE_BROWSER") or shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        page = playwright.chromium.launch(executable_path=browser).new_page(viewport={"width": 1120, "height": 792})
+        page.goto(report.as_uri())
+        page.screenshot(path=DOCS / "report.png")
+    for path in (report, DOCS / "report.png"):
+        print(f"{path.relative_to(DOCS.parent)}: {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
