@@ -36,6 +36,8 @@ class LoadOptions:
     max_seconds: float | None = None
     """Hard stop, counted from the first arrival."""
     capacity: CapacitySearch | None = None
+    otel: bool = False
+    """Locust's own export by OpenTelemetry."""
 
     @property
     def duration_s(self) -> float:

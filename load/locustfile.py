@@ -1,76 +1,118 @@
-"""For those who prefer Locust's own page: `locust -f load/locustfile.py --host URL`.
+"""For those who prefer Locust's own page: `locust -f load/locustfile.py --host URL`, with our percentiles at /kycgate.
 
 Credentials come from the environment as for every command. Each user is one person after the other: a session of its
-own, the four steps, a pause.
+own, the four steps, a pause. An open arrival rate, and a verdict, are what `kycgate load` is for.
 """
 
-import itertools
 import random
 import time
+from typing import Any
 
+import gevent
 from locust import User, between, events, task
 from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
 
 from kycgate.cards import Cards
 from kycgate.errors import KycgateError
 from kycgate.load.client import Connection, NoAnswer, tls_context
-from kycgate.load.journey import Answered, Onboarding, Prepared
+from kycgate.load.clocks import WHOLE
+from kycgate.load.journey import Answered, Ended, Onboarding, Prepared, name_of
+from kycgate.load.page import Page, listen
 from kycgate.load.plan import LoadPlan
 from kycgate.load.tokens import mint
 from kycgate.profile import Environment as Names
-from kycgate.profile import load_secrets
+from kycgate.profile import Secrets, load_secrets
 
 _PREPARED: list[Prepared] = []
-_KEYS = itertools.count()
+_PAGES: list[Page] = []
+_SECRETS: list[Secrets] = []
+_FREE_KEYS: list[str] = []
 
 
-def _prepare(environment: Environment, **_: object) -> None:
-    """Draw the cards before anything is timed."""
-    if not _PREPARED:
-        cards = Cards(seed=random.randrange(2**31))
-        _PREPARED.extend(Prepared.of(cards.take()) for _ in range(20))
+def _stop(environment: Environment, why: str, code: int) -> None:
+    print(f"kycgate: {why}")  # noqa: T201 - one line, where Locust's own go too
+    environment.process_exit_code = code
+    if environment.runner is not None:
+        environment.runner.quit()
 
 
-events.test_start.add_listener(_prepare)  # type: ignore[no-untyped-call]
+def _init(environment: Environment, **_: object) -> None:
+    """Look at the credentials and draw the cards before anything is timed."""
+    _PAGES.append(Page(environment))
+    if isinstance(environment.runner, MasterRunner):
+        return
+    try:
+        secrets = load_secrets(Names())
+    except KycgateError as error:
+        raise SystemExit(f"kycgate: {error}") from None
+    if secrets.api_keys and isinstance(environment.runner, WorkerRunner):
+        raise SystemExit(
+            "kycgate: Locust's workers would share the fixed keys, and each serves one person at a time: take a "
+            "tenant, or `kycgate load --processes`, which deals them out"
+        )
+    _SECRETS.append(secrets)
+    _FREE_KEYS.extend(key.get_secret_value() for key in secrets.api_keys)
+    cards = Cards(seed=random.randrange(2**31))
+    _PREPARED.extend(Prepared.of(cards.take()) for _ in range(20))
+    # The loop has not come round meanwhile: its clock, from which Locust sets its run time, would be late.
+    gevent.sleep(0)
+
+
+listen(events.init, _init)
 
 
 class Person(User):
     """One person after the other, with pauses between."""
 
     wait_time = between(0.5, 2.0)
+    _key = ""
 
     def on_start(self) -> None:
-        try:
-            secrets = load_secrets(Names())
-        except KycgateError as error:
-            self.environment.process_exit_code = int(error.exit_code)
-            raise SystemExit(f"kycgate: {error}") from None
-        keys = tuple(key.get_secret_value() for key in secrets.api_keys)
+        secrets = _SECRETS[0]
+        if secrets.api_keys:
+            if not _FREE_KEYS:
+                count = len(secrets.api_keys)
+                _stop(self.environment, f"{count} fixed keys serve no more than {count} users: give more keys", 2)
+                return
+            self._key = _FREE_KEYS.pop()
         self._plan = LoadPlan(
             base_url=(self.host or "").rstrip("/"),
             rate=1,
             duration_s=1,
-            # Each user has one key to itself.
-            api_keys=(keys[next(_KEYS) % len(keys)],) if keys else (),
             tenant_id=secrets.tenant_id,
             tenant_secret=secrets.tenant_secret.get_secret_value() if secrets.tenant_secret else None,
         )
         self._tls = tls_context(verify=True, ca_file=None) if self._plan.base_url.startswith("https") else None
 
+    def on_stop(self) -> None:
+        if self._key:
+            _FREE_KEYS.append(self._key)
+
     @task
     def onboard(self) -> None:
-        plan = self._plan
+        plan, recorder = self._plan, _PAGES[0].recorder
         try:
-            credential = plan.api_keys[0] if plan.api_keys else mint(Connection(plan.base_url, 60, self._tls), plan)[0]
+            credential = self._key or mint(Connection(plan.base_url, 60, self._tls), plan)[0]
         except NoAnswer as error:
             self._fire("token", 0.0, 0, str(error))
             return
+
+        def begin(step: Any, retry: bool) -> bool:
+            recorder.start(name_of(step, retry))
+            return True
+
         onboarding = Onboarding(plan, credential, random.choice(_PREPARED), self._tls)
-        onboarding.run(time.perf_counter_ns(), self._report)
+        due = time.perf_counter_ns()
+        recorder.start(WHOLE)
+        ended = onboarding.run(due, self._report, may_send=begin)
+        recorder.add_whole(due, time.perf_counter_ns(), failed=ended is not Ended.WELL)
 
     def _report(self, answered: Answered) -> None:
+        wrong = bool(answered.wrong)
+        _PAGES[0].recorder.add(answered.name, answered.clocks, failed=wrong, unavailable=answered.unavailable)
         size = len(answered.exchange.answer_body) if answered.exchange else 0
-        self._fire(str(answered.step), (answered.clocks.last_byte - answered.clocks.due) / 1e6, size, answered.wrong)
+        self._fire(answered.name, (answered.clocks.last_byte - answered.clocks.due) / 1e6, size, answered.wrong)
 
     def _fire(self, name: str, milliseconds: float, size: int, wrong: str) -> None:
         self.environment.events.request.fire(

@@ -87,6 +87,7 @@ class Job(BaseModel):
     role: str = Field(description="local, master or worker.")
     plan: LoadPlan = Field(description="A worker's own is only what it knows itself: target, credentials, cards, TLS.")
     topology: Topology = Topology()
+    otel: bool = Field(default=False, description="Locust's own export by OpenTelemetry, as OTEL_* variables say.")
 
 
 class LoadOutcome(BaseModel):

@@ -36,6 +36,7 @@ def run_load(
     *,
     within_s: float | None = None,
     topology: Topology | None = None,
+    otel: bool = False,
     on_second: OnSecond | None = None,
     say: Callable[[str], None] | None = None,
 ) -> LoadOutcome:
@@ -60,7 +61,7 @@ def run_load(
 
     collector = Collector(plan, topology.workers, out / "latency.hlog", closed)
     role = "master" if topology.workers > 1 or topology.remote_workers else "local"
-    with _Generator(Job(role=role, plan=filled, topology=topology)) as generator:
+    with _Generator(Job(role=role, plan=filled, topology=topology, otel=otel)) as generator:
         try:
             _take_in(generator, collector, wishes, say or (lambda text: None), within_s)
         finally:
@@ -99,14 +100,14 @@ def _demand_keys(plan: LoadPlan, secrets: Secrets, processes: int) -> None:
         raise UsageError(f"{keys} fixed keys are too few for {processes} processes: {advice} fewer processes")
 
 
-def run_worker(plan: LoadPlan, secrets: Secrets, master_host: str, master_port: int) -> None:
+def run_worker(plan: LoadPlan, secrets: Secrets, master_host: str, master_port: int, *, otel: bool = False) -> None:
     """Serve a master on another machine until it is done.
 
     Raises:
         CannotJudge: there is no master, or this worker's part could not be generated.
     """
     topology = Topology(bind_host=master_host, bind_port=master_port)
-    with _Generator(Job(role="worker", plan=with_secrets(plan, secrets), topology=topology)) as generator:
+    with _Generator(Job(role="worker", plan=with_secrets(plan, secrets), topology=topology, otel=otel)) as generator:
         with contextlib.suppress(KeyboardInterrupt):
             generator.process.wait()
         if generator.process.returncode:

@@ -35,6 +35,8 @@ PLAN, READY, GO, INTERVAL, STOP = (f"kycgate-{word}" for word in ("plan", "ready
 HEAD_START_S = 0.5
 """Local workers begin at one moment of the clock they share, a little after the last has been told."""
 MISSING = "missing"
+_OUT = [1]
+"""Where our lines go."""
 
 
 def emit(interval: Interval) -> None:
@@ -47,7 +49,7 @@ def _write(line: bytes) -> None:
     with contextlib.suppress(OSError):
         left = memoryview(line)
         while left:
-            left = left[os.write(1, left) :]
+            left = left[os.write(_OUT[0], left) :]
 
 
 def _status(text: str) -> None:
@@ -85,7 +87,21 @@ def _boot() -> str:
         return ""
 
 
+def _environment(user: type[ArrivalUser], job: Job) -> Environment:
+    """Locust's, with its export by OpenTelemetry when asked for: that listens to Locust's own events."""
+    if not job.otel:
+        return Environment(user_classes=[user])
+    from locust import events
+    from locust.opentelemetry import setup_opentelemetry
+
+    setup_opentelemetry("kycgate", None)
+    return Environment(user_classes=[user], events=events)
+
+
 def main() -> None:
+    # What a library prints is not for whoever reads our lines.
+    _OUT[0] = os.dup(1)
+    os.dup2(2, 1)
     job = Job.model_validate_json(sys.stdin.readline())
     {"local": run_local, "master": run_master, "worker": run_worker}[job.role](job)
 
@@ -105,7 +121,7 @@ def run_local(job: Job) -> None:
         return
     _settle()
     ended = gevent.event.Event()
-    environment = Environment(user_classes=[_user(generator, ended.set)])
+    environment = _environment(_user(generator, ended.set), job)
     runner = environment.create_local_runner()
     runner.start(1, spawn_rate=1)
     ended.wait()
@@ -216,7 +232,7 @@ def _start_local(job: Job, port: int) -> "subprocess.Popen[str]":
     )
     topology = job.topology.model_copy(update={"bind_host": "127.0.0.1", "bind_port": port})
     assert process.stdin is not None  # noqa: S101 - it is a pipe
-    process.stdin.write(Job(role="worker", plan=job.plan, topology=topology).model_dump_json() + "\n")
+    process.stdin.write(Job(role="worker", plan=job.plan, topology=topology, otel=job.otel).model_dump_json() + "\n")
     process.stdin.flush()
     return process
 
@@ -225,7 +241,7 @@ def run_worker(job: Job) -> None:
     """Generate a part of what the master says; target, credentials, cards and TLS are this side's own."""
     own = job.plan
     user = _user(None, lambda: None)
-    environment = Environment(user_classes=[user])
+    environment = _environment(user, job)
     runner: Any = environment.create_worker_runner(job.topology.bind_host, job.topology.bind_port)
 
     def send(interval: Interval) -> None:

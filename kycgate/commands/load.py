@@ -71,6 +71,8 @@ def load(
     plateau: Annotated[float, _option("Seconds at each rate.", _CAPACITY, min=5, max=3_600)] = 15.0,
     limit_ms: Annotated[float, _option("The uploads' p95 that a rate must keep.", _CAPACITY, min=1, max=120_000)]
         = 5_000.0,
+    otel: Annotated[bool, typer.Option(
+        "--otel", help="Export Locust's metrics by OpenTelemetry, as OTEL_* variables say (extra `otel`).")] = False,
     policy: PolicyOption = None,
     until_decided: Annotated[bool, typer.Option(
         "--until-decided", help="End once the policy is decided; --duration is the longest it may take.")] = False,
@@ -78,6 +80,7 @@ def load(
 ) -> None:  # fmt: skip
     """Onboardings arrive at a rate (or people come in a circle); response times count from when they were due."""
     import os
+    from importlib.util import find_spec
 
     from kycgate.commands.running import run_and_exit
     from kycgate.load import LoadPlan, Topology
@@ -100,8 +103,10 @@ def load(
         )  # fmt: skip
     except ValueError as error:
         raise UsageError(str(error)) from None
+    if otel and not (find_spec("opentelemetry") and find_spec("opentelemetry.sdk")):
+        raise UsageError("--otel takes the extra: install kycgate[otel]")
     if worker:
-        _serve_master(chosen, workload, master_host, master_port)
+        _serve_master(chosen, workload, master_host, master_port, otel=otel)
         return
     if find_capacity and (people or until_decided):
         raise UsageError("--find-capacity raises an arrival rate: leave out --people and --until-decided")
@@ -119,6 +124,7 @@ def load(
         until_decided,
         max_seconds,
         CapacitySearch(rate, highest_rate, plateau_s=plateau, limit_ms=limit_ms) if find_capacity else None,
+        otel,
     )
     run_and_exit(
         "load", chosen, out=out, seed=seed, check=False, load=options, policy=policy_of(policy),
@@ -126,7 +132,7 @@ def load(
     )  # fmt: skip
 
 
-def _serve_master(profile: Any, workload: Any, host: str, port: int) -> None:
+def _serve_master(profile: Any, workload: Any, host: str, port: int, *, otel: bool) -> None:
     """Generate what the master deals out, against this side's own target."""
     from kycgate.load.run import run_worker
     from kycgate.profile import load_secrets
@@ -136,4 +142,4 @@ def _serve_master(profile: Any, workload: Any, host: str, port: int) -> None:
     if profile.base_url is None:
         raise UsageError("--worker needs the target too (--base-url): it sends its credentials nowhere else")
     print(f"kycgate: serving the master at {host}:{port} against {profile.base_url}")
-    run_worker(workload, load_secrets(profile.environment), host, port)
+    run_worker(workload, load_secrets(profile.environment), host, port, otel=otel)

@@ -196,18 +196,6 @@ def test_plain_pytest_takes_a_base_url(tmp_path: Path) -> None:
     assert "result.properties" in done.stdout
 
 
-def test_locust_runs_the_locustfile(tmp_path: Path) -> None:
-    root = Path(__file__).resolve().parents[2]
-    with embedded_sandbox(Profile()) as sandbox:
-        done = subprocess.run(
-            [sys.executable, "-m", "locust", "-f", str(root / "load" / "locustfile.py"), "--host",
-             str(sandbox.profile.base_url), "--headless", "-u", "2", "-r", "2", "-t", "4s"],
-            cwd=tmp_path, env=os.environ | SECRETS, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "upload_front" in done.stderr
-
-
 def test_installed_wheel_among_namesakes(tmp_path: Path) -> None:
     """The wheel puts kycgate alone on the path, and never imports the caller's folders of the same names."""
     root = Path(__file__).resolve().parents[2]
