@@ -185,7 +185,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     nav = config.nav or []
     listed = repr(nav)
     measured = next(section["Measured"] for section in nav if "Measured" in section)
-    measured += sorted(page.name for page in Path(config.docs_dir).glob("*.md") if repr(page.name) not in listed)
+    docs = Path(config.docs_dir)
+    pages = sorted(page.relative_to(docs).as_posix() for page in docs.rglob("*.md"))
+    measured += [page for page in pages if repr(page) not in listed]
     return config
 
 

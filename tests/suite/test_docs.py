@@ -26,7 +26,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built strictly: a page outside the navigation, or a link or anchor to nowhere, is an error."""
     out = tmp_path_factory.mktemp("site")
     done = subprocess.run(
-        [BIN / "mkdocs", "build", "--strict", "--quiet", "--site-dir", out],
+        # Quietly it would not count the warnings either.
+        [BIN / "mkdocs", "build", "--strict", "--site-dir", out],
         cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
