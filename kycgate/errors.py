@@ -19,6 +19,17 @@ class ExitCode(IntEnum):
     USAGE = 2
     UNCLEAR = 3
 
+    @property
+    def meaning(self) -> str:
+        """One line, as the documentation says it."""
+        return {
+            ExitCode.KEPT: "every judged clause and objective holds",
+            ExitCode.BROKEN: "at least one is broken",
+            ExitCode.USAGE: "the call or the profile is wrong; nothing was sent",
+            ExitCode.UNCLEAR: "could not be judged: unreachable, credentials or cards refused, generator saturated, "
+            "too little evidence",
+        }[self]
+
 
 class KycgateError(Exception):
     """Base of all errors raised on purpose; `exit_code` is what the command line ends with."""

@@ -12,9 +12,11 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+import typer
 import yaml
 from compose_spec import PyCompose
 
+from kycgate.cli import app
 from kycgate.profile import Profile
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,8 +63,15 @@ def test_what_is_copied_is_enough_to_build_the_wheel(tmp_path: Path) -> None:
                     shutil.copytree(ROOT / source, tmp_path / target, symlinks=True)
                 else:
                     shutil.copy(ROOT / source, tmp_path / source)
+    # Not the checkout itself, where an earlier build's leavings would go in as well.
+    whole = tmp_path / "whole"
+    listed = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
+        if name and (ROOT / name).exists():
+            (whole / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, whole / name, follow_symlinks=False)
     names: list[set[str]] = []
-    for place in (tmp_path, ROOT):
+    for place in (tmp_path, whole):
         out = tmp_path / f"dist{len(names)}"
         subprocess.run(
             ["uv", "build", "--quiet", "--wheel", "--out-dir", out, place], check=True, timeout=300, capture_output=True
@@ -161,3 +170,20 @@ def test_the_manifests_parts_fit_each_other() -> None:
         assert mounted == {volume["name"] for volume in pod["volumes"]}
     profile = next(found for found in manifests() if found["kind"] == "ConfigMap")["data"]["kycgate.toml"]
     assert Profile(**tomllib.loads(profile)).limits.max_load_rate == 10.0
+
+
+def calls() -> list[list[str]]:
+    """Every command line of ours that these files hold."""
+    read = compose(KYCGATE_BASE_URL="https://v.example")
+    return [
+        *(service["command"] for service in read["services"].values()),
+        *(job["template"]["spec"]["containers"][0]["args"] for job in jobs().values()),
+    ]
+
+
+@pytest.mark.parametrize("call", calls(), ids=" ".join)
+def test_the_commands_are_ones_that_kycgate_knows(call: list[str]) -> None:
+    command, *options = call
+    known = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
+    names = {name for parameter in known.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    assert {option.partition("=")[0] for option in options} <= names

@@ -1,0 +1,198 @@
+"""MkDocs' hook: makes the reference from the code, so that it can neither lack an option nor explain one that is gone.
+
+Source of the interface: https://www.mkdocs.org/user-guide/configuration/#hooks and its File.generated.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from typer.cli import get_docs_for_click
+
+from kycgate.cli import app
+from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT, OPEN_POINTS, Level
+from kycgate.errors import ExitCode
+from kycgate.profile_file import keys
+from kycgate.reports.policy import Policy
+from kycgate.run import Run
+
+_LEVELS = {
+    Level.DOCUMENTED: "The vendor's own documentation says it. A breach fails the gate.",
+    Level.RELIED_ON: "Installed clients break without it. A breach fails the gate.",
+    Level.EXPECTED: "Sense and safety demand it; no source says it. A breach warns, and fails under `--strict`.",
+}
+
+
+def _cell(text: object) -> str:
+    """Text in a table's cell."""
+    return " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def _table(head: tuple[str, ...], rows: Iterator[tuple[object, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"| {' | '.join('---' for _ in head)} |"
+    for row in rows:
+        yield f"| {' | '.join(map(_cell, row))} |"
+    yield ""
+
+
+def clauses() -> Iterator[str]:
+    yield "# Clauses"
+    yield f"Every promise that is judged: {len(CATALOGUE)} clauses. `kycgate clauses` prints them."
+    for level, said in _LEVELS.items():
+        yield f"\n## {level}\n\n{said}\n"
+        rows = ((f"`{c.id}`", c.sentence, ", ".join(c.endpoints), c.source) for c in CATALOGUE if c.level is level)
+        yield from _table(("clause", "sentence", "endpoints", "source"), rows)
+    yield "\n## Left out\n\nStatements of the sources that are no clause, and why.\n"
+    yield from _table(("statement", "why it is none"), ((left.statement, left.reason) for left in LEFT_OUT))
+
+
+def open_points() -> Iterator[str]:
+    yield "# Open points"
+    yield "Questions that the sources leave open. What the target chose is recorded, pinned by `kycgate pin`, and never"
+    yield "judged.\n"
+    yield from _table(("open point", "question"), ((f"`{point.id}`", point.question) for point in OPEN_POINTS))
+
+
+def exit_codes() -> Iterator[str]:
+    yield "# Exit codes"
+    yield "The same for every command, and stable.\n"
+    yield from _table(("code", "meaning"), ((int(code), code.meaning) for code in ExitCode))
+    yield "Several of them at once: a breach that was found counts (1), whatever else could not be judged."
+
+
+def profile() -> Iterator[str]:
+    yield "# Profile keys"
+    yield "One TOML file, given as `--profile FILE`; `kycgate init` writes one with every key explained. A key may"
+    yield "also come from the environment, under the name beside it; flags win over the environment, the environment"
+    yield "over the file. Paths are meant from where the file lies.\n"
+    sections = dict.fromkeys(key.section for key in keys())
+    for section in sections:
+        title = {"": "At the top", "waiver": "[[waiver]]"}.get(section, f"[{section}]")
+        yield f"\n## {title}\n"
+        yield from _table(
+            ("key", "type", "default", "environment", "what it is for"),
+            (
+                (
+                    f"`{key.name}`",
+                    key.type,
+                    ""
+                    if key.default in (None, "", {}, ())
+                    else f"`{str(key.default).lower() if isinstance(key.default, bool) else key.default}`",
+                    f"`{key.variable}`" if section != "waiver" else "",
+                    key.description,
+                )
+                for key in keys()
+                if key.section == section
+            ),
+        )
+    yield "All waivers together may come from the environment as a JSON list in `KYCGATE_WAIVER`."
+
+
+def commands() -> Iterator[str]:
+    command = typer.main.get_command(app)
+    text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="kycgate", title="Commands")
+    # Placeholders such as <str> are no markup.
+    yield re.sub(r"^\* `", "* `", text, flags=re.MULTILINE)
+
+
+def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        values = definitions[name].get("enum")
+        return " or ".join(f"`{value}`" for value in values) if values else f"[{name}](#{name.lower()})"
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "enum" in schema:
+        return " or ".join(f"`{value}`" for value in schema["enum"])
+    for several in ("anyOf", "oneOf"):
+        if several in schema:
+            return " or ".join(dict.fromkeys(_type(one, definitions) for one in schema[several]))
+    match schema.get("type"):
+        case "array":
+            return f"list of {_type(schema.get('items', {}), definitions)}"
+        case "object":
+            more = schema.get("additionalProperties")
+            return f"table of {_type(more, definitions)}" if isinstance(more, dict) else "table"
+        case None:
+            return "anything"
+        case kind:
+            return str(kind)
+
+
+def _limits(schema: dict[str, Any]) -> str:
+    words = {"minimum": "at least", "exclusiveMinimum": "over", "maximum": "at most", "exclusiveMaximum": "under"}
+    return ", ".join(f"{said} {schema[name]:g}" for name, said in words.items() if name in schema)
+
+
+def _schema_tables(schema: dict[str, Any]) -> Iterator[str]:
+    """A table for the model itself and for each it holds."""
+    definitions = schema.get("$defs", {})
+    for name, model in ((schema["title"], schema), *definitions.items()):
+        if "properties" not in model:
+            continue
+        yield f"\n## {name}\n"
+        yield model.get("description", "")
+        yield ""
+        required = model.get("required", ())
+        rows = (
+            (
+                f"`{key}`",
+                _type(known, definitions),
+                "required"
+                if key in required
+                else f"`{known['default']}`"
+                if known.get("default") not in (None, "")
+                else "",
+                "; ".join(filter(None, (known.get("description", ""), _limits(known)))),
+            )
+            for key, known in model["properties"].items()
+        )
+        yield from _table(("key", "type", "default", "what it says"), rows)
+
+
+def policy() -> Iterator[str]:
+    yield "# SLA policy keys"
+    yield "One TOML file, given as `--policy FILE`; [an example](../policy.example.toml). Generated from the model that"
+    yield "reads it.\n"
+    yield from _schema_tables(Policy.model_json_schema())
+
+
+def run_json() -> Iterator[str]:
+    yield "# run.json"
+    yield "What a run has found, whole: every report is made from it alone, years later too. Keys are added with"
+    yield "defaults and never renamed or removed; `schema_version` says which form a file has.\n"
+    yield from _schema_tables(Run.model_json_schema(mode="serialization"))
+
+
+PAGES: dict[str, Callable[[], Iterator[str]]] = {
+    "reference/clauses.md": clauses,
+    "reference/open-points.md": open_points,
+    "reference/exit-codes.md": exit_codes,
+    "reference/profile.md": profile,
+    "reference/policy.md": policy,
+    "reference/commands.md": commands,
+    "reference/run-json.md": run_json,
+}
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """MkDocs calls this first: what is measured finds its way into the navigation by itself."""
+    nav = config.nav or []
+    listed = repr(nav)
+    measured = next(section["Measured"] for section in nav if "Measured" in section)
+    docs = Path(config.docs_dir)
+    pages = sorted(page.relative_to(docs).as_posix() for page in docs.rglob("*.md"))
+    measured += [page for page in pages if repr(page) not in listed]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """MkDocs calls this when it has found the pages that are written by hand."""
+    for path, page in PAGES.items():
+        files.append(File.generated(config, path, content="\n".join(page()) + "\n"))
+    return files
