@@ -196,7 +196,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=300, help="seconds from one probe to the next")
     parser.add_argument("--seed", type=int, default=6)
-    parser.add_argument("--out", type=Path, help="where to put report.html, summary.md and planted.md")
+    parser.add_argument("--out", type=Path, help="where to put run.json, report.html, summary.md and planted.md")
     parser.add_argument("--store", help="fill this store instead of a new file")
     given = parser.parse_args()
     policy = load_policy(POLICY)
@@ -219,7 +219,7 @@ def main() -> int:
         print("\n".join(lines))
         if given.out is not None:
             given.out.mkdir(parents=True, exist_ok=True)
-            for name in ("report.html", "summary.md"):
+            for name in ("run.json", "report.html", "summary.md"):
                 (given.out / name).write_bytes((Path(folder) / "run" / name).read_bytes())
             head = (
                 f"# A generated month\n\n`python benchmarks/month.py --every {given.every} --seed {given.seed}`, made "

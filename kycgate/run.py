@@ -10,9 +10,10 @@ import tempfile
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from kycgate.contracts.clauses import UPLOADS, Level
 from kycgate.errors import UsageError
@@ -34,6 +35,18 @@ class Verdict(StrEnum):
     BROKEN = "broken"
     UNCLEAR = "unclear"
     NOT_TRIED = "not tried"
+
+
+def _check_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):  # an unknown key, a folder of the zone database, a path that leaves it
+        raise ValueError(f"there is no time zone {name!r}: write an IANA name such as Africa/Cairo") from None
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_check_zone)]
+"""An IANA time zone."""
 
 
 class _Model(BaseModel):
@@ -311,8 +324,8 @@ class CreditResult(_Model):
 class PeriodResult(_Model):
     """A calendar month as its probes show it."""
 
-    name: str = Field(description="The month, such as 2026-11.")
-    zone: str
+    name: str = Field(pattern=r"^2\d{3}-(0[1-9]|1[0-2])$", description="The month, such as 2026-11.")
+    zone: Zone
     start: datetime
     end: datetime
     judged_at: datetime

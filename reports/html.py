@@ -21,6 +21,7 @@ from kycgate.contracts.journey import EDGES, Step
 from kycgate.exchange import RecordedExchange
 from kycgate.reports import charts, diff
 from kycgate.reports.failing import STATES, decided_by, status, worst_first
+from kycgate.reports.sla_page import sla_page
 from kycgate.reports.text import cut, html, visible
 from kycgate.run import ClauseResult, Run, Verdict
 
@@ -70,6 +71,7 @@ def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
             detected=_detected(run),
             exchanges=exchanges[-MAX_EXCHANGES:],
             sent=_sent(exchanges),
+            sla=sla_page(run),
         )
     )
 

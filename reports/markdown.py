@@ -4,12 +4,15 @@ from collections import Counter
 from typing import Final
 
 from kycgate.reports.failing import STATES, decided_by, status, worst_first
+from kycgate.reports.sla_page import month_of
 from kycgate.reports.text import markdown
 from kycgate.run import ClauseResult, Run, Verdict
 
 MAX_ROWS = 40
 MAX_CHARACTERS: Final = 60_000
 """GitHub refuses a comment of more than 65,536 characters; what a caller puts around ours needs some."""
+
+MAX_OUTAGES: Final = 20
 
 
 def render_markdown(run: Run) -> str:
@@ -31,6 +34,7 @@ def render_markdown(run: Run) -> str:
         *_since(run),
         *_clauses(run),
         *_objectives(run),
+        *_period(run),
         *_latencies(run),
         *_drift(run),
         *(f"\n> {markdown(note, 600)}" for note in run.notes),
@@ -97,6 +101,26 @@ def _objectives(run: Run) -> list[str]:
         f"{markdown(o.limit)} | {o.samples} |"
         for o in run.objectives
     ]
+
+
+def _period(run: Run) -> list[str]:
+    if run.period is None:
+        return []
+    month = month_of(run.period)
+    lines = [
+        "",
+        f"**{month.title}** ({run.period.zone}): " + "; ".join(f"{value} {name}" for value, name, _ in month.figures),
+    ]
+    if month.outages:
+        lines += ["", "| began between | ended between | lasted | what was met |", "| --- | --- | --- | --- |"]
+        shown = month.outages[:MAX_OUTAGES]
+        lines += [f"| {row.start} | {row.end} | {row.lasted} | {markdown(row.what, 200)} |" for row in shown]
+    if len(month.outages) > MAX_OUTAGES:
+        lines += ["", f"and {len(month.outages) - MAX_OUTAGES} more outages in report.html"]
+    if run.period.credits_owed:
+        lines += ["", "| credit | measured | owed |", "| --- | --- | --- |"]
+        lines += [f"| {c.objective} | {markdown(c.measured)} | {c.percent:g}% |" for c in run.period.credits_owed]
+    return lines
 
 
 def _latencies(run: Run) -> list[str]:

@@ -12,26 +12,16 @@ from itertools import combinations, pairwise
 from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from kycgate.errors import UsageError
+from kycgate.run import Zone
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 _REFERENCE = date(2026, 1, 1)
 """From here on, weekly windows without a first day are compared: clocks change by a rule that repeats each year."""
 _YEAR = timedelta(weeks=54)
-
-
-def _check_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError, KeyError):  # an unknown key, a folder of the zone database, a path that leaves it
-        raise ValueError(f"there is no time zone {name!r}: write an IANA name such as Africa/Cairo") from None
-    return name
-
-
-Zone = Annotated[str, AfterValidator(_check_zone)]
 
 
 class _Part(BaseModel):

@@ -24,6 +24,7 @@ from kycgate.run import DriftItem, OpenPointResult, Run, RunFolder, Verdict, Wai
 from kycgate.severity import Effect
 
 RECORDED = Path(__file__).parent / "recorded"
+MONTH = Path(__file__).parents[2] / "docs" / "month"
 HOSTILE = (
     "</pre></script><script>window.taken = 1; alert(1)</script><img src=x onerror='window.taken=1'>"
     "\"'><a href=javascript:alert(1)>x</a><style>body{display:none}</style><link rel=stylesheet href=http://127.0.0.1:9/>"
@@ -60,7 +61,8 @@ def _exchanges(run: Run) -> list[RecordedExchange]:
 def full() -> Run:
     """A run in which everything has something to show."""
     run = _recorded("v1-check-broken")
-    run.load, run.objectives = _recorded("v1-verify-kept").load, _recorded("v1-verify-kept").objectives
+    run.load, month = _recorded("v1-verify-kept").load, RunFolder(MONTH).read_run()
+    run.objectives, run.period, run.policy = month.objectives, month.period, month.policy
     run.detection = committed_detection()
     broken = [clause for clause in run.clauses if clause.verdict is Verdict.BROKEN]
     broken[0].effect, broken[0].waived = Effect.WAIVED, "ticket 12 is open (somebody, until 2027-01-01)"
@@ -81,6 +83,12 @@ def poisoned() -> Run:
     run = full()
     run.reason = run.target = run.profile = run.kycgate_version = HOSTILE
     run.notes = [HOSTILE]
+    assert run.period is not None
+    run.period.target = run.period.store = run.period.windows[0].name = HOSTILE
+    run.period.probers, run.period.failures = [HOSTILE], {HOSTILE: 3}
+    run.period.outages[0].failures, run.period.outages[0].steps = {HOSTILE: 3}, [HOSTILE]
+    run.period.credits_owed[0].tiers = [HOSTILE]
+    run.objectives[0].note = run.objectives[0].source = HOSTILE
     run.open_points = [OpenPointResult(id="x", question=HOSTILE, observed=[HOSTILE], warning=HOSTILE)]
     for clause in run.clauses:
         clause.reason = clause.frequency = clause.sentence = clause.source = HOSTILE
@@ -97,6 +105,7 @@ PAGES: dict[str, Callable[[], Run]] = {
     "full": full,
     "poisoned": poisoned,
     "kept": lambda: _recorded("v1-verify-kept"),
+    "month": lambda: RunFolder(MONTH).read_run(),
     "first-keys": lambda: _recorded("v1-first-keys"),
 }
 
@@ -190,7 +199,7 @@ def test_filters_and_tables_need_no_script(scripts: bool, pages: dict[str, str],
         page.locator("label[for=step-token]").click()
         assert _rows(page) == sum("token" in clause.endpoints for clause in full().clauses)
         page.locator("label[for=step-upload_back]").click()
-        line = page.locator(".charts figure").first.locator("g.series")
+        line = page.locator("[aria-labelledby=load] .charts figure").first.locator("g.series")
         assert float(line.and_(page.locator(".upload_back")).evaluate("e => getComputedStyle(e).opacity")) == 1
         assert float(line.and_(page.locator(".approve_front")).evaluate("e => getComputedStyle(e).opacity")) < 0.5
         assert page.locator(".command button").count() == (page.locator(".command").count() if scripts else 0)
@@ -232,7 +241,7 @@ def test_the_first_screen_says_it_all(pages: dict[str, str], browser: Browser) -
             "dt:text('Profile')",
             "dt:text('When')",
             "dd:has-text('kycgate 0.1.0')",
-            "dd:has-text('7 new, 1 known')",
+            "dd:has-text('9 new, 1 known')",
         )
         for wanted in ("h1", "text=This run", f"text={run.target}", *facts, ".brief li >> nth=4"):
             box = page.locator(wanted).first.bounding_box()

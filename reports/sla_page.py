@@ -1,0 +1,330 @@
+"""What the report says of an SLA, in rows that its template can show: from the recorded run alone."""
+
+import calendar
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from markupsafe import Markup, escape
+from pydantic import ValidationError
+
+from kycgate.reports.histograms import Counts, decode, edges, empty, quantile_us
+from kycgate.reports.policy import Latency, share_of
+from kycgate.run import Day, ObjectiveResult, Outage, PeriodResult, Run, Stretch
+
+REFERENCES = {
+    "Clopper and Pearson 1934": "C. J. Clopper and E. S. Pearson, The use of confidence or fiducial limits illustrated "
+    "in the case of the binomial, Biometrika 26, 1934.",
+    "David and Nagaraja 2003": "H. A. David and H. N. Nagaraja, Order Statistics, third edition, section 7.1, 2003.",
+    "Hoeffding 1956": "W. Hoeffding, On the distribution of the number of successes in independent trials, Annals of "
+    "Mathematical Statistics 27, 1956.",
+    "Manski 2003": "C. F. Manski, Partial Identification of Probability Distributions, 2003.",
+    "Kish 1965": "L. Kish, Survey Sampling, 1965.",
+    "Korn and Graubard 1998": "E. L. Korn and B. I. Graubard, Confidence intervals for proportions with small expected "
+    "number of positive counts estimated from survey data, Survey Methodology 24, 1998.",
+    "Robbins 1970": "H. Robbins, Statistical methods related to the law of the iterated logarithm, Annals of "
+    "Mathematical Statistics 41, 1970.",
+    "Howard et al. 2021": "S. R. Howard, A. Ramdas, J. McAuliffe and J. Sekhon, Time-uniform, nonparametric, "
+    "nonasymptotic confidence sequences, Annals of Statistics 49, 2021.",
+}  # fmt: skip
+"""The short names that objectives give as their source, in full."""
+
+_STATES = {
+    "good": "kept", "failures": "warning", "outage": "broken", "excluded": "unclear", "no data": "not-tried",
+    "to come": "soft",
+}  # fmt: skip
+_WIDTH, _HEIGHT, _TOP, _BOTTOM, _SIDE = 360, 170, 34, 24, 10
+_BINS = 44
+
+
+class LimitChart(NamedTuple):
+    """One latency objective: how its samples lie to the limit."""
+
+    title: str
+    said: str
+    chart: Markup
+
+
+class Cell(NamedTuple):
+    """One day of the calendar."""
+
+    day: int
+    state: str
+    colour: str
+    share: str
+    more: str
+    unwatched: bool
+
+
+class Row(NamedTuple):
+    """A stretch of time in the period's zone, in words."""
+
+    name: str
+    start: str
+    end: str
+    lasted: str
+    what: str = ""
+
+
+class Month(NamedTuple):
+    """A period's rows."""
+
+    title: str
+    weekdays: list[str]
+    weeks: list[list[Cell | None]]
+    legend: list[tuple[str, str]]
+    figures: list[tuple[str, str, str]]
+    outages: list[Row]
+    gaps: list[Row]
+    windows: list[Row]
+    failures: str
+
+
+class SlaPage(NamedTuple):
+    """All that the template shows."""
+
+    charts: list[LimitChart]
+    month: Month | None
+    methods: list[tuple[str, list[str]]]
+    references: list[str]
+    confidence: float | None
+
+
+def sla_page(run: Run) -> SlaPage:
+    """The page of this run; empty where it has no objectives."""
+    policy = run.policy or {}
+    return SlaPage(
+        charts=list(_charts(run, policy)),
+        month=month_of(run.period) if run.period is not None else None,
+        methods=_methods(run.objectives),
+        references=[
+            text
+            for name, text in REFERENCES.items()
+            if any(name.split()[0] in o.source and name.split()[-1] in o.source for o in run.objectives)
+        ],
+        confidence=policy.get("confidence"),
+    )
+
+
+def _methods(objectives: Sequence[ObjectiveResult]) -> list[tuple[str, list[str]]]:
+    """Each method with its source and note, and the objectives that were judged so."""
+    by_method: dict[str, list[str]] = {}
+    for o in objectives:
+        text = f"{o.method} ({o.source})" if o.source else o.method
+        said = f"{text[:1].upper()}{text[1:]}. {o.note}".strip()
+        by_method.setdefault(said, []).append(o.id)
+    return list(by_method.items())
+
+
+# Charts
+
+
+def _charts(run: Run, policy: Mapping[str, Any]) -> Iterator[LimitChart]:
+    latencies = run.period.latencies if run.period is not None else run.load.latencies if run.load is not None else []
+    judged = {result.id for result in run.objectives}
+    for raw in policy.get("objective", []):
+        try:
+            objective = Latency.model_validate(raw)
+        except ValidationError:
+            continue
+        counts = empty()
+        for latency in latencies:
+            if latency.name in objective.steps and latency.clock == objective.clock and latency.histogram:
+                counts += decode(latency.histogram, f"{latency.name} ({latency.clock})")
+        if objective.id in judged and counts.any():
+            yield _chart(objective, counts)
+
+
+def _chart(objective: Latency, counts: Counts) -> LimitChart:
+    limit_us = objective.limit_ms * 1e3
+    places = np.flatnonzero(counts)
+    cells = [(float(edges()[1][place]), int(counts[place])) for place in places]
+    total = int(counts.sum())
+    within = sum(count for value, count in cells if value <= limit_us) / total
+    at = quantile_us(counts, share_of(objective))
+    low = math.log(max(min(cells[0][0], limit_us) * 0.8, 1))
+    high = math.log(max(cells[-1][0], limit_us) * 1.25)
+    step = objective.step.replace("_", " ")
+    said = f"{objective.percentile:g}% must take at most {_seconds(limit_us)}; {_share(within, 2)} do, of {total:,}"
+
+    def x(value_us: float) -> float:
+        return _SIDE + (math.log(max(value_us, 1)) - low) / (high - low) * (_WIDTH - 2 * _SIDE)
+
+    # A bin's border lies on the limit, so that no bar is of both sides.
+    border = x(limit_us)
+    width = (_WIDTH - 2 * _SIDE) / _BINS
+    heights: dict[int, int] = {}
+    for value, count in cells:
+        place = math.floor((x(value) - border) / width)
+        place = min(place, -1) if value <= limit_us else max(place, 0)
+        heights[place] = heights.get(place, 0) + count
+    tallest = max(heights.values())
+    base = _HEIGHT - _BOTTOM
+    parts = [_bar(border + place * width, width, (base - _TOP) * count / tallest, base, over=place >= 0)
+             for place, count in sorted(heights.items())]  # fmt: skip
+    parts += [_tick(x(value), base, _seconds(value)) for value in _ticks(math.exp(low), math.exp(high))]
+    kept = at <= limit_us
+    name = f"p{objective.percentile:g} {_seconds(at)}"
+    # Each is written away from the other, as far as the picture has room.
+    parts.append(_line(border, base, 12, f"limit {_seconds(limit_us)}", "ink", right=kept, dashed=True))
+    parts.append(_line(x(at), base, 26, name, "kept" if kept else "broken", right=not kept))
+    label = f"{objective.id}: {step}, {objective.clock} time. {said}; {name}"
+    head = f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-size="9">'
+    title = f"{objective.id}: {step}, {objective.clock} time"
+    # Markup: our own shapes; the only text in them are numbers, and the policy's own words escaped.
+    return LimitChart(title, said, Markup(f"{head}{''.join(parts)}</svg>"))  # noqa: S704
+
+
+def _bar(x: float, width: float, height: float, base: float, *, over: bool) -> str:
+    # What was counted is seen, however little.
+    height = max(height, 1.0)
+    colour = "broken" if over else "c1"
+    shape = f'x="{x + 0.4:.1f}" y="{base - height:.1f}" width="{width - 0.8:.1f}" height="{height:.1f}"'
+    return f'<rect {shape} fill="var(--{colour})"/>'
+
+
+def _tick(x: float, base: float, text: str) -> str:
+    line = f'<line x1="{x:.1f}" y1="{base}" x2="{x:.1f}" y2="{base + 4}" stroke="var(--soft)" stroke-width="0.7"/>'
+    return f'{line}<text x="{x:.1f}" y="{base + 15}" text-anchor="middle" fill="var(--soft)">{text}</text>'
+
+
+def _line(x: float, base: float, y: float, text: str, colour: str, *, right: bool, dashed: bool = False) -> str:
+    room = 5 * len(text) + 4
+    right = (right and x + room < _WIDTH) or x < room
+    dash = ' stroke-dasharray="4 2.5"' if dashed else ""
+    line = (
+        f'<line x1="{x:.1f}" y1="{y - 7}" x2="{x:.1f}" y2="{base}" stroke="var(--{colour})" stroke-width="1.2"{dash}/>'
+    )
+    anchor = "start" if right else "end"
+    words = (
+        f'<text x="{x + (4 if right else -4):.1f}" y="{y}" text-anchor="{anchor}" fill="var(--{colour})">{text}</text>'
+    )
+    return line + words
+
+
+def _ticks(low_us: float, high_us: float) -> list[float]:
+    """1, 2 and 5 of each power of ten, or the ones alone where they would stand too close."""
+    decades = math.log10(high_us / low_us)
+    steps = (1, 2, 5) if decades < 2.2 else (1,)
+    found = [step * 10.0**power for power in range(9) for step in steps]
+    return [value for value in found if low_us * 1.05 <= value <= high_us / 1.05]
+
+
+def _seconds(us: float) -> str:
+    if us >= 1e6:
+        return f"{us / 1e6:.3g} s"
+    return f"{us / 1e3:.3g} ms" if us >= 1e3 else f"{us:.3g} µs"
+
+
+# The month
+
+
+def month_of(period: PeriodResult) -> Month:
+    """The rows of a period."""
+    zone = ZoneInfo(period.zone)
+    first = date.fromisoformat(f"{period.name}-01")
+    days = {day.date: day for day in period.days}
+    # Weeks begin on Monday (ISO 8601).
+    weeks = [
+        [
+            _cell(days[day.isoformat()], day.day) if day.month == first.month and day.isoformat() in days else None
+            for day in week
+        ]
+        for week in calendar.Calendar(firstweekday=0).monthdatescalendar(first.year, first.month)
+    ]
+    seen = {day.state for day in period.days}
+    return Month(
+        title=f"{first:%B %Y}",
+        weekdays=list(calendar.day_abbr),
+        weeks=weeks,
+        legend=[(state, colour) for state, colour in _STATES.items() if state in seen],
+        figures=_figures(period),
+        outages=[_outage(outage, zone) for outage in period.outages],
+        gaps=[_stretch(gap, zone) for gap in period.gaps],
+        windows=[_stretch(window, zone) for window in period.windows],
+        failures=", ".join(f"{kind} ({count:,})" for kind, count in sorted(period.failures.items())),
+    )
+
+
+def _cell(day: Day, number: int) -> Cell:
+    more = []
+    if day.gap_s:
+        more.append(f"{_hours(day.gap_s)} unwatched")
+    if day.excluded_s:
+        more.append(f"{_hours(day.excluded_s)} left out")
+    if day.broken:
+        more.append(f"{day.broken} broken")
+    share = "" if day.availability is None else _share(day.availability, 1)
+    return Cell(number, day.state, _STATES[day.state], share, ", ".join(more), day.gap_s > 0)
+
+
+def _figures(period: PeriodResult) -> list[tuple[str, str, str]]:
+    """What is large on the page: value, name, and the colour of its verdict."""
+    share = 1 - period.unavailable / period.counted if period.counted else None
+    least, most = (sum(getattr(o, name) for o in period.outages) for name in ("at_least_s", "at_most_s"))
+    down = f"{_hours(least)} to {_hours(most)}" if period.outages else "none"
+    found = [
+        ("nothing measured" if share is None else _share(share, 3), "of the probes were answered", ""),
+        (down, f"down, in {len(period.outages)} outage{'s' * (len(period.outages) != 1)}", ""),
+        (f"{period.single_failures:,}", "single failures", ""),
+        (_hours(period.gap_s), "not watched", "warning" if period.gap_s else ""),
+        (_hours(period.excluded_s), "of maintenance left out", ""),
+        (f"{period.counted:,}", "probes count", ""),
+    ]
+    if period.to_come_s:
+        found.append((_hours(period.to_come_s), "still to come", "warning"))
+    if period.credits_owed:
+        owed = period.credit_percent
+        found.insert(
+            0, (f"{owed:g}%", "of the fee is owed" + ("" if period.over else " so far"), "broken" if owed else "")
+        )
+    return found
+
+
+def _share(share: float, digits: int) -> str:
+    """In percent; what is not all is not shown as all."""
+    return (
+        f"{share:.{digits}%}"
+        if share == 1 or round(share, digits + 2) < 1
+        else f"over {1 - 10 ** -(digits + 2):.{digits}%}"
+    )
+
+
+def _outage(outage: Outage, zone: ZoneInfo) -> Row:
+    kinds = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(outage.failures.items()))
+    where = ", ".join(step.replace("_", " ") for step in outage.steps)
+    return Row(
+        name="",
+        start=_between(outage.last_good, outage.first_bad, zone),
+        end=_between(outage.last_bad, outage.next_good, zone),
+        lasted=f"{_span(outage.at_least_s)} to {_span(outage.at_most_s)}",
+        what=f"{outage.probes} probes: {kinds}" + (f", at {where}" if where else ""),
+    )
+
+
+def _stretch(stretch: Stretch, zone: ZoneInfo) -> Row:
+    return Row(stretch.name, _moment(stretch.start, zone), _moment(stretch.end, zone), _span(stretch.seconds))
+
+
+def _between(one: datetime, other: datetime, zone: ZoneInfo) -> str:
+    if one == other:
+        return _moment(one, zone)
+    first, second = one.astimezone(zone), other.astimezone(zone)
+    same_day = first.date() == second.date() and first.utcoffset() == second.utcoffset()
+    return f"{_moment(one, zone)} to {f'{second:%H:%M:%S}' if same_day else _moment(other, zone)}"
+
+
+def _moment(moment: datetime, zone: ZoneInfo) -> str:
+    local = moment.astimezone(zone)
+    return f"{local.day} {local:%b %H:%M:%S}"
+
+
+def _span(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min"
