@@ -1,6 +1,6 @@
 """A run that stops as soon as the evidence suffices.
 
-The looks come every second at first and then at each fiftieth part more; between two looks nothing is decided. What
+The looks come every second at first and then at each twenty-fifth part more; between two looks nothing is decided. What
 was decided at one look stays decided, as the tests of `martingale` allow; but what was shown to hold can still be
 shown to be broken by what comes later, since a vendor need not stay as it was.
 """
@@ -17,7 +17,7 @@ from kycgate.reports.samples import Samples
 from kycgate.reports.verdicts import BROKEN, HOLDS, UNDECIDED, Look, look_at, result_of
 from kycgate.run import FieldReading, ObjectiveResult
 
-_LOOK_SHARE = 50
+_LOOK_SHARE = 25
 
 
 def next_look(second: int) -> int:

@@ -58,9 +58,9 @@ def look(seconds: Seconds, bursts_s: float | None, share: float, miss: float, me
     length = seconds.total.shape[-1]
     effect = np.ones(np.shape(total))
     if bursts_s != 0:
-        effect = np.maximum(design_effect(seconds, miss), total / length * (bursts_s or 0))
         if length < MIN_SECONDS:
-            return Look(np.zeros(np.shape(total), dtype=int), effect)
+            return Look(np.full(np.shape(total), UNDECIDED), effect)
+        effect = np.maximum(design_effect(seconds, miss), total / length * (bursts_s or 0))
     return Look(decide(good, unclear, total, effect, share, miss, method), effect)
 
 
