@@ -1,6 +1,6 @@
 """Charts as inline SVG by matplotlib: text stays text, colours are CSS variables, nothing runs.
 
-Each is drawn small (360 points wide), so that its text can still be read at the width of a phone. What belongs to one
+Each is drawn small (331 points wide), so that its text can still be read at the width of a phone. What belongs to one
 step carries the classes `series` and the step's name, by which the page's filter dims the others.
 """
 
@@ -31,7 +31,7 @@ _VARIABLES = (
     | {colour: name.replace(" ", "-") for name, colour in _STATES.items() if name != "waived"}
 )
 _STEP_COLOURS: dict[str, str] = dict(zip((*Step, "onboarding"), _SERIES, strict=False))
-_WIDTH_IN, _HEIGHT_IN = 5.0, 3.1
+_WIDTH_IN, _HEIGHT_IN = 4.6, 3.0
 MAX_BINS: Final = 150
 """Points along the time axis; a longer run's seconds are put together."""
 PHASES: Final = ("waiting", "connecting", "sending", "thinking", "reading")

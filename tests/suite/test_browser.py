@@ -20,7 +20,7 @@ from kycgate.prove import Trial
 from kycgate.reports.detection import committed_detection
 from kycgate.reports.html import render_html, render_prove
 from kycgate.reports.since import mark
-from kycgate.run import DriftItem, OpenPointResult, Run, RunFolder, Verdict, WaiverResult
+from kycgate.run import DriftItem, Observed, OpenPointResult, Run, RunFolder, Verdict, WaiverResult
 from kycgate.severity import Effect
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -72,6 +72,7 @@ def full() -> Run:
     ]
     run.notes = ["TLS certificates were NOT verified (verify_tls = false)."]
     run.drift = [DriftItem(subject="upload_front", kind="changed", before=["date", "server"], now=["date", "via"])]
+    run.behaviour = [Observed(section="answers", subject="upload_front legal", counts={"200": 9, "503": 1})]
     earlier = _recorded("v1-verify-kept")
     earlier.clauses = [broken[1] if clause.id == broken[1].id else clause for clause in earlier.clauses]
     mark(run, "20261101T000000-check", earlier)
