@@ -211,7 +211,7 @@ class Gate:
                 f"the target gave no token (status {exchange.status}): check {names.tenant_id} and "
                 f"{names.tenant_secret}"
             )
-        raise why_not(exchange, self.target.base_url, "a token")
+        raise why_not(exchange, self.target.base_url, "a request for a token")
 
     def request_token(
         self,
@@ -423,19 +423,19 @@ def why_not(exchange: Exchange, base_url: str, asked: str) -> CannotJudge:
     status = exchange.status
     if status is None:
         return unreachable(base_url, exchange.failure)
-    page = " with a web page, as a proxy or a login does" if is_page(exchange) else ""
+    page = " and a web page, as a proxy or a login does" if is_page(exchange) else ""
     if status == 404:
-        return CannotJudge(f"{base_url} knows no such path (404){page}: check the base URL")
+        return CannotJudge(f"{base_url} knows no such path (404{page}): check the base URL")
     if status == 429:
         return CannotJudge(f"{base_url} answers 429 to everything: wait, or lower --rate")
     if status >= 500:
-        return CannotJudge(f"{base_url} answers {status} to {asked}{page}: is it up?")
+        return CannotJudge(f"{base_url} answers {asked} with {status}{page}: is it up?")
     if 300 <= status < 400:
         return CannotJudge(
             f"{base_url} redirects (status {status}), which is not followed: give the URL it redirects to"
         )
     if page or not asked.endswith("upload"):
-        return CannotJudge(f"{base_url} answers {status}{page or ' and gives none'} to {asked}: check the base URL")
+        return CannotJudge(f"{base_url} answers {asked} with {status}{page or ' and no token'}: check the base URL")
     return CannotJudge(
         f"{base_url} refuses our cards (status {status}): bring the vendor's own test cards with --specimens DIR"
     )

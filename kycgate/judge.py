@@ -156,7 +156,7 @@ def judge_answer(exchange: Exchange) -> Iterator[Observation]:
 
 def _judge_status(exchange: Exchange) -> Iterator[Observation]:
     status = exchange.status or 0
-    if status >= 500:
+    if 500 <= status < 600:
         yield Observation("status.no-5xx", False, "no 5xx, whatever was sent", f"status {status}", "status")
         return
     yield Observation("status.no-5xx", True)

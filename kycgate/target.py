@@ -19,7 +19,7 @@ from kycgate.content import MAX_ANSWER, decoded
 from kycgate.errors import BudgetExhausted, CannotJudge, UsageError
 from kycgate.exchange import Clocks, Exchange, Picture
 from kycgate.profile import Profile
-from kycgate.transport import BoundedTransport, drop_if_more_came
+from kycgate.transport import BoundedTransport, TooMuch, drop_if_more_came
 
 CONNECTIONS = 32
 CONNECT_S = 10.0
@@ -31,7 +31,9 @@ MAX_TIMEOUTS = 3
 """Time-outs that a run waits for; a minute each, they would make it endless."""
 PAUSES_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, *(4.0,) * 8)
 """Before each request after so many in a row that found nobody: a restart or a deployment takes half a minute."""
-_NOBODY = frozenset({None, 502, 503, 504})
+_AWAY = frozenset({502, 503, 504})
+STALE = "the kept connection had been closed: sent again on a new one"
+_VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,9 @@ class Target:
         self._number = 0
         self._timeouts = 0
         self._in_a_row = 0
-        """Requests that found nobody, since the last that found somebody."""
+        """Requests without a usable answer since the last that had one."""
+        self._away = False
+        """Whether the last of them found nobody at all, so that it is worth waiting."""
         self._throttled_s = 0.0
         self.gave_up = ""
         """Why nothing more is sent; empty while something is."""
@@ -86,7 +90,8 @@ class Target:
     def send(self, wanted: Wanted) -> Exchange:
         """Send it, wait for the answer, record both.
 
-        A 429 is honoured: the request is sent again after Retry-After, some times; each of them is recorded. While
+        A 429 is honoured: the request is sent again after Retry-After, some times; each of them is recorded. So is one
+        that met a kept connection which had been closed in between. While
         nobody answers, or a gateway says so, pauses grow before each request, so that a restart is waited for.
 
         Raises:
@@ -96,26 +101,30 @@ class Target:
         for attempt in range(1, THROTTLED_TRIES + 1):
             self._demand_somebody()
             exchange = self._send_once(wanted)
+            if exchange.failure == STALE:
+                exchange = self._send_once(wanted)
             with self._lock:
-                self._in_a_row = self._in_a_row + 1 if exchange.status in _NOBODY else 0
+                without = exchange.status is None or exchange.status in _AWAY
+                self._in_a_row = self._in_a_row + 1 if without else 0
             if exchange.status != 429 or attempt == THROTTLED_TRIES:
                 return exchange
             wait = retry_after_s(exchange.answer_header("Retry-After"), attempt)
             self._throttled_s += wait
-            if self._throttled_s > MAX_THROTTLED_S:
-                self.gave_up = f"it answers 429 and would be waited for over {MAX_THROTTLED_S:g} s: lower --rate"
+            if self._throttled_s > MAX_THROTTLED_S or wait >= self.budget.left_s:
+                self.gave_up = "the target answers 429, and there is no time left to wait for it: lower --rate"
                 return exchange
-            time.sleep(min(wait, max(self.budget.left_s, 0.0)))
+            time.sleep(wait)
         raise AssertionError("unreachable")
 
     def _demand_somebody(self) -> None:
         if not self.gave_up and self._timeouts >= MAX_TIMEOUTS:
             self.gave_up = f"{self._timeouts} requests got no answer in time: the rest is not waited for"
         if not self.gave_up and self._in_a_row >= len(PAUSES_S):
-            self.gave_up = f"{self._in_a_row} requests in a row found nobody to answer them: the rest is not sent"
+            self.gave_up = f"{self._in_a_row} requests in a row got no answer that could be used: the rest is not sent"
         if self.gave_up:
             raise CannotJudge(self.gave_up)
-        time.sleep(min(PAUSES_S[self._in_a_row], max(self.budget.left_s, 0.0)))
+        if self._away:
+            time.sleep(min(PAUSES_S[self._in_a_row], max(self.budget.left_s, 0.0)))
 
     def _send_once(self, wanted: Wanted) -> Exchange:
         self.budget.take(upload=wanted.upload)
@@ -153,8 +162,13 @@ class Target:
             self._receive(wanted, exchange, trace)
         except (httpx.HTTPError, ssl.SSLError) as error:
             exchange.failure = describe_failure(error)
+            self._away = isinstance(error, httpx.NetworkError)
+            if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError) and self._transport.found_closed():
+                exchange.failure = STALE
             self._timeouts += isinstance(error, httpx.TimeoutException)
             exchange.status = None
+        else:
+            self._away = exchange.status in _AWAY
         end = time.perf_counter_ns()
         exchange.clocks = Clocks(
             due, moments.get("sent", due), end, moments.get("body_sent"), moments.get("first_byte")
@@ -179,12 +193,14 @@ class Target:
                 extensions={"trace": trace},
             ) as response,
         ):
+            if response.http_version not in _VERSIONS:
+                raise httpx.RemoteProtocolError(f"its version is {response.http_version}")
             exchange.answer_headers = response.headers.multi_items()
             received = bytearray()
             for part in response.iter_raw():
                 received += part
                 if len(received) > MAX_ANSWER:
-                    raise httpx.ReadError(f"the answer is longer than {MAX_ANSWER} bytes")
+                    raise TooMuch(f"over {MAX_ANSWER} bytes")
             drop_if_more_came(response)
             try:
                 exchange.answer_body = decoded(
@@ -236,8 +252,9 @@ def describe_failure(error: Exception) -> str:
         (httpx.WriteTimeout, "the request was not taken within the time limit"),
         (httpx.ReadTimeout, "no whole answer within the time limit"),
         (httpx.TimeoutException, "time limit reached"),
-        (httpx.RemoteProtocolError, "the answer is no well-formed HTTP"),
+        (httpx.RemoteProtocolError, "the answer is no whole, well-formed HTTP"),
         (httpx.DecodingError, "the answer cannot be decoded"),
+        (TooMuch, "the answer is too long"),
         (httpx.NetworkError, "the connection broke"),
         (ssl.SSLError, "TLS failed"),
     )
@@ -247,4 +264,7 @@ def describe_failure(error: Exception) -> str:
 
 
 def unreachable(base_url: str, failure: str | None) -> CannotJudge:
-    return CannotJudge(f"{base_url} cannot be reached ({failure}): check the URL, the network and that it is up")
+    """The one line for a target whose first answer never came."""
+    if (failure or "").startswith("no connection"):
+        return CannotJudge(f"{base_url} cannot be reached ({failure}): check the URL, the network and that it is up")
+    return CannotJudge(f"{base_url} gives no usable answer ({failure}): check that it is this API, and that it is up")

@@ -25,10 +25,16 @@ _SLICE = 65_536
 _LONGEST_S = 3_600.0
 
 
+class TooMuch(httpx.HTTPError):
+    """More came than any answer of this API is long."""
+
+
 class _Exchange(threading.local):
     """What this thread's exchange may still take."""
 
     until = math.inf
+    stream: "_Stream | None" = None
+    """The connection that was last written to."""
 
     def left(self, asked: float | None, late: type[Exception]) -> float:
         """Seconds for the next read or write: those asked for, or what is left of them all."""
@@ -45,19 +51,27 @@ class _Stream(httpcore.NetworkStream):
         self.received = bytearray()
         """What came since the last request began."""
         self._answering = False
+        self._kept = False
+        """Whether an earlier exchange has had an answer on it."""
         self.unusable = False
+
+    @property
+    def stale(self) -> bool:
+        """Whether it was kept from an earlier exchange, and nothing of this one's answer came on it."""
+        return self._kept and not self._answering
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         part = self._inner.read(max_bytes, self._exchange.left(timeout, httpcore.ReadTimeout))
-        self._answering = True
+        self._answering = self._answering or bool(part)
         self.received += part
         if len(self.received) > MAX_ON_THE_WIRE:
-            raise httpcore.ReadError(f"over {MAX_ON_THE_WIRE} bytes came and the answer was not over")
+            raise TooMuch(f"over {MAX_ON_THE_WIRE} bytes and no end")
         return part
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if self._answering:
-            self.received, self._answering = bytearray(), False
+            self.received, self._answering, self._kept = bytearray(), False, True
+        self._exchange.stream = self
         for start in range(0, len(buffer), _SLICE):
             self._inner.write(buffer[start : start + _SLICE], self._exchange.left(timeout, httpcore.WriteTimeout))
 
@@ -151,11 +165,18 @@ class BoundedTransport(httpx.HTTPTransport):
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """What this thread sends inside ends within so many seconds, or raises httpx.TimeoutException."""
-        self._exchange.until = time.monotonic() + seconds
+        self._exchange.until, self._exchange.stream = time.monotonic() + seconds, None
         try:
             yield
         finally:
             self._exchange.until = math.inf
+
+    def found_closed(self) -> bool:
+        """Whether this thread's last exchange met a kept connection that the target had closed in between.
+
+        Nothing is known then of how it answers (RFC 9112, 9.5): clients send again on a new connection, as OkHttp does.
+        """
+        return self._exchange.stream is not None and self._exchange.stream.stale
 
 
 def drop_if_more_came(response: httpx.Response) -> None:

@@ -25,6 +25,10 @@ def render_junit(run: Run) -> str:
         errors="0",
         timestamp=run.started_at,
     )
+    if run.notes:
+        properties = ET.SubElement(suite, "properties")
+        for note in run.notes:
+            ET.SubElement(properties, "property", name="note", value=xml(note))
     for clause in run.clauses:
         case = ET.SubElement(suite, "testcase", classname=f"kycgate.{_family(clause)}", name=clause.id)
         if clause.verdict is Verdict.BROKEN:

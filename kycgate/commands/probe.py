@@ -78,7 +78,7 @@ def probe(
         if secrets is None:
             embedded = stack.enter_context(embedded_sandbox(chosen))
             chosen, secrets = embedded.profile, embedded.secrets
-        gate = Gate(chosen, secrets, seed=seed, folder=folder)
+        gate = Gate(chosen, secrets, seed=seed, folder=folder, time_s=for_requests)
         stack.callback(gate.close)
         if jitter:
             # Not by the seed: whoever knew the moments could be at their best in them.

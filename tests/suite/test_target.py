@@ -126,16 +126,16 @@ HTML = [("Content-Type", "text/html; charset=utf-8")]
     ("exchange", "says"),
     [
         (_answer(None, [], b""), "cannot be reached (no connection)"),
-        (_answer(404, HTML, b"<html>"), "knows no such path (404) with a web page"),
+        (_answer(404, HTML, b"<html>"), "knows no such path (404 and a web page, as"),
         (_answer(429, [], b""), "lower --rate"),
-        (_answer(503, HTML, b" <html>"), "answers 503 to a token with a web page, as a proxy or a login does: is it"),
+        (_answer(503, HTML, b" <html>"), "with 503 and a web page, as a proxy or a login does: is it up?"),
         (_answer(302, [], b""), "is not followed"),
-        (_answer(200, HTML, b"<!doctype html>"), "answers 200 with a web page"),
-        (_answer(200, [], b"{}"), "answers 200 and gives none to a token"),
+        (_answer(200, HTML, b"<!doctype html>"), "a request for a token with 200 and a web page"),
+        (_answer(200, [], b"{}"), "with 200 and no token"),
     ],
 )  # fmt: skip
 def test_one_line_says_why_nothing_can_be_judged(exchange: Exchange, says: str) -> None:
-    said = str(why_not(exchange, "http://vendor.example", "a token"))
+    said = str(why_not(exchange, "http://vendor.example", "a request for a token"))
     assert says in said
     assert "\n" not in said
 
