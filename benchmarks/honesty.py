@@ -31,7 +31,7 @@ from pydantic import SecretStr
 
 from kycgate.contracts.endpoints import STEP_ENDPOINTS, TOKEN
 from kycgate.contracts.journey import Step
-from kycgate.load import LoadPlan, run_load
+from kycgate.load import LoadPlan, Topology, run_load
 from kycgate.load.pacing import arrivals
 from kycgate.profile import Secrets
 from kycgate.sandbox import SandboxSettings
@@ -46,7 +46,9 @@ MODELS: dict[str, Callable[[random.Random], float]] = {
     "lognormal": lambda rng: MEDIAN_S * rng.lognormvariate(0, 0.4),
     "bimodal": lambda rng: rng.gauss(0.3, 0.02) if rng.random() < 0.9 else rng.gauss(1.5, 0.05),
     "stalling": lambda rng: MEDIAN_S * rng.lognormvariate(0, 0.4),
+    "fast": lambda rng: 0.0,
 }
+TABLE = ("lognormal", "bimodal", "stalling")
 # What a person who uses Locust as its documentation shows would write; the rate is that of our onboardings.
 STOCK = """
 from pathlib import Path
@@ -149,11 +151,14 @@ def nearest_rank(values: list[float], percentile: float) -> float:
     return ordered[max(math.ceil(percentile / 100 * len(ordered)), 1) - 1]
 
 
-def ours(name: str, rate: float, seconds: float, seed: int, folder: Path) -> tuple[list[float], list[float], str]:
+def ours(
+    name: str, rate: float, seconds: float, seed: int, folder: Path, processes: int
+) -> tuple[list[float], list[float], str]:
     """Our figures and the truth for the same arrivals, in ms at each of PERCENTILES."""
     with Target(name, seed) as target:
         plan = LoadPlan(base_url=target.url, rate=rate, duration_s=seconds, poisson=True, seed=seed)
-        outcome = run_load(plan, Secrets(tenant_id="t", tenant_secret=SecretStr("s")), folder)
+        secrets, topology = Secrets(tenant_id="t", tenant_secret=SecretStr("s")), Topology(processes=processes)
+        outcome = run_load(plan, secrets, folder, topology=topology)
         arrived = httpx.get(f"{target.url}/arrivals").json()
     start = outcome.result.extra["start_monotonic_ns"] / 1e9
     rng = random.Random(seed)
@@ -216,25 +221,36 @@ def main() -> None:
         "| target | who | p50 | p90 | p95 | p99 | p99.9 | max | farthest from the truth |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    worst_of_ours = 0.0
-    for name in MODELS:
+    worst_of_ours = workers_apart = 0.0
+    for name in TABLE:
         with tempfile.TemporaryDirectory() as made:
             folder = Path(made)
-            said, truth, void = ours(name, chosen.rate, chosen.seconds, chosen.seed, folder)
-            if void:
-                raise SystemExit(f"the run is void: {void}")
-            rows = {"truth": truth, "kycgate": said}
+            rows = {}
+            for processes, who in ((1, "kycgate"), (2, "kycgate, 2 workers")):
+                said, truth, void = ours(name, chosen.rate, chosen.seconds, chosen.seed, folder, processes)
+                if void:
+                    raise SystemExit(f"the run is void: {void}")
+                # The truth is that of the same moments of arrival.
+                rows[f"truth for {who}"], rows[who] = truth, said
+            between = [abs(two / one - 1) for one, two in zip(rows["kycgate"], rows["kycgate, 2 workers"], strict=True)]
+            workers_apart = max(workers_apart, *between)
             for throughput, who in ((False, "Locust closed"), (True, "Locust constant_throughput")):
                 rows[who] = stock(name, chosen.rate, chosen.seconds, chosen.seed, folder, throughput=throughput)
         for who, values in rows.items():
-            off = max(abs(value / true - 1) for value, true in zip(values, truth, strict=True))
-            worst_of_ours = max(worst_of_ours, off) if who == "kycgate" else worst_of_ours
+            beside = values if who.startswith("truth") else rows.get(f"truth for {who}", rows["truth for kycgate"])
+            off = max(abs(value / true - 1) for value, true in zip(values, beside, strict=True))
+            worst_of_ours = max(worst_of_ours, off) if who.startswith("kycgate") else worst_of_ours
             figures = " | ".join(f"{value:.1f}" for value in values)
-            lines.append(f"| {name} | {who} | {figures} | {f'{off:.1%}' if who != 'truth' else ''} |")
+            lines.append(f"| {name} | {who} | {figures} | {f'{off:.1%}' if not who.startswith('truth') else ''} |")
             print(lines[-1], flush=True)
+    lines += [
+        "",
+        f"kycgate is at most {worst_of_ours:.2%} off; one worker and two, whose requests never arrive at quite",
+        f"the same moments, differ by at most {workers_apart:.2%} (a histogram of three digits by up to 0.1%).",
+    ]
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chosen.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(f"kycgate is at most {worst_of_ours:.2%} off")
+    print("\n".join(lines[-2:]))
 
 
 if __name__ == "__main__":
