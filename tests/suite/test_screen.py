@@ -74,9 +74,8 @@ def test_stopped_by_hand_what_was_measured_is_kept_and_judged(tmp_path: Path) ->
     )  # fmt: skip
     deadline = time.monotonic() + 60
     # Some seconds of it have been written.
-    while (log := tmp_path / "run" / "latency.hlog") and (
-        not log.exists() or log.read_text().count("Tag=onboarding") < 4
-    ):
+    log = tmp_path / "run" / "latency.hlog"
+    while not log.exists() or log.read_text().count("Tag=onboarding") < 4:
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.1)
