@@ -4,7 +4,6 @@ import importlib.util
 import math
 import random
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -150,7 +149,7 @@ class TestObjectives:
     def test_at_a_stated_load(self, tmp_path: Path) -> None:
         """Slow only while 20 onboardings/s come, and the last answers end when nobody comes any more."""
         arrivals = [5] * 100 + [20] * 100
-        latencies: list[Sequence[float]] = [[50.0] * 5] * 100 + [[900.0] * 20] * 100 + [[3_000.0] * 10] * 5
+        latencies = [[50.0] * 5] * 100 + [[900.0] * 20] * 100 + [[3_000.0] * 10] * 5
         folder = write_load(tmp_path / "a", {"upload_front": latencies}, arrivals=arrivals)
         everywhere, loaded = judged(folder, **FRONT, bursts_s=0), judged(folder, **FRONT, bursts_s=0, at_rate=20)
         assert everywhere.samples == 2_550
