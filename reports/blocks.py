@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 MIN_SECONDS = 60
 """Fewer seconds do not show whether answers hang together: the simulation needs so many for a memory of 10 s."""
 MIN_BLOCKS = 15
-_MOST_ALIKE = 0.95
+_MOST_ALIKE = 0.7
 
 
 class Seconds(NamedTuple):

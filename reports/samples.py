@@ -60,7 +60,7 @@ class Samples:
         self._rows: list[Row] = []
         self._arrivals = Arrivals(None if isinstance(objective, Reading) else objective.at_rate)
         self._fields: dict[tuple[str, str], int] = defaultdict(int)
-        self._different_cards = 0
+        self._different: dict[str, int] = defaultdict(int)
 
     @property
     def length_s(self) -> int:
@@ -76,13 +76,16 @@ class Samples:
 
     @property
     def alike(self) -> float:
-        """How many samples count as one, whatever time says: the fields of one card are read from one picture."""
+        """How many samples count as one, whatever time says.
+
+        The fields of one card are read from one picture, and the same picture read again says nothing new.
+        """
         if not isinstance(self.objective, Reading) or not self.total:
             return 1.0
-        cards: dict[str, int] = defaultdict(int)
+        pictures: dict[str, int] = defaultdict(int)
         for (_, degradation), total in self._fields.items():
-            cards[degradation] = max(cards[degradation], total)
-        return self.total / (self._different_cards or sum(cards.values()))
+            pictures[degradation] = max(pictures[degradation], total)
+        return self.total / sum(min(n, self._different.get(how) or n) for how, n in pictures.items())
 
     def add_second(
         self, latencies: Sequence[Cells], answers: Answers, readings: Sequence[FieldReading], arrivals: int
@@ -120,7 +123,7 @@ class Samples:
             if objective.field in (None, reading.field) and objective.degradation in (None, reading.degradation):
                 self.total, self.good = self.total + reading.total, self.good + reading.right
                 self._fields[reading.field, reading.degradation] += reading.total
-                self._different_cards = max(self._different_cards, reading.cards)
+                self._different[reading.degradation] = max(self._different[reading.degradation], reading.cards)
 
     def add_run(self, recording: Recording) -> None:
         """Enter a recorded run: second by second where it holds them, else as a whole.

@@ -206,7 +206,8 @@ def _stands_s(samples: Samples, seen: Look, policy: Policy, method: Method) -> f
 def _note(samples: Samples, effect: float) -> str:
     objective = samples.objective
     if isinstance(objective, Reading):
-        return "The fields of one card count as one sample: they are read from one picture." if effect > 1 else ""
+        alike = "The fields of one card count as one sample, and each different picture once."
+        return f"{alike} {samples.total:,} readings are worth {samples.total / effect:,.0f}." if effect > 1 else ""
     if objective.at_rate is not None and not samples.total:
         return f"No second is recorded in which {objective.at_rate:g} onboardings/s were due."
     if not samples.timed:

@@ -1,0 +1,460 @@
+"""How often is an SLA verdict wrong? And how much evidence does it save to stop early?
+
+    python benchmarks/sla_simulation.py --out docs/sla-simulation.md
+
+Thousands of runs are drawn from vendors just outside and just inside an objective, judged by the functions that
+`kycgate sla`, `kycgate load --until-decided` and `kycgate compare` use, and the share of wrong verdicts is put beside
+the promised one. A row fails, and the exit code is 1, when the observed share is too high to be chance: when even the
+lower end of its own exact 99% interval lies above the promise.
+"""
+
+import argparse
+import importlib.metadata
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+from scipy.special import ndtri
+
+from kycgate.reports import bootstrap
+from kycgate.reports.blocks import Seconds
+from kycgate.reports.bootstrap import Sample, estimate
+from kycgate.reports.martingale import ANYTIME
+from kycgate.reports.needs import plan
+from kycgate.reports.objectives import EXACT, ranks, share_bounds
+from kycgate.reports.policy import Policy
+from kycgate.reports.sequential import next_look
+from kycgate.reports.verdicts import BROKEN, HOLDS, UNDECIDED, look
+
+MISS = 0.05
+OFF = 0.01
+"""How far from the limit the vendors are, as a share of the failures that the objective allows."""
+CHUNK = 250
+SEED = 20261125
+
+Draw = Callable[[np.random.Generator, int, int, int], NDArray[np.float64]]
+
+
+def independent(rng: np.random.Generator, runs: int, seconds: int, rate: int) -> NDArray[np.float64]:
+    """Log latencies, standard normal, (runs, seconds, rate)."""
+    return rng.standard_normal((runs, seconds, rate))
+
+
+def _ar1(rng: np.random.Generator, runs: int, steps: int, correlation: float) -> NDArray[np.float64]:
+    noise = rng.standard_normal((runs, steps))
+    noise[:, 1:] *= np.sqrt(1 - correlation**2)
+    return np.asarray(lfilter([1.0], [1.0, -correlation], noise, axis=1))
+
+
+def _wandering(rng: np.random.Generator, runs: int, seconds: int, rate: int, *, memory_s: float) -> NDArray[np.float64]:
+    """An AR(1) level of the log latency, which each second's requests share; half the variance is their own."""
+    level = _ar1(rng, runs, seconds, np.exp(-1 / memory_s))
+    return np.sqrt(0.5) * level[:, :, None] + np.sqrt(0.5) * rng.standard_normal((runs, seconds, rate))
+
+
+def wandering(memory_s: float) -> Draw:
+    return partial(_wandering, memory_s=memory_s)
+
+
+def request_by_request(rng: np.random.Generator, runs: int, seconds: int, rate: int) -> NDArray[np.float64]:
+    """AR(1) from one request to the next; it remembers 0.3 s."""
+    return _ar1(rng, runs, seconds * rate, np.exp(-1 / (0.3 * rate))).reshape(runs, seconds, rate)
+
+
+def stalls(rng: np.random.Generator, runs: int, seconds: int, bad_share: float, longest: int) -> NDArray[np.bool_]:
+    """Seconds in which everything is slow, or fails: 1 to `longest` at a time, a share `bad_share` of all."""
+    mean, warm_up = (1 + longest) / 2, 20 * longest
+    begins = 1 / (1 + mean * (1 - bad_share) / bad_share)
+    left = np.zeros(runs, dtype=int)
+    stalled = np.zeros((runs, seconds), dtype=bool)
+    for second in range(-warm_up, seconds):
+        fresh = (left == 0) & (rng.random(runs) < begins)
+        left = np.where(fresh, rng.integers(1, longest + 1, runs), left)
+        if second >= 0:
+            stalled[:, second] = left > 0
+        left = np.maximum(left - 1, 0)
+    return stalled
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """One kind of vendor; `share` of its samples are good."""
+
+    words: str
+    draw: Draw | None = None
+    longest_stall: int = 0
+    latency: bool = True
+
+    def seconds(self, rng: np.random.Generator, runs: int, length: int, rate: int, share: float) -> Seconds:
+        """What so many runs of it show."""
+        total = np.full((runs, length), float(rate))
+        if self.draw is None:
+            bad = stalls(rng, runs, length, 1 - share, self.longest_stall)[:, :, None]
+            values = rng.standard_normal((runs, length, rate)) * 0.3 + np.where(bad, 5.0, 0.0)
+            good = np.broadcast_to(~bad, values.shape).sum(-1).astype(float)
+        else:
+            values = self.draw(rng, runs, length, rate)
+            good = (values <= ndtri(share)).sum(-1).astype(float)
+        if not self.latency:
+            return Seconds(total, good, np.zeros_like(good))
+        return Seconds(total, good, np.zeros_like(good), values.sum(-1), (values**2).sum(-1))
+
+
+INDEPENDENT = Vendor("independent", independent)
+FAILING_ALONE = Vendor("failures one by one", independent, latency=False)
+WITHIN = Vendor("AR(1), remembers 0.3 s", request_by_request)
+BRIEF = Vendor("AR(1), remembers 2 s", wandering(2))
+LONG = Vendor("AR(1), remembers 10 s", wandering(10))
+STALLS = Vendor("stalls of 1 to 10 s", longest_stall=10)
+FORGETFUL = Vendor("AR(1), remembers 60 s", wandering(60))
+OUTAGES = Vendor("outages of 1 to 10 s", longest_stall=10, latency=False)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method against one kind of vendor, in runs of at most `length` seconds with `rate` samples in each."""
+
+    method: str
+    vendor: Vendor
+    share: float
+    length: int
+    rate: int
+    early: bool = False
+    bursts_s: float | None = None
+    runs: int = 4_000
+    promised: bool = True
+
+
+class Judged(NamedTuple):
+    """Of many runs: the verdicts, and the seconds after which they fell."""
+
+    verdicts: NDArray[np.int64]
+    seconds: NDArray[np.int64]
+
+
+def judged(row: Row, seconds: Seconds) -> Judged:
+    """As `kycgate sla` does it, or, when `row` is early, as --until-decided."""
+    runs, length = seconds.total.shape
+    if not row.early:
+        return Judged(look(seconds, row.bursts_s, row.share, MISS, EXACT).verdict, np.full(runs, length))
+    found = Judged(np.full(runs, UNDECIDED), np.full(runs, length))
+    going, second = np.arange(runs), 1
+    while second <= length and len(going):
+        part = Seconds(*(None if column is None else column[going] for column in seconds.until(second)))  # type: ignore[arg-type]
+        verdicts = look(part, row.bursts_s, row.share, MISS, ANYTIME).verdict
+        done = verdicts != UNDECIDED
+        found.verdicts[going[done]], found.seconds[going[done]] = verdicts[done], second
+        going, second = going[~done], next_look(second)
+    return found
+
+
+def run_row(row: Row, number: int) -> dict[str, float]:
+    """The wrong verdicts about vendors just outside and just inside, and what becomes of one well inside."""
+    rng = np.random.default_rng([SEED, number])
+    allowed = 1 - row.share
+    found: dict[str, float] = {}
+    for name, bad, wrong in (
+        ("outside", allowed * (1 + OFF), HOLDS),
+        ("inside", allowed * (1 - OFF), BROKEN),
+        ("good", allowed / 4, HOLDS),
+    ):
+        runs = row.runs if name != "good" else CHUNK
+        parts = [
+            judged(row, row.vendor.seconds(rng, CHUNK, row.length, row.rate, 1 - bad)) for _ in range(runs // CHUNK)
+        ]
+        verdicts = np.concatenate([part.verdicts for part in parts])
+        found[name] = float((verdicts == wrong).sum())
+        found[f"{name}_s"] = float(np.concatenate([part.seconds for part in parts]).mean())
+    return found
+
+
+ROWS = (
+    Row("exact bounds, fixed", FAILING_ALONE, 0.99, 120, 20, bursts_s=0, runs=10_000),
+    Row("exact bounds, fixed", INDEPENDENT, 0.95, 60, 10, bursts_s=0, runs=10_000),
+    Row("stopped early", FAILING_ALONE, 0.99, 600, 20, early=True, bursts_s=0, runs=10_000),
+    Row("stopped early", INDEPENDENT, 0.95, 600, 10, early=True, bursts_s=0, runs=10_000),
+    Row("blocks, fixed", FAILING_ALONE, 0.99, 300, 20),
+    Row("blocks, fixed", INDEPENDENT, 0.95, 60, 10, runs=10_000),
+    Row("blocks, fixed", INDEPENDENT, 0.99, 300, 20),
+    Row("blocks, fixed", WITHIN, 0.95, 120, 10),
+    Row("blocks, fixed", BRIEF, 0.95, 60, 10),
+    Row("blocks, fixed", BRIEF, 0.95, 600, 10),
+    Row("blocks, fixed", LONG, 0.90, 300, 5),
+    Row("blocks, fixed", LONG, 0.95, 1_200, 5),
+    Row("blocks, fixed", STALLS, 0.95, 900, 5, bursts_s=10),
+    Row("blocks, fixed", OUTAGES, 0.95, 900, 5, bursts_s=10),
+    Row("blocks, stopped early", FAILING_ALONE, 0.95, 300, 10, early=True, runs=2_000),
+    Row("blocks, stopped early", INDEPENDENT, 0.95, 300, 10, early=True, runs=2_000),
+    Row("blocks, stopped early", WITHIN, 0.95, 300, 10, early=True, runs=2_000),
+    Row("blocks, stopped early", BRIEF, 0.95, 600, 5, early=True, runs=2_000),
+    Row("blocks, stopped early", LONG, 0.95, 600, 5, early=True, runs=2_000),
+    Row("blocks, stopped early", STALLS, 0.95, 900, 5, early=True, bursts_s=10, runs=2_000),
+    Row("blocks, stopped early", OUTAGES, 0.95, 900, 5, early=True, bursts_s=10, runs=2_000),
+    # What is not promised, and why not: the verdict says how long answers may hang together for it to stand.
+    Row("exact bounds, fixed", BRIEF, 0.95, 60, 10, bursts_s=0, runs=2_000, promised=False),
+    Row("stopped early", BRIEF, 0.95, 300, 10, early=True, bursts_s=0, runs=2_000, promised=False),
+    Row("blocks, stopped early", FORGETFUL, 0.95, 300, 5, early=True, runs=1_000, promised=False),
+    Row("blocks, stopped early", OUTAGES, 0.95, 300, 5, early=True, runs=1_000, promised=False),
+)
+
+
+def run_order_statistics(runs: int, n: int, q: float) -> tuple[int, int]:
+    """In how many runs the true quantile lies above its upper bound, and below its lower one."""
+    rng = np.random.default_rng([SEED, 1_000])
+    lower, upper = ranks(n, q, 1.0, 1 - MISS)
+    ordered = np.sort(rng.standard_normal((runs, n)), axis=1)
+    true = float(ndtri(q))
+    return int((ordered[:, upper - 1] < true).sum()), int((ordered[:, lower - 1] > true).sum())
+
+
+def run_family(vendor: Vendor, runs: int, length: int, rate: int) -> int:
+    """Runs in which any of four percentiles of the same latencies, each just outside or inside, is judged wrongly."""
+    rng = np.random.default_rng([SEED, 2_000])
+    draw, shares, wrong = vendor.draw or independent, (0.5, 0.9, 0.95, 0.99), 0
+    for _ in range(runs // CHUNK):
+        values = draw(rng, CHUNK, length, rate)
+        total, score, squares = np.full(values.shape[:2], float(rate)), values.sum(-1), (values**2).sum(-1)
+        any_wrong = np.zeros(CHUNK, dtype=bool)
+        for place, share in enumerate(shares):
+            # Every other one is just outside: its verdict is wrong when it holds.
+            outside = place % 2 == 0
+            good = (values <= ndtri(share - OFF * (1 - share) * (1 if outside else -1))).sum(-1).astype(float)
+            seconds = Seconds(total, good, np.zeros_like(good), score, squares)
+            verdicts = look(seconds, None, share, MISS / len(shares), EXACT).verdict
+            any_wrong |= verdicts == (HOLDS if outside else BROKEN)
+        wrong += int(any_wrong.sum())
+    return wrong
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two runs of the same target, or of one that got slower by `slower`, compared."""
+
+    vendor: Vendor
+    length: int
+    rate: int
+    min_effect: float
+    slower: float = 0.0
+    runs: int = 400
+
+
+PAIRS = (
+    Pair(INDEPENDENT, 60, 10, 0.0),
+    Pair(INDEPENDENT, 60, 10, 0.05),
+    Pair(INDEPENDENT, 60, 10, 0.05, slower=0.05),
+    Pair(BRIEF, 120, 10, 0.0),
+    Pair(BRIEF, 120, 10, 0.05),
+    Pair(BRIEF, 120, 10, 0.05, slower=0.05),
+    Pair(LONG, 300, 5, 0.0),
+    Pair(LONG, 300, 5, 0.05),
+    Pair(LONG, 300, 5, 0.05, slower=0.05),
+)
+_SPREAD = 0.4
+"""Of the log latencies in the comparisons."""
+
+
+def run_pair(pair: Pair, number: int) -> int:
+    """Pairs in which anything is called a change that matters though it is none."""
+    rng = np.random.default_rng([SEED, 3_000, number])
+    asked = [(0, share) for share in (0.5, 0.9, 0.95, 0.99) if pair.length * pair.rate * (1 - share) >= 10]
+    draw, alarms = pair.vendor.draw or independent, 0
+    bootstrap.DRAWS = 500
+    for run in range(pair.runs):
+        base, new = (draw(rng, 1, pair.length, pair.rate)[0] * _SPREAD for _ in range(2))
+        found = estimate([_sample(base)], [_sample(new + np.log1p(pair.slower))], asked, 1 - MISS, run)
+        alarms += bool(((found.low > np.log1p(pair.min_effect)) | (found.high < np.log1p(-pair.min_effect))).any())
+    return alarms
+
+
+def _sample(values: NDArray[np.float64]) -> Sample:
+    """In cells of half a percent."""
+    cells, place = np.unique(np.round(values * 200), return_inverse=True)
+    counts = np.zeros((len(values), len(cells)))
+    np.add.at(counts, (np.repeat(np.arange(len(values)), values.shape[1]), place.ravel()), 1)
+    return Sample(counts, cells / 200)
+
+
+def interval(wrong: float, runs: int) -> tuple[float, float]:
+    """The exact two-sided 99% interval of the share of wrong verdicts."""
+    return share_bounds(wrong, runs, 0.995)
+
+
+def too_many(wrong: float, runs: int) -> bool:
+    """Whether chance does not explain so many."""
+    return interval(wrong, runs)[0] > MISS
+
+
+def _share(wrong: float, runs: int) -> str:
+    low, high = interval(wrong, runs)
+    return f"{wrong / runs:.2%} ({low:.2%} to {high:.2%})"
+
+
+def rows_as_table(rows: Sequence[tuple[Row, dict[str, float]]]) -> Iterator[str]:
+    yield "| method | vendor | objective | at most | runs | wrong: holds, just outside | wrong: broken, just inside | a good vendor: shown to hold, after |"  # noqa: E501
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    for row, found in rows:
+        what = f"{row.share:.0%} " + ("in time" if row.vendor.latency else "answered")
+        bursts = "" if row.bursts_s is None else f", bursts_s = {row.bursts_s:g}"
+        yield (
+            f"| {row.method}{bursts} | {row.vendor.words} | {what} | {row.length:,} s of {row.rate} | {row.runs:,} | "
+            f"{_share(found['outside'], row.runs)} | {_share(found['inside'], row.runs)} | "
+            f"{found['good'] / CHUNK:.0%}, {found['good_s']:,.0f} s |"
+        )
+
+
+def savings(share: float, runs: int) -> tuple[list[float], NDArray[np.float64], NDArray[np.float64]]:
+    """Multiples of the allowed failures; samples until decided (mean, 10%, 90%); the share decided at all."""
+    rng = np.random.default_rng([SEED, 4_000])
+    multiples = [0.0, 0.1, 0.25, 0.5, 0.75, 1.33, 1.5, 2.0, 3.0, 5.0]
+    most, most_bad, figures, decided = 4_000, 600, [], []
+    n, bad = np.arange(1, most + 1)[:, None], np.arange(most_bad + 1)
+    good = np.maximum(n - bad, 0)
+    settled = (ANYTIME.above(good, bad, share) <= MISS) | (ANYTIME.below(good, bad, share) <= MISS)
+    for multiple in multiples:
+        seen = np.cumsum(rng.random((runs, most)) < multiple * (1 - share), axis=1)
+        # With more failures than the table holds it has long been decided.
+        ended = settled[np.arange(most), np.minimum(seen, most_bad)]
+        samples = np.where(ended.any(1), ended.argmax(1) + 1, most)
+        figures.append([samples.mean(), *np.quantile(samples, (0.1, 0.9))])
+        decided.append(ended.any(1).mean())
+    return multiples, np.array(figures), np.array(decided)
+
+
+def draw_savings(path: Path, runs: int) -> list[str]:
+    """The plot, and its figures as a table."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    share = 0.95
+    multiples, figures, decided = savings(share, runs)
+    objective = {"id": "o", "kind": "availability", "at_least": share}
+    need = plan(Policy.model_validate({"objective": [objective]}))[0]
+    fixed = need.usually or 0
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "kycgate", "font.size": 9})
+    figure = Figure(figsize=(7.2, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    axes.fill_between(multiples, figures[:, 1], figures[:, 2], alpha=0.2, label="stopped early: 10% to 90% of the runs")
+    axes.plot(multiples, figures[:, 0], marker="o", markersize=3, label="stopped early: on average")
+    axes.axhline(fixed, color="black", linestyle="--", label=f"fixed sample, planned for half the failures: {fixed}")
+    axes.axvline(1, color="grey", linewidth=0.8)
+    axes.set_yscale("log")
+    axes.set_xlabel(
+        "failures, as a multiple of what the objective allows (left of 1 it holds, right of 1 it is broken)"
+    )
+    axes.set_ylabel("samples until decided")
+    axes.set_title("Evidence to decide 'at least 95%' at 95% confidence", loc="left", fontsize=10)
+    axes.legend(frameon=False, fontsize=8)
+    figure.savefig(path, format="svg", metadata={"Date": None})
+    # matplotlib leaves blanks at the ends of lines.
+    path.write_text("\n".join(line.rstrip() for line in path.read_text().splitlines()) + "\n")
+    return [
+        "| failures, times the allowed | samples on average | 10% to 90% | decided within 4,000 | saved |",
+        "| --- | --- | --- | --- | --- |",
+        *(
+            f"| {multiple:g} | {mean:,.0f} | {low:,.0f} to {high:,.0f} | {sure:.0%} | {1 - mean / fixed:.0%} |"
+            for multiple, (mean, low, high), sure in zip(multiples, figures, decided, strict=True)
+        ),
+    ]
+
+
+_PROMISE = f"""
+Promised: at most {MISS:.0%} wrong verdicts of each kind. Observed shares stand with their exact 99% interval. Just
+outside means {OFF:.0%} more failures than the objective allows, just inside {OFF:.0%} fewer; a good vendor fails a
+quarter as often as it may. Latencies are lognormal; one that remembers t seconds forgets all but 1/e of its level in
+them. Blocks are judged by effective samples (Kish; Korn and Graubard).
+"""
+_NOT_PROMISED = """
+Answers that hang together taken as independent (`bursts_s = 0`), or for longer than a run that ends after a minute can
+show, or in outages of which it saw none. Each verdict says how long answers may hang together for it to stand, and a
+policy that states `bursts_s` is judged by it (above).
+"""
+_COMPARED = """
+`kycgate compare`: pairs in which anything at all is called a change. With a smallest effect of 5% also for a target
+that did get slower, by just 5%, which is not more than 5%.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("docs/sla-simulation.md"))
+    parser.add_argument("--processes", type=int, default=2)
+    options = parser.parse_args()
+    begun = time.perf_counter()
+    with ProcessPoolExecutor(options.processes) as pool:
+        pending = [pool.submit(run_row, row, number) for number, row in enumerate(ROWS)]
+        pending_pairs = [pool.submit(run_pair, pair, number) for number, pair in enumerate(PAIRS)]
+        families = [(vendor, length, pool.submit(run_family, vendor, 2_000, length, 10))
+                    for vendor, length in ((INDEPENDENT, 120), (BRIEF, 300))]  # fmt: skip
+        rows = [(row, future.result()) for row, future in zip(ROWS, pending, strict=True)]
+        pairs = [(pair, future.result()) for pair, future in zip(PAIRS, pending_pairs, strict=True)]
+        family = [(vendor, length, future.result()) for vendor, length, future in families]
+    above, below = run_order_statistics(10_000, 600, 0.95)
+    saved = draw_savings(options.out.with_suffix(".svg"), 1_000)
+    counts = [
+        *((found[side], row.runs) for row, found in rows if row.promised for side in ("outside", "inside")),
+        *((alarms, pair.runs) for pair, alarms in pairs),
+        *((wrong, 2_000) for _, _, wrong in family),
+        (above, 10_000),
+        (below, 10_000),
+    ]
+    failed = sum(too_many(wrong, runs) for wrong, runs in counts)
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("kycgate", "numpy", "scipy"))
+    lines = [
+        "# How often is an SLA verdict wrong?",
+        "",
+        f"Printed by `benchmarks/sla_simulation.py` on {datetime.now(UTC):%Y-%m-%d}, after",
+        f"{time.perf_counter() - begun:.0f} s: {versions}, Python {platform.python_version()}.",
+        "",
+        _PROMISE.strip(),
+        "",
+        f"**{failed} of {len(counts)} shares are higher than promised by more than chance.**",
+        "",
+        *rows_as_table([(row, found) for row, found in rows if row.promised]),
+        "",
+        f"- Order statistics: the upper bound of the 95th percentile of 600 samples misses it {_share(above, 10_000)}",
+        f"  of the time, the lower one {_share(below, 10_000)}.",
+        *(
+            f"- Four percentiles (50, 90, 95, 99) of the same latencies judged together, {vendor.words}, {length} s of "
+            f"10: any verdict is wrong in {_share(wrong, 2_000)} of 2,000 runs."
+            for vendor, length, wrong in family
+        ),
+        "",
+        "## What is not promised",
+        _NOT_PROMISED.strip(),
+        "",
+        *rows_as_table([(row, found) for row, found in rows if not row.promised]),
+        "",
+        "## Two runs of the same target",
+        _COMPARED.strip(),
+        "",
+        "| target | each run | truly slower by | smallest effect | pairs | called a change |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *(
+            f"| {pair.vendor.words} | {pair.length} s of {pair.rate} | {pair.slower:.0%} | {pair.min_effect:.0%} | "
+            f"{pair.runs:,} | {_share(alarms, pair.runs)} |"
+            for pair, alarms in pairs
+        ),
+        "",
+        "## What stopping early saves",
+        f"![samples until decided against the vendor's failures]({options.out.with_suffix('.svg').name})",
+        "",
+        *saved,
+        "",
+    ]
+    options.out.write_text("\n".join(lines), encoding="utf-8")
+    print("\n".join(lines))
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
