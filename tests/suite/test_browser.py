@@ -193,6 +193,7 @@ def _rows(page: Page, selector: str = "#clauses ~ section tr[data-state]") -> in
         ("full", "dark", _PHONE),
         ("poisoned", "light", _DESK),
         ("kept", "dark", _PHONE),
+        ("month", "dark", _PHONE),
         ("first-keys", "light", _PHONE),
         ("prove", "dark", _PHONE),
     ],
