@@ -16,10 +16,12 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from kycgate.embedded import TENANT, TENANT_SECRET, embedded_sandbox
+from kycgate.load import LoadPlan
+from kycgate.loading import LoadOptions
 from kycgate.pins import pins_of, save_pins
 from kycgate.profile import Profile
 from kycgate.run import Run, RunFolder
-from kycgate.runner import LoadOptions, execute
+from kycgate.runner import execute
 from kycgate.sandbox import LatencyModel, SandboxSettings
 from kycgate.severity import Waiver
 
@@ -33,7 +35,11 @@ TODAY = (
     "crash-on-quote",
     "order-is-409",
 )
-LOAD = LoadOptions(rate=6, duration_s=40, shape="ramp", sizes=(300_000, 1_000_000, 2_000_000, 3_000_000))
+BLURRED = (("none", 0.0), ("blur", 0.15), ("low-light", 0.3))
+SIZES = (300_000, 1_000_000, 2_000_000, 3_000_000)
+LOAD = LoadOptions(
+    LoadPlan(base_url="http://127.0.0.1", rate=6, duration_s=40, shape="ramp", sizes=SIZES, degradations=BLURRED)
+)
 
 
 def run(

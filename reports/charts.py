@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from kycgate.contracts.journey import EDGES, Step
 from kycgate.reports.failing import status
-from kycgate.run import LoadPoint, LoadResult, Run, StepLatency
+from kycgate.run import CapacityResult, LoadPoint, LoadResult, Run, StepLatency
 
 # Drawn in colours nobody would choose, then renamed to the page's variables, so that dark mode reaches the charts.
 _INK, _SOFT, _LINE, _CARD = "#010101", "#010102", "#010103", "#010104"
@@ -194,10 +194,11 @@ def over_time(load: LoadResult) -> Markup:
         values = [sum(map(count, points)) / width for _, points in bins]
         if name != "failed" or any(values):
             below.plot(middles, values, style, label=f"{name}/s", color=colour, linewidth=1.2, drawstyle="steps-mid")
-    below.set_ylim(bottom=0)
+    # Room above the lines for their legend.
+    below.set_ylim(0, 1.7 * max((v for line in below.lines for v in line.get_ydata()), default=1.0) or 1.0)
     below.set_ylabel("onboardings/s")
     below.set_xlabel("seconds since the start")
-    below.legend(frameon=False, labelcolor=_INK, fontsize=8, ncols=3, loc="best", handlelength=1.2)
+    below.legend(frameon=False, labelcolor=_INK, fontsize=8, ncols=3, loc="upper left", handlelength=1.2)
     _legend(figure, above)
     return _svg(figure, "Latency over time with the rate")
 
@@ -255,6 +256,38 @@ def by_size(load: LoadResult) -> Markup:
     axes.set_ylabel("service time, ms")
     _legend(figure, axes)
     return _svg(figure, "Service time against picture size")
+
+
+def capacity(found: CapacityResult) -> Markup:
+    """Throughput against concurrency: what each rate gave, the fitted law, and where it bends (Gunther 1993)."""
+    figure, (axes,) = _figure()
+    for label, points, marker, colour in (
+        ("kept the objective", [p for p in found.points if not p.broke], "o", _SERIES[0]),
+        ("did not", [p for p in found.points if p.broke], "x", _STATES["broken"]),
+    ):
+        if points:
+            axes.plot(
+                [p.concurrency for p in points], [p.throughput for p in points], marker, color=colour, markersize=5,
+                label=label,
+            )  # fmt: skip
+    last = max((point.concurrency for point in found.points), default=1.0)
+    if found.knee:
+        last = max(last, found.knee["concurrency"])
+        low, high = found.knee["throughput_low"], found.knee["throughput_high"]
+        axes.axhspan(low, high, color=_SERIES[2], alpha=0.12, linewidth=0, label="its knee, with its interval")
+    if found.usl:
+        law = found.usl
+        steps = [last * 1.15 * n / 100 for n in range(1, 101)]
+        curve = [
+            law["lambda"] * n / (1 + law["sigma"] * max(n - 1, 0) + law["kappa"] * n * max(n - 1, 0)) for n in steps
+        ]
+        axes.plot(steps, curve, color=_SERIES[2], linewidth=1.4, label="the fitted law")
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("onboardings under way")
+    axes.set_ylabel("onboardings/s")
+    _legend(figure, axes, columns=2)
+    return _svg(figure, "Throughput against concurrency")
 
 
 _PLACES = {

@@ -23,7 +23,7 @@ from kycgate.reports import charts, diff
 from kycgate.reports.failing import STATES, decided_by, status, worst_first
 from kycgate.reports.sla_page import sla_page
 from kycgate.reports.text import cut, html, visible
-from kycgate.run import ClauseResult, Run, Verdict
+from kycgate.run import ClauseResult, FieldReading, Run, Verdict
 
 MAX_EXCHANGES: Final = 400
 """Of the recorded exchanges the last so many are listed one by one."""
@@ -65,6 +65,7 @@ def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
             in_order=charts.in_order,
             took=_took(run.started_at, run.finished_at),
             edges=_edges(run),
+            readings=_readings(run),
             journey=charts.journey(run) if run.clauses else "",
             charts=_charts(run),
             kinds=sorted({kind for row in run.detection.clauses for kind in row.kinds}) if run.detection else [],
@@ -166,6 +167,9 @@ def _charts(run: Run) -> list[tuple[str, str, Markup]]:
         ("Latency over time, with the rate", "Each point is the worst p95 of its seconds.", charts.over_time(load)),
         ("Where the time goes", "Mean milliseconds of each phase.", charts.phases(load)),
     ]
+    if load.capacity and load.capacity.points:
+        said = "What each rate gave, the fitted law, and where it bends."
+        drawn.insert(0, ("Throughput against concurrency", said, charts.capacity(load.capacity)))
     if load.sizes:
         drawn.append(("Latency against picture size", "Service time of uploads.", charts.by_size(load)))
     return drawn
@@ -181,6 +185,15 @@ def _sent(exchanges: Iterable[RecordedExchange]) -> list[tuple[str, list[tuple[s
 
 def _json(value: object, where: str = "") -> Markup:
     return diff.with_line_marked(cut(json.dumps(value, ensure_ascii=False, indent=1), 3_000), where)
+
+
+def _readings(run: Run) -> tuple[list[str], dict[str, dict[str, FieldReading]]]:
+    """What was done to the pictures, and how each field was then read."""
+    fields: dict[str, dict[str, FieldReading]] = defaultdict(dict)
+    for reading in run.load.readings if run.load else ():
+        fields[reading.field][reading.degradation] = reading
+    columns = dict.fromkeys(how for row in fields.values() for how in row)
+    return sorted(columns, key=lambda how: how != "none"), fields
 
 
 def _parsed(text: str) -> datetime | None:

@@ -20,7 +20,18 @@ from kycgate.prove import Trial
 from kycgate.reports.detection import committed_detection
 from kycgate.reports.html import render_html, render_prove
 from kycgate.reports.since import mark
-from kycgate.run import DriftItem, Observed, OpenPointResult, Run, RunFolder, Verdict, WaiverResult
+from kycgate.run import (
+    CapacityPoint,
+    CapacityResult,
+    DriftItem,
+    FieldReading,
+    Observed,
+    OpenPointResult,
+    Run,
+    RunFolder,
+    Verdict,
+    WaiverResult,
+)
 from kycgate.severity import Effect
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -29,6 +40,7 @@ HOSTILE = (
     "</pre></script><script>window.taken = 1; alert(1)</script><img src=x onerror='window.taken=1'>"
     "\"'><a href=javascript:alert(1)>x</a><style>body{display:none}</style><link rel=stylesheet href=http://127.0.0.1:9/>"
 )
+UNFOLD = "for (const details of document.querySelectorAll('details')) details.open = true"
 _QUIET = ("--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 _PHONE, _DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 800}
 
@@ -63,6 +75,21 @@ def full() -> Run:
     run = _recorded("v1-check-broken")
     run.load, month = _recorded("v1-verify-kept").load, RunFolder(MONTH).read_run()
     run.objectives, run.period, run.policy = month.objectives, month.period, month.policy
+    assert run.load is not None
+    run.load.readings = [
+        FieldReading(field="fullName", degradation=how, right=right, total=9)
+        for how, right in (("none", 9), ("blur", 4))
+    ]
+    run.load.capacity = CapacityResult(
+        objective="95% of uploads within 60 ms", highest_kept=4, lowest_broken=9,
+        points=[
+            CapacityPoint(rate=rate, throughput=rate, concurrency=rate / 5, p95_ms=9, failed_share=0, broke=broke)
+            for rate, broke in ((2, ""), (4, ""), (9, "p95 81 ms"))
+        ],
+        usl={"lambda": 5, "sigma": 0.1, "kappa": 0.02},
+        knee={"concurrency": 3, "concurrency_low": 2, "concurrency_high": 4, "throughput": 9, "throughput_low": 8,
+              "throughput_high": 10},
+    )  # fmt: skip
     run.detection = committed_detection()
     broken = [clause for clause in run.clauses if clause.verdict is Verdict.BROKEN]
     broken[0].effect, broken[0].waived = Effect.WAIVED, "ticket 12 is open (somebody, until 2027-01-01)"
@@ -159,16 +186,34 @@ def _rows(page: Page, selector: str = "#clauses ~ section tr[data-state]") -> in
     return page.locator(selector).locator("visible=true").count()
 
 
-@pytest.mark.parametrize("name", [*PAGES, "prove"])
-@pytest.mark.parametrize(("look", "size"), [("light", _DESK), ("dark", _PHONE)])
-def test_accessible_and_silent(
-    name: str, look: str, size: dict[str, int], pages: dict[str, str], browser: Browser
-) -> None:
-    """axe finds nothing (contrast in both looks among it), the console stays empty, nothing is asked of the network."""
-    with opened(browser, pages[name], color_scheme=look, viewport=size) as (page, wrong):
-        page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true")
+@pytest.mark.parametrize(
+    ("name", "look", "size"),
+    [
+        ("full", "light", _DESK),
+        ("full", "dark", _PHONE),
+        ("poisoned", "light", _DESK),
+        ("kept", "dark", _PHONE),
+        ("month", "dark", _PHONE),
+        ("first-keys", "light", _PHONE),
+        ("prove", "dark", _PHONE),
+    ],
+)
+def test_accessible(name: str, look: str, size: dict[str, int], pages: dict[str, str], browser: Browser) -> None:
+    """axe finds nothing, contrast in both looks among it, with everything unfolded."""
+    with opened(browser, pages[name], color_scheme=look, viewport=size) as (page, _):
+        page.evaluate(UNFOLD)
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("size", [_DESK, _PHONE])
+@pytest.mark.parametrize("name", [*PAGES, "prove"])
+def test_silent_and_no_wider_than_the_screen(
+    name: str, size: dict[str, int], pages: dict[str, str], browser: Browser
+) -> None:
+    """The console stays empty, nothing is asked of the network, and the page does not scroll sideways."""
+    with opened(browser, pages[name], viewport=size) as (page, wrong):
+        page.evaluate(UNFOLD)
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
         assert wrong == []
 
@@ -200,7 +245,7 @@ def test_filters_and_tables_need_no_script(scripts: bool, pages: dict[str, str],
         page.locator("label[for=step-token]").click()
         assert _rows(page) == sum("token" in clause.endpoints for clause in full().clauses)
         page.locator("label[for=step-upload_back]").click()
-        line = page.locator("[aria-labelledby=load] .charts figure").first.locator("g.series")
+        line = page.locator("[aria-labelledby=load] figure:has-text('by percentile')").locator("g.series")
         assert float(line.and_(page.locator(".upload_back")).evaluate("e => getComputedStyle(e).opacity")) == 1
         assert float(line.and_(page.locator(".approve_front")).evaluate("e => getComputedStyle(e).opacity")) < 0.5
         assert page.locator(".command button").count() == (page.locator(".command").count() if scripts else 0)
