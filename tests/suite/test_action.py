@@ -15,7 +15,7 @@ from kycgate.sandbox import RunningSandbox, SandboxSettings
 from kycgate.tests.suite.actions_runner import ROOT, Runner, read
 
 ACTION = read(ROOT / "action.yml")
-EXAMPLES = ("vendor-gate", "vendor-probe")
+EXAMPLES = ("vendor-gate", "load-before-release", "vendor-probe")
 WORKFLOWS = {name: read(ROOT / ".github" / "workflows" / f"{name}.yml") for name in EXAMPLES}
 PLACES = {"action.yml": ACTION["runs"]} | {
     f"{name}.yml": job for name, workflow in WORKFLOWS.items() for job in workflow["jobs"].values()
@@ -141,6 +141,44 @@ def test_the_probe_workflow_probes_and_judges_the_month(runner: Runner) -> None:
     # The workflow's stands in a checkout, the action's in a folder of its own; else they are the same.
     flat = own["run"].replace('"$GITHUB_ACTION_PATH/constraints.txt"', "constraints.txt").replace("\\\n", "")
     assert installing["run"].split() == flat.replace('"$GITHUB_ACTION_PATH"', ".").split()
+
+
+GH = """#!/bin/sh
+case "$1 $2" in
+  "run list") [ -d "$BASELINE" ] && echo 4711 || true ;;
+  "run download") [ "$3" = 4711 ] && cp -r "$BASELINE" baseline ;;
+  *) exit 2 ;;
+esac
+"""
+"""GitHub's own client, as far as the example calls it: it has one run, which it gives out, or none."""
+
+
+def test_the_load_workflow_compares_with_the_last_release(runner: Runner, tmp_path: Path) -> None:
+    """Its steps in their order, twice: the first release finds nothing to compare with, the second the first's run."""
+    job = WORKFLOWS["load-before-release"]["jobs"]["load"]
+    shutil.copytree(ROOT / "docs", runner.workspace / "docs", ignore=shutil.ignore_patterns("*.html", "*.png"))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "gh").write_text(GH, encoding="utf-8")
+    (tmp_path / "bin" / "gh").chmod(0o755)
+    runner.path = f"{tmp_path / 'bin'}:{runner.path}"
+    runner.env["BASELINE"] = str(tmp_path / "first")
+    runner.context |= {"vars.KYCGATE_LOAD_SECONDS": "3", "github.token": "a token"}
+    for release in ("first", "second"):
+        for step in job["steps"]:
+            if step.get("uses") == "./" and release == "second":
+                # The same again: two short runs on a shared machine may well differ by more than matters.
+                shutil.copytree(tmp_path / "first", runner.workspace / "kycgate-run")
+                continue
+            if step.get("uses") == "./":
+                ran = runner.use(without_install(), step["with"], step["env"])
+            elif "run" in step:
+                ran = runner.run(step)
+            else:
+                continue
+            assert ran.code == 0, ran.said
+        (runner.workspace / "kycgate-run").rename(tmp_path / release)
+        assert ("### Against the last release" in runner.summary.read_text(encoding="utf-8")) == (release == "second")
+    assert "upload_front" in (runner.workspace / "compared.md").read_text(encoding="utf-8").replace("\\", "")
 
 
 CI = (ROOT / "docs" / "how-to" / "ci.md").read_text(encoding="utf-8")
