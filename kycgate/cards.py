@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kycgate import specimens
@@ -13,10 +13,10 @@ class Card:
     """One person's two pictures; `truth` is what is printed on each side, by the vendor's property names."""
 
     id: str
-    front: bytes
-    back: bytes
-    front_truth: Mapping[str, str]
-    back_truth: Mapping[str, str]
+    front: bytes = field(repr=False)
+    back: bytes = field(repr=False)
+    front_truth: Mapping[str, str] = field(repr=False)
+    back_truth: Mapping[str, str] = field(repr=False)
     media_type: str = "image/jpeg"
 
     @property

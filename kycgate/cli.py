@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -234,9 +235,21 @@ def main() -> None:
         # Whoever read our output has closed it: nothing more to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.UNCLEAR
+    except Exception as error:  # noqa: BLE001 - whatever is left is a bug of ours, and no verdict
+        code = _complain(_bug(error), ExitCode.UNCLEAR)
     sys.exit(int(code or 0))
 
 
+def _bug(error: Exception) -> str:
+    """Where it happened, and of what kind: the message of an error that nobody foresaw may hold what was sent."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    where = ", ".join(f"{Path(frame.filename).name}:{frame.lineno} ({frame.name})" for frame in reversed(frames))
+    what = f"{type(error).__name__}{f' ({error.strerror})' if isinstance(error, OSError) and error.strerror else ''}"
+    return f"stopped by a bug of kycgate, please report it: {what} in {where}"
+
+
 def _complain(message: str, code: ExitCode) -> ExitCode:
-    print(f"kycgate: {' '.join(message.split())}", file=sys.stderr)
+    from kycgate.reports.text import one_line
+
+    print(f"kycgate: {one_line(' '.join(message.split()))}", file=sys.stderr)
     return code

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kycgate.contracts.clauses import CATALOGUE, OPEN_POINTS, Clause, clause
@@ -59,7 +59,9 @@ def facts_of(exchange: Exchange) -> dict[str, str | int]:
 class Ledger:
     """All observations of a run. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, redact: Callable[[str], str] = str) -> None:
+        """`redact` takes secrets and personal values out of each text that is kept."""
+        self._redact = redact
         self._tallies: dict[str, _Tally] = defaultdict(_Tally)
         self._open: dict[str, Counter[str]] = defaultdict(Counter)
         self._open_warnings: dict[str, str] = {}
@@ -82,16 +84,24 @@ class Ledger:
                 tally = self._tallies[observation.clause]
                 if test and test not in tally.tests:
                     tally.tests.append(test)
-                curl = "" if observation.ok or exchange is None else curl_for(exchange)
+                curl = "" if observation.ok or exchange is None else self._redact(curl_for(exchange))
                 kept = None if observation.ok else recorded
+                if not observation.ok:
+                    observation = self._redacted(observation)
                 tally.entries.append(_Entry(observation.ok, facts, test, observation, kept, curl))
                 if not observation.ok:
                     breaches.append(observation)
         return breaches
 
+    def _redacted(self, seen: Observation) -> Observation:
+        return Observation(
+            seen.clause, seen.ok, self._redact(seen.required), self._redact(seen.actual), self._redact(seen.where)
+        )
+
     def unclear(self, clause_id: str, reason: str) -> None:
         """A test tried to judge this clause and could not."""
         clause(clause_id)
+        reason = self._redact(reason)
         with self._lock:
             tally = self._tallies[clause_id]
             if reason not in tally.unclear:
@@ -100,9 +110,9 @@ class Ledger:
     def open_point(self, id: str, choice: str, *, warning: str = "") -> None:  # noqa: A002
         """What the target chose where the sources leave room."""
         with self._lock:
-            self._open[id][choice] += 1
+            self._open[id][self._redact(choice)] += 1
             if warning:
-                self._open_warnings[id] = warning
+                self._open_warnings[id] = self._redact(warning)
 
     def breaches(self) -> Counter[str]:
         """How often each clause was broken until now."""

@@ -1,6 +1,7 @@
 """One request and its answer, as it happened (`Exchange`) and as it may be kept (`RecordedExchange`).
 
-An `Exchange` lives in memory only and holds the secrets and pictures that were sent. What goes to disk is made from
+An `Exchange` lives in memory only and holds the secrets and pictures that were sent (its repr, which a traceback may
+show, leaves them out). What goes to disk is made from
 it by `kycgate.redaction` at the moment of recording.
 """
 
@@ -56,13 +57,13 @@ class Exchange:
     endpoint: str
     method: str
     path: str
-    request_headers: dict[str, str]
-    request_body: bytes
+    request_headers: dict[str, str] = field(repr=False)
+    request_body: bytes = field(repr=False)
     session: str
     clocks: Clocks
     status: int | None = None
-    answer_headers: list[tuple[str, str]] = field(default_factory=list)
-    answer_body: bytes = b""
+    answer_headers: list[tuple[str, str]] = field(default_factory=list, repr=False)
+    answer_body: bytes = field(default=b"", repr=False)
     failure: str | None = None
     test: str = ""
     picture: Picture | None = None

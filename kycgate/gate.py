@@ -30,6 +30,8 @@ from kycgate.run import RunFolder
 from kycgate.session import Credential, Session
 from kycgate.target import Target, Wanted, unreachable
 
+_NOT_PERSONAL = frozenset({"gender", "detectedGender", "nationality", "documentTypeId", "documentTypeCode"})
+"""Words that say nothing about a person alone, and that findings are about."""
 _NO_ANSWER = frozenset({None, 429})
 _EXPLAINED_OTHERWISE = frozenset({None, *range(300, 400), 400, 401, 403, 404, 407, 429, 502, 503, 504})
 """Statuses of a first answer that a proxy, a wrong URL, wrong credentials or cards explain as well."""
@@ -51,8 +53,8 @@ class Gate:
         self.profile = profile
         self.seed = seed
         self.rng = random.Random(seed)
-        self.ledger = Ledger()
         self.redactor = Redactor()
+        self.ledger = Ledger(self.redactor.text)
         self.behaviour = Behaviour(self.redactor)
         self.memory = Memory(profile.translation)
         self.cards = Cards(seed, profile.specimens)
@@ -237,7 +239,6 @@ class Gate:
         value = json_or_none(exchange)
         if isinstance(value, dict) and isinstance(value.get("token"), str):
             self.token_life_s = seconds_to_expiry(value) or self.token_life_s
-            self.redactor.add_secret(value["token"], "KYCGATE_TOKEN")
             new = value["token"] not in self._tokens
             self._tokens.add(value["token"])
             self.observe("token.distinct", exchange, new, "a token of its own for each call", "the same token again")
@@ -360,7 +361,14 @@ class Gate:
     def _on_exchange(self, exchange: Exchange, at: str) -> None:
         data = customer_data(exchange)
         if data is not None:
-            self.redactor.add_personal(value for value in data.values() if isinstance(value, str))
+            self.redactor.add_personal(
+                value for name, value in data.items() if isinstance(value, str) and name not in _NOT_PERSONAL
+            )
+        if exchange.endpoint.startswith("token"):
+            # Before it is recorded: the answer that brings a token may show it in more than one place.
+            given = json_or_none(exchange)
+            if isinstance(given, dict) and isinstance(given.get("token"), str):
+                self.redactor.add_secret(given["token"], "KYCGATE_TOKEN")
         recorded = self.redactor.record(exchange, at)
         self._by_number[exchange.number] = recorded
         if self._sink is not None:

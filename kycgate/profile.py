@@ -177,10 +177,10 @@ def first_line(error: ValidationError) -> str:
 class Secrets(BaseModel):
     """The credentials, read from the environment and never from a file."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     api_keys: tuple[SecretStr, ...] = ()
-    tenant_id: str | None = None
+    tenant_id: str | None = Field(default=None, repr=False)
     tenant_secret: SecretStr | None = None
     expired_token: str | None = Field(default=None, repr=False)
 

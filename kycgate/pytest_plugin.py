@@ -16,6 +16,8 @@ from kycgate.profile import Profile, load_profile, load_secrets
 from kycgate.session import Session
 from kycgate.severity import Effect
 
+MAX_SECTION = 50_000
+"""Characters of captured output that pytest shows of a failed contract test."""
 THOROUGH_REQUESTS, THOROUGH_UPLOADS = 3_000, 1_000
 
 
@@ -108,6 +110,20 @@ class GatePlugin:
         """A contract test that crashes is a bug of ours, and must not pass for a verdict."""
         if report.failed and "broken: " not in str(report.longrepr):
             self.crashed.append(f"{report.nodeid}: {str(report.longrepr)[-2000:]}")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
+        """What pytest shows, or writes into its own JUnit file, of a failed contract test holds nothing secret."""
+        report: pytest.TestReport = yield  # type: ignore[assignment]
+        if planned(item) is not None and self.bound is not None and report.longrepr is not None:
+            redact = self.bound.redactor.text
+            if isinstance(report.longrepr, tuple):
+                path, line, reason = report.longrepr
+                report.longrepr = path, line, redact(reason)
+            else:
+                report.longrepr = "\n".join(redact(line) for line in str(report.longrepr).splitlines())
+            report.sections = [(name, redact(text, MAX_SECTION)) for name, text in report.sections]
+        return report  # type: ignore[return-value]
 
     def pytest_unconfigure(self) -> None:
         self._stack.close()

@@ -11,19 +11,27 @@ import json
 import re
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from kycgate.exchange import Exchange, RecordedClocks, RecordedExchange
+from kycgate.needles import BLOCK, Needles, letters
 
 MAX_TEXT = 2_000
 """Characters of a free text that are kept."""
 
-_KEPT_AS_TEXT = frozenset({"message", "errorCode", "documentTypeId", "documentTypeCode", "expirationDate", "title"})
+_SCANNED = 10
+"""How many times more of a free text is looked at than kept: what lies behind that is not kept either."""
+_KEPT_AS_TEXT = frozenset({"message", "errorCode", "documentTypeId", "documentTypeCode", "title"})
 _LONG_DIGITS = re.compile(r"\d{6,}")
+_DATES = re.compile(r"(?<!\d)(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2\d{4})(?!\d)")
 # Looks ahead for the two dots first: a long text of beginnings without an end is not searched from each of them.
 _BEARER = re.compile(r"(?<![\w-])(?=[\w-]++\.[\w-]++\.)([\w-]*?)\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
+
+
+_TURNS = {code: f"\u27e8U+{code:04X}\u27e9" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+"""Characters that turn a line's direction: whoever looks into a recorded file shall see them, not their work."""
 
 
 def _shape_of(character: str) -> str:
@@ -39,31 +47,35 @@ class Redactor:
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
-        self._secrets: dict[str, str] = {}
-        self._personal: set[str] = set()
-        self._longest_first: tuple[list[tuple[str, str]], list[str]] | None = None
+        self._plain: list[tuple[str, str]] = []
+        self._needles = Needles()
+        self._known: set[str] = set()
         self._lock = threading.Lock()
 
     def add_secret(self, value: str, name: str) -> None:
-        """From now on `value`, plain or encoded, is shown as `$name`."""
-        if not value:
+        """From now on `value`, however it is written, is shown as `$name`."""
+        if not value or value in self._known:
             return
-        forms = {
-            value,
-            quote(value, safe=""),
-            json.dumps(value)[1:-1],
-            base64.b64encode(value.encode()).decode(),
-            base64.urlsafe_b64encode(value.encode()).decode().rstrip("="),
-        }
         with self._lock:
-            self._secrets |= dict.fromkeys(forms, f"${name}")
-            self._longest_first = None
+            self._known.add(value)
+            self._needles.add(value, name)
+            # A secret of few letters, or of none, is found as it is.
+            if len(letters(value)[0]) < BLOCK:
+                forms = {value, quote(value, safe="", errors="replace"), json.dumps(value)[1:-1]}
+                forms |= {base64.b64encode(value.encode("utf-8", "surrogatepass")).decode()}
+                self._plain += [(form, f"${name}") for form in sorted(forms, key=len, reverse=True)]
 
     def add_personal(self, values: Iterable[str | None]) -> None:
-        """From now on these values are masked in free text too."""
+        """From now on these values, and the words that they are made of, are masked in free text too."""
+        new = {value for value in values if value and value not in self._known}
+        if not new:
+            return
         with self._lock:
-            self._personal |= {value for value in values if value and len(value) >= 4}
-            self._longest_first = None
+            for value in new:
+                self._known.add(value)
+                self._needles.add(value, "")
+                for part in (*value.split(), *_as_dates(value)):
+                    self._needles.add(part, "")
 
     def fingerprint(self, value: str) -> str:
         """Four hex digits that tell equal values within this run, and nothing outside it."""
@@ -75,28 +87,29 @@ class Redactor:
             return ""
         # A lone surrogate cannot be written as UTF-8.
         shown = value[:80].encode("utf-8", "replace").decode()
-        return f"{''.join(map(_shape_of, shown))}{'…' if len(value) > 80 else ''} #{self.fingerprint(value)}"
+        shape = "".join(map(_shape_of, shown)).translate(_TURNS)
+        return f"{shape}{'…' if len(value) > 80 else ''} #{self.fingerprint(value)}"
 
-    def text(self, text: str) -> str:
-        """Free text without secrets, known personal values, tokens or long numbers."""
+    def text(self, text: str, limit: int = MAX_TEXT) -> str:
+        """Free text without secrets, known personal values, tokens, dates or long numbers; `limit` characters of it."""
         # A lone surrogate cannot be written as UTF-8.
         text = text.encode("utf-8", "replace").decode()
+        length, text = len(text), text[: _SCANNED * limit]
         with self._lock:
-            if self._longest_first is None:
-                self._longest_first = (
-                    sorted(self._secrets.items(), key=lambda item: -len(item[0])),
-                    sorted(self._personal, key=len, reverse=True),
-                )
-            hidden, personal = self._longest_first
-        for value, name in hidden:
-            if len(value) <= len(text):
-                text = text.replace(value, name)
-        for value in personal:
-            if len(value) <= len(text) and value in text:
-                text = text.replace(value, self.mask(value))
+            found, plain = self._needles.find(text), list(self._plain)
+        parts, done = [], 0
+        for one in found:
+            shown = f"${one.name}" if one.name else self.mask(text[one.start : one.end])
+            parts += [text[done : one.start], shown]
+            done = one.end
+        text = "".join([*parts, text[done:]])
+        for value, name in plain:
+            text = text.replace(value, name)
         text = _BEARER.sub(r"\1$TOKEN", text)
-        text = _LONG_DIGITS.sub(lambda found: "9" * len(found[0]), text)
-        return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}… ({len(text)} characters)"
+        for personal in (_LONG_DIGITS, _DATES):
+            text = personal.sub(lambda match: "".join(map(_shape_of, match[0])), text)
+        text = text.translate(_TURNS)
+        return text if max(length, len(text)) <= limit else f"{text[:limit]}… ({length} characters)"
 
     def tree(self, value: Any, key: str = "") -> Any:
         """A JSON value with each personal string masked."""
@@ -110,7 +123,9 @@ class Redactor:
             if key == "image":
                 return _describe_image(value)
             return self.text(value) if key in _KEPT_AS_TEXT else self.mask(value)
-        if isinstance(value, int | float) and not isinstance(value, bool) and key not in _KEPT_AS_TEXT:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if key in _KEPT_AS_TEXT and self.text(str(value)) == str(value):
+                return value
             return f"<{'integer' if isinstance(value, int) else 'number'}>"
         return value
 
@@ -128,8 +143,8 @@ class Redactor:
 
     def headers(self, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
         kept = {}
-        for name, value in headers:
-            lowered = name.lower()
+        for written, value in headers:
+            name, lowered = self.text(written)[:80], written.lower()
             if lowered == "authorization":
                 kept[name] = "Bearer $TOKEN" if value.lower().startswith("bearer ") else "$TOKEN" if value else ""
             elif lowered in ("set-cookie", "cookie", "proxy-authorization", "x-api-key"):
@@ -175,6 +190,24 @@ class Redactor:
                 "wrapping": picture.wrapping,
             },
         )
+
+
+def _as_dates(value: str) -> Iterator[str]:
+    """A date, or a moment's, in the orders and with the separators in which people write it."""
+    found = re.match(r"(\d{4})-(\d{2})-(\d{2})(?:T|$)", value)
+    if found:
+        year, month, day = found.groups()
+        for parts in ((year, month, day), (day, month, year), (month, day, year)):
+            yield from (separator.join(parts) for separator in ("-", "/", ".", ""))
+
+
+def redacted(text: str, secrets: Mapping[str, str], personal: Iterable[str]) -> str:
+    """`text` without `secrets` (by name) and `personal` values, where there is no run whose redactor knows them."""
+    redactor = Redactor()
+    for name, value in secrets.items():
+        redactor.add_secret(value, name)
+    redactor.add_personal(personal)
+    return redactor.text(text)
 
 
 def _ms(start: int, end: int) -> float:

@@ -41,10 +41,10 @@ class Variation:
     name: str = "legal"
     outcome: Outcome = Outcome.BY_ORDER
     clause: str | None = None
-    body: bytes | None = None
-    headers: Mapping[str, str | None] = field(default_factory=dict)
+    body: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str | None] = field(default_factory=dict, repr=False)
     method: str = "POST"
-    authorization: str | None = KEEP
+    authorization: str | None = field(default=KEEP, repr=False)
     by_chance: bool = False
     """Chance decides what is sent, or what it meets: the answer is judged, and says nothing of drift."""
 

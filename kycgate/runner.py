@@ -153,6 +153,7 @@ def execute(
         except KeyboardInterrupt:
             cannot = limits.words if limits.left_s() <= 0 else STOPPED
     if gate is not None:
+        cannot = gate.redactor.text(cannot)
         _enter_check(run, gate, profile, not_tried, check=check)
     if pins is not None:
         _enter_drift(run, pins, fail=profile.fail_on_drift)

@@ -1,7 +1,7 @@
 """One onboarding session against the target, compared at each step with the model of the journey."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from kycgate.cards import Card
@@ -45,7 +45,7 @@ class Sender(Protocol):
 class Credential:
     """What goes into the Authorization header; `fixed` keys begin a new flow after a completed one."""
 
-    value: str
+    value: str = field(repr=False)
     scheme: str
     fixed: bool = False
 

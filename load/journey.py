@@ -15,6 +15,7 @@ from kycgate.exchange import Clocks, Exchange, Picture
 from kycgate.judge import accepted, customer_data, judge_answer
 from kycgate.load.client import Connection, NoAnswer
 from kycgate.load.plan import LoadPlan
+from kycgate.redaction import redacted
 from kycgate.requests import CLIENT_HEADERS, approval_of, to_json, upload_body
 from kycgate.specimens import degrade_jpeg, pad_jpeg
 
@@ -84,6 +85,7 @@ class Onboarding:
     def __init__(self, plan: LoadPlan, credential: str, prepared: Prepared, tls: ssl.SSLContext | None) -> None:
         self._plan = plan
         self._prepared = prepared
+        self._credential = credential
         self._connection = Connection(plan.base_url, plan.timeout_s, tls)
         self._headers = {
             **CLIENT_HEADERS,
@@ -158,9 +160,8 @@ class Onboarding:
         try:
             status, answer_headers, answer, clocks = self._connection.post(path, headers, body, due_ns)
         except NoAnswer as error:
-            return Answered(
-                step, Clocks(due_ns, begun, time.perf_counter_ns()), None, str(error), unavailable=True, retry=retry
-            )
+            clocks = Clocks(due_ns, begun, time.perf_counter_ns())
+            return Answered(step, clocks, None, self._words(str(error)), unavailable=True, retry=retry)
         exchange = Exchange(
             number=0,
             endpoint=step,
@@ -178,9 +179,14 @@ class Onboarding:
         if status >= 500:
             return Answered(step, clocks, exchange, f"status {status}", unavailable=True, retry=retry)
         breach = next((seen for seen in judge_answer(exchange) if not seen.ok), None)
-        wrong = f"{breach.clause}: {breach.actual}" if breach else ""
+        wrong = self._words(f"{breach.clause}: {breach.actual}") if breach else ""
         # A degraded photo may be refused; all else must be accepted in its turn.
         may_refuse = retry or (step.is_upload and self._prepared.degradation != "none")
         if not wrong and not may_refuse and not accepted(exchange):
             wrong = f"not accepted in its turn: status {status}"
         return Answered(step, clocks, exchange, wrong, unavailable=False, retry=retry)
+
+    def _words(self, said: str) -> str:
+        """What was wrong, without what the vendor put into it of this person or of the credentials."""
+        secrets = {"KYCGATE_TOKEN": self._credential, "TENANT_SECRET": self._plan.tenant_secret or ""}
+        return redacted(said, secrets, self._prepared.card.truth.values())

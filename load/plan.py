@@ -15,7 +15,7 @@ class LoadPlan(BaseModel):
     """One workload. Open: onboardings arrive at `rate` for `duration_s`, whatever the target does. Closed, when
     `people` is given: so many people onboard one after the other, pausing between the steps."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     base_url: str
     rate: float = Field(gt=0, description="Onboardings a second.")
