@@ -11,7 +11,7 @@ from kycgate.load.capacity import CapacitySearch, find_capacity
 from kycgate.load.collect import Collector, Second
 from kycgate.profile import Profile, Secrets, is_loopback
 from kycgate.reports.policy import DEFAULT_POLICY, Policy
-from kycgate.run import Run, RunFolder
+from kycgate.run import CapacityResult, Run, RunFolder
 
 NOWHERE = "http://127.0.0.1"
 """Stands for the target until it is known."""
@@ -175,5 +175,24 @@ def _enter(run: Run, outcome: LoadOutcome, gate: Gate, folder: RunFolder, policy
             f"Latency against picture size: {found['slope_ms_per_mb']:.2f} ms per MB "
             f"({found['slope_low']:.2f} to {found['slope_high']:.2f}, 95%), {found['intercept_ms']:.1f} ms at no size."
         )
+    if outcome.result.capacity:
+        run.notes.append(capacity_words(outcome.result.capacity))
     for said in outcome.wrong_examples:
         run.notes.append(f"load: {gate.redactor.text(said)}")
+
+
+def capacity_words(found: CapacityResult) -> str:
+    """What the search found, in a few sentences."""
+    kept, broken = found.highest_kept, found.lowest_broken
+    words = f"Capacity: {f'{kept:.3g} onboardings/s were kept' if kept is not None else 'no rate was kept'}"
+    if broken is not None:
+        why = next((point.broke for point in found.points if point.rate == broken), "")
+        words += f", {broken:.3g} were not ({why})"
+    if found.knee:
+        knee = found.knee
+        interval = (
+            f" ({knee['throughput_low']:.3g} to {knee['throughput_high']:.3g}, 95%)" if "throughput_low" in knee else ""
+        )
+        words += f"; the fitted law peaks at {knee['throughput']:.3g} onboardings/s{interval}"
+        words += f" with {knee['concurrency']:.3g} under way"
+    return f"{words}. {found.note}".strip()

@@ -2,6 +2,7 @@
 
 from array import array
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 
 from kycgate.exchange import Clocks
 from kycgate.load.interval import Interval, pack
@@ -9,6 +10,25 @@ from kycgate.load.interval import Interval, pack
 WHOLE = "onboarding"
 LOWEST_US, HIGHEST_US = 1, 120_000_000
 MAX_EXAMPLES = 5
+
+
+def phases_of(clocks: Clocks) -> dict[str, int]:
+    """Response time (from due), service time (from sent start), and their split; nanoseconds. What is not known, or was
+    no phase of this request (it did not connect), is left out."""
+    connected = clocks.connected if clocks.connected is not None else clocks.sent
+    phases = {
+        "response": clocks.last_byte - clocks.due,
+        "service": clocks.last_byte - clocks.sent,
+        "waiting": clocks.sent - clocks.due,
+    }
+    if connected > clocks.sent:
+        phases["connecting"] = connected - clocks.sent
+    if clocks.body_sent is not None:
+        phases["sending"] = clocks.body_sent - connected
+        if clocks.first_byte is not None:
+            phases["thinking"] = clocks.first_byte - clocks.body_sent
+            phases["reading"] = clocks.last_byte - clocks.first_byte
+    return phases
 
 
 class Recorder:
@@ -32,25 +52,18 @@ class Recorder:
         self._started[step] += 1
         self.in_flight[step] += 1
 
-    def add(self, step: str, clocks: Clocks, *, failed: bool, unavailable: bool = False) -> None:
-        """Enter one answer."""
-        put = self.put
-        put(step, "response", clocks.last_byte - clocks.due)
-        put(step, "service", clocks.last_byte - clocks.sent)
-        put(step, "waiting", clocks.sent - clocks.due)
-        connected = clocks.connected if clocks.connected is not None else clocks.sent
-        if connected > clocks.sent:
-            put(step, "connecting", connected - clocks.sent)
-        if clocks.body_sent is not None:
-            put(step, "sending", clocks.body_sent - connected)
-            if clocks.first_byte is not None:
-                put(step, "thinking", clocks.first_byte - clocks.body_sent)
-                put(step, "reading", clocks.last_byte - clocks.first_byte)
+    def add(self, step: str, clocks: Clocks, *, failed: bool, unavailable: bool = False) -> dict[str, int]:
+        """Enter one answer; returns its phases in nanoseconds."""
+        phases = phases_of(clocks)
+        for clock, nanoseconds in phases.items():
+            self.put(step, clock, nanoseconds)
         self._end(step, failed, unavailable)
+        return phases
 
-    def add_whole(self, due_ns: int, end_ns: int, *, failed: bool) -> None:
-        """Enter a whole onboarding."""
-        self.put(WHOLE, "response", end_ns - due_ns)
+    def add_whole(self, phases: Mapping[str, int], *, failed: bool) -> None:
+        """Enter a whole onboarding: the sums of its steps' phases, so that its person's own pauses do not count."""
+        for clock, nanoseconds in phases.items():
+            self.put(WHOLE, clock, nanoseconds)
         self._end(WHOLE, failed, unavailable=False)
 
     def _end(self, step: str, failed: bool, unavailable: bool) -> None:

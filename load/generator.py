@@ -4,6 +4,7 @@ import math
 import random
 import ssl
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -172,14 +173,16 @@ class Generator:
         counts["begun"] += 1
         self.recorder.start(WHOLE)
 
+        whole: Counter[str] = Counter()
+
         def report(answered: Answered) -> None:
-            self._enter(answered, prepared, environment)
+            whole.update(self._enter(answered, prepared, environment))
 
         onboarding = Onboarding(plan, credential, prepared, self.tls)
         ended = onboarding.run(begin, report, order=order, retry=retry, think=think, may_send=self._may_send)
         self.credentials.give_back(credential)
         if ended in (Ended.WELL, Ended.BADLY):
-            self.recorder.add_whole(begin, time.perf_counter_ns(), failed=ended is Ended.BADLY)
+            self.recorder.add_whole(whole, failed=ended is Ended.BADLY)
             counts["ended"] += 1
         else:
             self.recorder.in_flight[WHOLE] -= 1
@@ -202,7 +205,8 @@ class Generator:
         self.recorder.start(name_of(step, retry))
         return True
 
-    def _enter(self, answered: Answered, prepared: Prepared, environment: Any) -> None:
+    def _enter(self, answered: Answered, prepared: Prepared, environment: Any) -> dict[str, int]:
+        """Count one answer; returns its phases."""
         step, clocks, recorder = answered.step, answered.clocks, self.recorder
         self._answered += 1
         self._failed += bool(answered.wrong)
@@ -211,7 +215,7 @@ class Generator:
         if answered.wrong:
             recorder.counts["wrong"] += not answered.unavailable
             recorder.example(f"{step}: {answered.wrong}")
-        recorder.add(answered.name, clocks, failed=bool(answered.wrong), unavailable=answered.unavailable)
+        phases = recorder.add(answered.name, clocks, failed=bool(answered.wrong), unavailable=answered.unavailable)
         if step.is_upload and not answered.retry and not answered.wrong and answered.exchange is not None:
             self._enter_upload(answered, prepared)
         environment.events.request.fire(
@@ -223,6 +227,7 @@ class Generator:
             context={},
             exception=NoAnswer(answered.wrong) if answered.wrong else None,
         )
+        return phases
 
     def _enter_upload(self, answered: Answered, prepared: Prepared) -> None:
         clocks, recorder, front = answered.clocks, self.recorder, answered.step is Step.UPLOAD_FRONT

@@ -6,6 +6,7 @@ own, the four steps, a pause. An open arrival rate, and a verdict, are what `kyc
 
 import random
 import time
+from collections import Counter
 from typing import Any
 
 import gevent
@@ -105,14 +106,17 @@ class Person(User):
         onboarding = Onboarding(plan, credential, random.choice(_PREPARED), self._tls)
         due = time.perf_counter_ns()
         recorder.start(WHOLE)
-        ended = onboarding.run(due, self._report, may_send=begin)
-        recorder.add_whole(due, time.perf_counter_ns(), failed=ended is not Ended.WELL)
+        whole: Counter[str] = Counter()
+        ended = onboarding.run(due, lambda answered: whole.update(self._report(answered)), may_send=begin)
+        recorder.add_whole(whole, failed=ended is not Ended.WELL)
 
-    def _report(self, answered: Answered) -> None:
-        wrong = bool(answered.wrong)
-        _PAGES[0].recorder.add(answered.name, answered.clocks, failed=wrong, unavailable=answered.unavailable)
+    def _report(self, answered: Answered) -> dict[str, int]:
+        phases = _PAGES[0].recorder.add(
+            answered.name, answered.clocks, failed=bool(answered.wrong), unavailable=answered.unavailable
+        )
         size = len(answered.exchange.answer_body) if answered.exchange else 0
         self._fire(answered.name, (answered.clocks.last_byte - answered.clocks.due) / 1e6, size, answered.wrong)
+        return phases
 
     def _fire(self, name: str, milliseconds: float, size: int, wrong: str) -> None:
         self.environment.events.request.fire(

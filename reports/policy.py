@@ -63,12 +63,6 @@ class Latency(_Timed):
     percentile: float = Field(gt=0, lt=100)
     limit_ms: float = Field(gt=0, le=120_000)
 
-    @model_validator(mode="after")
-    def _whole_onboardings_have_one_clock(self) -> "Latency":
-        if self.step == "onboarding" and self.clock != "response":
-            raise ValueError("an onboarding has a response time alone")
-        return self
-
     @property
     def steps(self) -> tuple[str, ...]:
         """The recorded steps that count."""

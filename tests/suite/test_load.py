@@ -3,6 +3,7 @@
 import base64
 import random
 from array import array
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from kycgate.load.interval import Interval, pack, unpack
 from kycgate.load.sizes import fit, parse_sizes, size_points
 from kycgate.load.think import Think
 from kycgate.load.watch import MAX_SLIP_MS
+from kycgate.loading import capacity_words
 from kycgate.profile import Profile, Secrets
 from kycgate.sandbox import LatencyModel, SandboxSettings
 from kycgate.specimens import parse_degradations
@@ -157,6 +159,25 @@ def test_response_counts_from_due_and_service_from_sent(tmp_path: Path) -> None:
     assert {"Tag=upload_front", "Tag=upload_front.thinking"} <= {
         line.partition(",")[0] for line in (tmp_path / "x.hlog").read_text().splitlines()
     }
+
+
+def test_a_whole_onboarding_is_the_sum_of_its_steps_without_its_persons_pauses() -> None:
+    recorder, whole = Recorder(), Counter[str]()
+    for due in (0, 1_000 * MS):  # between them a second to think
+        whole.update(recorder.add("upload_front", clocks_of(due), failed=False))
+    recorder.add_whole(whole, failed=False)
+    found = {clock: list(values) for step, clock, values in recorder.cut(0).each() if step == WHOLE}
+    expected = {
+        "response": 50,
+        "service": 40,
+        "waiting": 10,
+        "connecting": 2,
+        "sending": 4,
+        "thinking": 32,
+        "reading": 2,
+    }
+    assert found == {clock: [milliseconds * 1_000] for clock, milliseconds in expected.items()}
+    assert sum(expected[phase] for phase in ("connecting", "sending", "thinking", "reading")) == expected["service"]
 
 
 def test_a_cut_leaves_nothing_behind_and_loses_nothing() -> None:
@@ -323,6 +344,8 @@ def test_the_capacity_of_a_queue_is_found(tmp_path: Path) -> None:
     # Four requests an onboarding, and all plateaus' together.
     assert outcome.requests > outcome.result.requests == 4 * outcome.result.recorded
     assert (tmp_path / "latency.hlog").read_text() != ""
+    words = capacity_words(found)
+    assert f"Capacity: {found.highest_kept:.3g} onboardings/s were kept, {found.lowest_broken:.3g} were not (" in words
 
 
 def test_a_stall_is_seen_by_those_who_were_due_in_it(tmp_path: Path) -> None:

@@ -140,10 +140,6 @@ def test_needs_are_enough_as_often_as_said() -> None:
         ('[[objective]]\nid="a"\nkind="correctness"\nat_least=0.9\nwhat=1', "what"),
         ('colour="red"\n[[objective]]\nid="a"\nkind="correctness"\nat_least=0.9', "colour"),
         ('[[objective]]\nid="a"\nkind="correctness"\nat_least=0.9\n' * 2, "two objectives are named"),
-        (
-            '[[objective]]\nid="a"\nkind="latency"\nstep="onboarding"\nclock="service"\npercentile=9\nlimit_ms=5',
-            "response time alone",
-        ),
     ],
 )
 def test_wrong_policies_get_one_line(tmp_path: Path, text: str, said: str) -> None:
