@@ -19,7 +19,7 @@ from kycgate.content import MAX_ANSWER, decoded
 from kycgate.errors import BudgetExhausted, CannotJudge, UsageError
 from kycgate.exchange import Clocks, Exchange, Picture
 from kycgate.profile import Profile
-from kycgate.transport import BoundedTransport, TooMuch, drop_if_more_came
+from kycgate.transport import BoundedTransport, TooMuch
 
 CONNECTIONS = 32
 CONNECT_S = 10.0
@@ -201,7 +201,6 @@ class Target:
                 received += part
                 if len(received) > MAX_ANSWER:
                     raise TooMuch(f"over {MAX_ANSWER} bytes")
-            drop_if_more_came(response)
             try:
                 exchange.answer_body = decoded(
                     bytes(received), response.headers.get_list("Content-Encoding", split_commas=True)

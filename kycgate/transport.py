@@ -53,7 +53,7 @@ class _Stream(httpcore.NetworkStream):
         self._answering = False
         self._kept = False
         """Whether an earlier exchange has had an answer on it."""
-        self.unusable = False
+        self._method = "GET"
 
     @property
     def stale(self) -> bool:
@@ -69,6 +69,9 @@ class _Stream(httpcore.NetworkStream):
         return part
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if self._answering or self._exchange.stream is not self:
+            # The first bytes of a request: its method comes first.
+            self._method = bytes(buffer[:16]).split(b" ", 1)[0].decode("latin-1")
         if self._answering:
             self.received, self._answering, self._kept = bytearray(), False, True
         self._exchange.stream = self
@@ -85,8 +88,9 @@ class _Stream(httpcore.NetworkStream):
         return _Stream(self._inner.start_tls(ssl_context, server_hostname, left), self._exchange)
 
     def get_extra_info(self, info: str) -> typing.Any:
-        # An idle connection from which something can be read is not used again.
-        if info == "is_readable" and self.unusable:
+        # The pool asks so of an idle connection, which nobody uses then, and does not use it again when it is readable.
+        # What came behind an answer must not be taken for the next one (RFC 9112, 9.2 and 11.1).
+        if info == "is_readable" and self._answering and _behind_the_answer(bytes(self.received), self._method):
             return True
         return self._inner.get_extra_info(info)
 
@@ -177,14 +181,6 @@ class BoundedTransport(httpx.HTTPTransport):
         Nothing is known then of how it answers (RFC 9112, 9.5): clients send again on a new connection, as OkHttp does.
         """
         return self._exchange.stream is not None and self._exchange.stream.stale
-
-
-def drop_if_more_came(response: httpx.Response) -> None:
-    """Let nothing that came behind an answer be taken for the answer to the next request (RFC 9112, 9.2 and 11.1)."""
-    stream = response.extensions.get("network_stream")
-    if isinstance(stream, _Stream) and _behind_the_answer(bytes(stream.received), response.request.method):
-        stream.unusable = True
-        stream.close()
 
 
 def _behind_the_answer(came: bytes, method: str) -> bool:

@@ -4,6 +4,7 @@ import gzip
 import random
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -11,12 +12,16 @@ import pytest
 
 from kycgate.budget import Budget
 from kycgate.content import MAX_ANSWER, decoded
+from kycgate.contracts.endpoints import STEP_ENDPOINTS
+from kycgate.contracts.journey import Step
+from kycgate.embedded import embedded_sandbox
 from kycgate.errors import BudgetExhausted
 from kycgate.exchange import Clocks, Exchange
 from kycgate.gate import is_page, why_not
 from kycgate.judge import INTERNALS
+from kycgate.profile import Profile
 from kycgate.redaction import Redactor
-from kycgate.target import MAX_RETRY_AFTER_S, retry_after_s
+from kycgate.target import MAX_RETRY_AFTER_S, Target, Wanted, retry_after_s
 from kycgate.transport import _behind_the_answer
 
 
@@ -161,3 +166,16 @@ def test_a_token_is_taken_out_wherever_it_stands() -> None:
     for before in ("", " ", "Bearer ", "-", "x-", '"', ".", "a.b."):
         assert Redactor().text(f"{before}{token} end") == f"{before}$TOKEN end"
     assert Redactor().text(f"x{token}") == f"x{token}"
+
+
+def test_threads_that_share_connections_do_not_close_them_under_each_other() -> None:
+    """What came behind an answer is looked for while nobody uses the connection."""
+    seen: list[Exchange] = []
+    with embedded_sandbox(Profile()) as sandbox:
+        target = Target(sandbox.profile, Budget(), lambda exchange, at: seen.append(exchange))
+        wanted = Wanted("approve_back", "POST", STEP_ENDPOINTS[Step.APPROVE_BACK].path, {"Authorization": "Bearer x"})
+        with ThreadPoolExecutor(8) as pool:
+            for exchange in pool.map(lambda _: target.send(wanted), range(600)):
+                assert exchange.status == 401, exchange.failure
+        target.close()
+    assert len(seen) == 600
