@@ -116,7 +116,7 @@ def compare(
     elif lacking or not changes:
         code, reason = ExitCode.UNCLEAR, f"too little was measured of {', '.join(lacking) or 'any step'}"
     return Comparison(
-        base=_name(base), new=_name(new), verdict=_WORDS[code], exit_code=int(code), reason=reason, clock=clock,
+        base=base.name, new=new.name, verdict=_WORDS[code], exit_code=int(code), reason=reason, clock=clock,
         confidence=confidence, min_effect=min_effect, changes=changes, notes=_doubts(base, new), block_s=block_s,
     )  # fmt: skip
 
@@ -128,10 +128,6 @@ _WORDS: dict[ExitCode, Literal["slower", "no regression", "unclear"]] = {
 }
 
 
-def _name(run: Recording) -> str:
-    return str(run.folder.path) if run.folder is not None else "a run"
-
-
 def _percentile_ms(sample: Sample, share: float) -> float:
     return float(math.exp(quantiles(sample.counts.sum(0)[None], sample.values, [share])[0, 0]) / 1e3)
 
@@ -139,7 +135,7 @@ def _percentile_ms(sample: Sample, share: float) -> float:
 def _doubts(base: Recording, new: Recording) -> list[str]:
     """What makes the two hard to compare."""
     notes = [
-        f"{_name(run)} lasted {run.length_s} s: it takes {FEWEST_SECONDS} to see how its seconds vary."
+        f"{run.name} lasted {run.length_s} s: it takes {FEWEST_SECONDS} to see how its seconds vary."
         for run in (base, new)
         if run.length_s < FEWEST_SECONDS
     ]

@@ -3,8 +3,9 @@
 All histograms of a run share one grid, HdrHistogram(1 µs, 120 s, 3 digits), so adding them is adding arrays.
 """
 
+import io
 import math
-from collections.abc import Collection, Mapping
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -89,36 +90,49 @@ def rank_us(counts: Counts, rank: int, *, highest: bool) -> float:
     return float(edges()[1 if highest else 0][place])
 
 
-def read_intervals(path: Path, tags: Collection[str] | None = None) -> Mapping[str, dict[int, Cells]]:
-    """What `latency.hlog` holds under each of `tags` (all without): the filled cells of each second of the run.
+class IntervalLog:
+    """`latency.hlog`: the intervals of a run, decoded tag by tag as they are asked for (an hour holds 100,000).
 
     Raises:
-        UsageError: the file cannot be read or is damaged.
+        UsageError: the file cannot be read.
     """
-    found: dict[str, dict[int, Cells]] = {}
-    try:
-        lines = path.read_text(encoding="ascii").splitlines()
-        held = sum(1 for line in lines if line and not line.startswith(("#", '"')))
-        reader = HistogramLogReader(str(path), HdrHistogram(*_GRID))
-        read = 0
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._head: list[str] = []
+        self._lines: dict[str, list[str]] = defaultdict(list)
         try:
+            with path.open(encoding="ascii", errors="replace") as lines:
+                for line in lines:
+                    if line.startswith(("#", '"')):
+                        self._head.append(line)
+                    elif line.strip():
+                        self._lines[line.split(",", 1)[0].removeprefix("Tag=")].append(line)
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+    def seconds(self, tag: str) -> dict[int, Cells] | None:
+        """The filled cells of each second under `tag`; None when it has none.
+
+        Raises:
+            UsageError: they are damaged.
+        """
+        lines = self._lines.get(tag)
+        if lines is None:
+            return None
+        found: dict[int, Cells] = {}
+        try:
+            reader = HistogramLogReader(str(self._path), HdrHistogram(*_GRID))
+            reader.close()
+            reader.input_file = io.StringIO("".join([*self._head, *lines]))
             # Absolute: relative to the rounded start time the first second would begin before it, and be passed over.
             while (histogram := reader.get_next_interval_histogram(absolute=True)) is not None:
-                read += 1
-                tag = histogram.get_tag() or ""
-                if tags is None or tag in tags:
-                    second = round(histogram.get_start_time_stamp() / 1e3 - reader.base_time_sec)
-                    seconds = found.setdefault(tag, {})
-                    if second in seconds or second < 0:
-                        raise ValueError("two intervals of one second")
-                    seconds[second] = cells_of(histogram)
-        finally:
-            reader.close()
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except Exception as error:  # noqa: BLE001 - the library raises whatever its parts raise
-        raise UsageError(f"{path} is damaged: {type(error).__name__}") from None
-    # The library passes over lines that it does not understand.
-    if read != held:
-        raise UsageError(f"{path} is damaged: {held - read} of its {held} intervals cannot be read")
-    return found
+                found[round(histogram.get_start_time_stamp() / 1e3 - reader.base_time_sec)] = cells_of(histogram)
+        except Exception as error:  # noqa: BLE001 - the library raises whatever its parts raise
+            raise UsageError(f"{self._path} is damaged: {type(error).__name__}") from None
+        # The library passes over lines that it does not understand; a second that comes twice is one too few.
+        if len(found) != len(lines) or min(found) < 0:
+            raise UsageError(
+                f"{self._path} is damaged: {len(lines) - len(found)} of {len(lines)} seconds of {tag} lost"
+            )
+        return found

@@ -1,16 +1,16 @@
 """What a recorded load run says second by second, and whether its files agree with each other."""
 
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, Self
 
 from kycgate.errors import UsageError
-from kycgate.reports.histograms import Cells, Counts, decode, empty, read_intervals
+from kycgate.reports.histograms import Cells, Counts, IntervalLog, decode, empty
 from kycgate.run import LoadResult, Run, RunFolder
 
 WHOLE = "onboarding"
+_LONGEST_S = 40 * 86_400
 
 
 class Answers(NamedTuple):
@@ -74,9 +74,9 @@ class Recording:
         return counts
 
     @cached_property
-    def _intervals(self) -> Mapping[str, dict[int, Cells]]:
+    def _log(self) -> IntervalLog | None:
         path = self.folder.path / "latency.hlog" if self.folder is not None else None
-        return read_intervals(path) if path is not None and path.exists() else {}
+        return IntervalLog(path) if path is not None and path.exists() else None
 
     def seconds(self, step: str, clock: str) -> dict[int, Cells] | None:
         """The same samples by the second in which they ended; None when they were not recorded so.
@@ -84,14 +84,18 @@ class Recording:
         Raises:
             UsageError: `latency.hlog` is damaged, or says otherwise than run.json.
         """
+        if self._log is None:
+            return None
         total = int(self.histogram(step, clock).sum())
-        found = self._intervals.get(tag_of(step, clock))
+        found = self._log.seconds(tag_of(step, clock))
         if found is None:
-            return {} if not total and self._intervals else None
+            # A run from before the other clocks were kept by the second has none of them.
+            return None if total else {}
         held = sum(int(cells.counts.sum()) for cells in found.values())
         if held != total:
-            where = self.folder.path if self.folder is not None else "a run"
-            raise UsageError(f"{where} is damaged: latency.hlog holds {held} samples of {step}, run.json {total}")
+            raise UsageError(f"{self.name} is damaged: latency.hlog holds {held} samples of {step}, run.json {total}")
+        if max(found) >= self.length_s:
+            raise UsageError(f"{self.name} is damaged: latency.hlog goes on after second {self.length_s}, its last")
         return found
 
     def answers(self) -> dict[int, Answers] | None:
@@ -115,6 +119,17 @@ class Recording:
 
     @cached_property
     def length_s(self) -> int:
-        """Seconds from the run's begin to its last answer."""
-        last = [second for seconds in self._intervals.values() for second in seconds]
-        return 1 + max([*last, *(int(point.second) for point in self.load.series)], default=-1)
+        """Seconds from the run's begin to its last answer.
+
+        Raises:
+            UsageError: they are more than any run has.
+        """
+        length = 1 + max((int(point.second) for point in self.load.series), default=-1)
+        if length > _LONGEST_S or min((point.second for point in self.load.series), default=0) < 0:
+            raise UsageError(f"{self.name} is damaged: a run of {length} s")
+        return length
+
+    @property
+    def name(self) -> str:
+        """For those who read."""
+        return str(self.folder.path) if self.folder is not None else "a run"

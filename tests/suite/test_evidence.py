@@ -231,6 +231,9 @@ def test_files_that_disagree_are_damaged(tmp_path: Path) -> None:
     log.write_text("".join([*lines, lines[-1]]))
     with pytest.raises(UsageError, match="damaged"):
         judged(folder, **FRONT)
+    log.write_text("".join(line.replace("upload_front,3.", "upload_front,99.") for line in lines))
+    with pytest.raises(UsageError, match="goes on after second 60"):
+        judged(folder, **FRONT)
     log.unlink()
     assert "could not be checked" in judged(folder, **FRONT).note
 
