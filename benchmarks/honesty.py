@@ -47,6 +47,7 @@ MODELS: dict[str, Callable[[random.Random], float]] = {
     "bimodal": lambda rng: rng.gauss(0.3, 0.02) if rng.random() < 0.9 else rng.gauss(1.5, 0.05),
     "stalling": lambda rng: MEDIAN_S * rng.lognormvariate(0, 0.4),
     "fast": lambda rng: 0.0,
+    "slow": lambda rng: 4.0 * rng.lognormvariate(0, 0.2),
 }
 TABLE = ("lognormal", "bimodal", "stalling")
 # What a person who uses Locust as its documentation shows would write; the rate is that of our onboardings.
