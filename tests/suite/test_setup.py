@@ -90,7 +90,7 @@ def test_doctor_finds_a_sound_set_up_sound(tmp_path: Path) -> None:
     ("status", "headers", "what", "says"),
     [
         (401, {}, "credentials", "gave no token"),
-        (500, {}, "credentials", "answers 500 to a token"),
+        (500, {}, "credentials", "500: is it up?"),
         (
             429,
             {"Retry-After": "0", "X-RateLimit-Limit": "5"},
