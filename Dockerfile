@@ -7,6 +7,7 @@ WORKDIR /src
 RUN python -m pip install --no-cache-dir uv==0.13.9 && uv venv /opt/kycgate
 COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY kycgate kycgate
+COPY chaos chaos
 COPY contracts contracts
 COPY load load
 COPY reports reports

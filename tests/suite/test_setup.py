@@ -19,7 +19,7 @@ import pytest
 import trustme
 
 from kycgate.doctor import BURST, MAX_REQUESTS, State, _clock, _connection, examine
-from kycgate.embedded import embedded_sandbox
+from kycgate.embedded import TENANT, TENANT_SECRET, embedded_sandbox
 from kycgate.exchange import RecordedClocks, RecordedExchange
 from kycgate.profile import Profile, Secrets, load_profile
 from kycgate.profile_file import keys, profile_text
@@ -90,7 +90,7 @@ def test_doctor_finds_a_sound_set_up_sound(tmp_path: Path) -> None:
     ("status", "headers", "what", "says"),
     [
         (401, {}, "credentials", "gave no token"),
-        (500, {}, "credentials", "answers 500 to a token"),
+        (500, {}, "credentials", "500: is it up?"),
         (
             429,
             {"Retry-After": "0", "X-RateLimit-Limit": "5"},
@@ -101,16 +101,24 @@ def test_doctor_finds_a_sound_set_up_sound(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("fixed", [False, True])
 def test_doctor_never_sends_more_than_ten_requests(
-    status: int, headers: dict[str, str], what: str, says: str, fixed: bool, tmp_path: Path
+    status: int, headers: dict[str, str], what: str, says: str, fixed: bool
 ) -> None:
     """Whatever comes back, whichever way credentials are given."""
-    env = {"KYCGATE_API_KEYS": "key-one-1,key-two-2"} if fixed else SECRETS
+    tenant = {"tenant_id": TENANT, "tenant_secret": TENANT_SECRET}
+    secrets = Secrets.model_validate({"api_keys": ["key-one-1", "key-two-2"]} if fixed else tenant)
     with serving(status, headers) as server:
-        done = kycgate("doctor", "--base-url", f"http://127.0.0.1:{server.server_port}", cwd=tmp_path, env=env)
+        symptoms = list(examine(Profile(base_url=f"http://127.0.0.1:{server.server_port}"), secrets))
         assert server.requests <= MAX_REQUESTS
-    assert done.returncode == 3, done.stdout
+    assert State.FAILED in {symptom.state for symptom in symptoms}
     if not fixed:
-        assert says in lines_of(done.stdout)[what]
+        assert says in next(symptom.said for symptom in symptoms if symptom.what == what)
+
+
+def test_doctor_of_a_target_that_refuses_ends_3(tmp_path: Path) -> None:
+    with serving(401) as server:
+        done = kycgate("doctor", "--base-url", f"http://127.0.0.1:{server.server_port}", cwd=tmp_path, env=SECRETS)
+    assert done.returncode == 3, done.stdout
+    assert lines_of(done.stdout)["credentials"].startswith("failed")
 
 
 def test_doctor_stays_within_its_budget_where_all_is_well() -> None:
