@@ -27,7 +27,7 @@ COMMANDS = {
     "verify": ("verify", "--budget", "90", "--uploads", "30", "--load-rate", "5", "--duration", "3"),
 }
 _VERDICTS = ("kept: ", "broken: ", "unclear: ", "unavailable: ", "kycgate: cannot")
-TIME_LIMITS_S = {"check": 75.0, "load": 45.0, "probe": 40.0, "verify": 90.0}
+TIME_LIMITS_S = {"check": 100.0, "load": 60.0, "probe": 45.0, "verify": 120.0}
 
 
 @dataclass(slots=True)

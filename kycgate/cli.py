@@ -1,8 +1,9 @@
 """The command line. Each command ends with one of the stable exit codes; what is wrong is said in one line."""
 
-import os
+import errno
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,6 +45,7 @@ from kycgate.options import (
     profile_of,
 )  # fmt: skip
 from kycgate.profile import Profile
+from kycgate.streams import flush
 
 app = typer.Typer(
     help="Contract, load and SLA testing of a National ID onboarding API, with evidence.",
@@ -53,6 +55,8 @@ app = typer.Typer(
 for _command in (chaos, compare, doctor, init, load, pin, probe, report, schema, sla):
     _command.register(app)
 # Typer carries a click of its own; the errors of that one share this base.
+_TYPER_INTERRUPTED = 130
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _WRONG_CALL: Any = typer.BadParameter.__mro__[-4]
 _err = Console(stderr=True, highlight=False)
 
@@ -225,18 +229,24 @@ def main() -> None:
     """The console script."""
     try:
         code = app(standalone_mode=False)
+        if code == _TYPER_INTERRUPTED:
+            code = _complain("stopped", ExitCode.UNCLEAR)
     except _WRONG_CALL as error:
         code = _complain(error.format_message(), ExitCode.USAGE)
     except (typer.Abort, KeyboardInterrupt):
         code = _complain("stopped", ExitCode.UNCLEAR)
     except KycgateError as error:
         code = _complain(str(error), error.exit_code)
-    except BrokenPipeError:
-        # Whoever read our output has closed it: nothing more to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:
+        # Typer's way of saying that whoever read our output has left.
         code = ExitCode.UNCLEAR
     except Exception as error:  # noqa: BLE001 - whatever is left is a bug of ours, and no verdict
-        code = _complain(_bug(error), ExitCode.UNCLEAR)
+        full = isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None
+        said = f"the output cannot be written: {error.strerror}" if full else _bug(error)  # type: ignore[attr-defined]
+        code = _complain(said, ExitCode.UNCLEAR)
+    problem = flush()
+    if problem:
+        code = code or _complain(problem, ExitCode.UNCLEAR)
     sys.exit(int(code or 0))
 
 
@@ -251,5 +261,6 @@ def _bug(error: Exception) -> str:
 def _complain(message: str, code: ExitCode) -> ExitCode:
     from kycgate.reports.text import one_line
 
-    print(f"kycgate: {one_line(' '.join(message.split()))}", file=sys.stderr)
+    with suppress(OSError):
+        print(f"kycgate: {one_line(' '.join(message.split()))}", file=sys.stderr)
     return code

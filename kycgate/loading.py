@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from kycgate.checkpoint import Checkpoint
 from kycgate.errors import UsageError
 from kycgate.gate import Gate
 from kycgate.load import LoadOutcome, LoadPlan, Topology, run_load
@@ -122,7 +123,7 @@ def send_load(
             on_second=screen.second if screen else None,
         )  # fmt: skip
     else:
-        outcome = _send(load, plan, secrets, folder, chosen, within_s(), say, screen)
+        outcome = _send(load, plan, secrets, folder, chosen, within_s(), say, screen, Checkpoint(folder, run))
     run.options["until_decided"] = load.until_decided
     _enter(run, outcome, gate, folder, chosen)
     return outcome.void
@@ -137,6 +138,7 @@ def _send(
     within_s: float,
     say: Callable[[str], None],
     screen: Screen | None,
+    checkpoint: Checkpoint,
 ) -> LoadOutcome:
     # Imported here: the statistics weigh more than the generator, and only this kind of run needs them now.
     from kycgate.reports.sequential import Decider
@@ -146,6 +148,16 @@ def _send(
     def on_second(collector: Collector, second: Second) -> str | None:
         if screen is not None:
             screen.second(collector, second)
+
+        def enter(run: Run) -> None:
+            so_far = collector.outcome()
+            run.load = so_far.result
+            run.requests_sent += so_far.requests
+            run.uploads_sent += so_far.uploads
+
+        checkpoint.take(enter)
+        if checkpoint.problem:
+            return checkpoint.problem
         if decider is not None:
             readings = collector.readings(second.read_right, second.readings)
             unavailable = second.unavailable.total()
@@ -166,7 +178,11 @@ def _enter(run: Run, outcome: LoadOutcome, gate: Gate, folder: RunFolder, policy
     run.load = outcome.result
     run.requests_sent += outcome.requests
     run.uploads_sent += outcome.uploads
-    run.objectives = judge(policy, [Recording(run, folder)], anytime=bool(run.options.get("until_decided")))
+    try:
+        run.objectives = judge(policy, [Recording(run, folder)], anytime=bool(run.options.get("until_decided")))
+    except UsageError as error:
+        # Its own recording is not whole (a full disk): that is no wrong call.
+        outcome.void = outcome.void or str(error)
     if outcome.result.stopped:
         run.notes.append(f"The load was stopped early: {outcome.result.stopped}.")
     if outcome.result.size_fit:

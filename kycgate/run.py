@@ -557,7 +557,13 @@ class RunFolder:
                 uploads_sent=sum(exchange.endpoint in UPLOADS for exchange in exchanges),
                 started_at=exchanges[0].at if exchanges else "",
             )
-        return self.read_run()
+        run = self.read_run()
+        if not run.finished_at:
+            # Killed: the exchanges know of more than the last time that the result was kept.
+            exchanges = self.read_exchanges()
+            run.requests_sent = max(run.requests_sent, len(exchanges))
+            run.uploads_sent = max(run.uploads_sent, sum(exchange.endpoint in UPLOADS for exchange in exchanges))
+        return run
 
     def read_run(self) -> Run:
         """The recorded result.

@@ -16,6 +16,7 @@ from typing import Any, Self
 import kycgate
 from kycgate import specimens
 from kycgate.check import run_contract_tests
+from kycgate.checkpoint import Checkpoint, write
 from kycgate.embedded import embedded_sandbox
 from kycgate.errors import CannotJudge, ExitCode, UsageError
 from kycgate.gate import Gate
@@ -39,8 +40,6 @@ NO_TLS = "TLS certificates were NOT verified (verify_tls = false): whoever sits 
 
 
 STOPPED = "the run was stopped before its end"
-CHECKPOINT_S = 1.0
-"""Seconds between two looks at what the ledger holds so far, so that a kill leaves a run to report."""
 
 
 @contextmanager
@@ -117,7 +116,7 @@ def execute(
     if not profile.verify_tls:
         run.notes.append(NO_TLS)
         say(NO_TLS)
-    cannot = _write(folder, run)
+    cannot = write(folder, run)
     if cannot:
         raise UsageError(f"{cannot}; name another folder with --out")
     not_tried: dict[str, str] = {}
@@ -138,9 +137,8 @@ def execute(
             say(f"target {run.target}")
             gate.preflight()
             if check:
-                checkpoint = _Checkpoint(folder, run, gate, progress)
                 not_tried = run_contract_tests(
-                    gate, strict=profile.strict, thorough=thorough, on_progress=checkpoint
+                    gate, strict=profile.strict, thorough=thorough, on_progress=_keep(folder, run, gate, progress)
                 ).not_tried
                 cannot = gate.gave_up or limits.reached(gate)
             if load is not None and not cannot and may_load(profile, load, run):
@@ -150,6 +148,8 @@ def execute(
             run.complete = True
         except CannotJudge as error:
             cannot, run.complete = str(error), True
+        except OSError as error:
+            cannot = f"cannot go on: {error.strerror or error}"
         except KeyboardInterrupt:
             cannot = limits.words if limits.left_s() <= 0 else STOPPED
     if gate is not None:
@@ -208,21 +208,19 @@ class _TimeLimits:
         return self.words if gate.budget.left_s <= 0 else ""
 
 
-class _Checkpoint:
-    """Puts what is known so far into run.json while the tests go on."""
+def _keep(
+    folder: RunFolder, run: Run, gate: Gate, then: Callable[[int, int, str], None] | None
+) -> Callable[[int, int, str], None]:
+    """As each test begins, what is known so far is kept; where it cannot be, nothing more is sent."""
+    checkpoint = Checkpoint(folder, run)
 
-    def __init__(self, folder: RunFolder, run: Run, gate: Gate, then: Callable[[int, int, str], None] | None) -> None:
-        self._folder, self._run, self._gate, self._then = folder, run, gate, then
-        self._next = time.monotonic() + CHECKPOINT_S
+    def progress(done: int, total: int, name: str) -> None:
+        checkpoint.take(lambda copy: _enter_check(copy, gate, gate.profile, {}, check=True))
+        gate.gave_up = gate.gave_up or checkpoint.problem
+        if then is not None:
+            then(done, total, name)
 
-    def __call__(self, done: int, total: int, name: str) -> None:
-        if time.monotonic() >= self._next:
-            copy = self._run.model_copy(deep=True)
-            _enter_check(copy, self._gate, self._gate.profile, {}, check=True)
-            self._gate.gave_up = self._gate.gave_up or _write(self._folder, copy)
-            self._next = time.monotonic() + CHECKPOINT_S
-        if self._then is not None:
-            self._then(done, total, name)
+    return progress
 
 
 def _enter_check(run: Run, gate: Gate, profile: Profile, not_tried: dict[str, str], *, check: bool) -> None:
@@ -236,21 +234,12 @@ def _enter_check(run: Run, gate: Gate, profile: Profile, not_tried: dict[str, st
     run.behaviour = gate.behaviour.observed(run.open_points) if check else []
 
 
-def _write(folder: RunFolder, run: Run) -> str:
-    """Write run.json; why it could not be written, or nothing."""
-    try:
-        folder.write_run(run)
-    except OSError as error:
-        return f"cannot write to {folder.path}: {error.strerror}"
-    return ""
-
-
 def _finish(folder: RunFolder, run: Run) -> None:
     """run.json and the reports; a verdict that could not be written is no verdict to pass on."""
     # Imported here: the charts and the statistics weigh more than all the rest, and the load runs without them.
     from kycgate.reports import write_all
 
-    problem = _write(folder, run)
+    problem = write(folder, run)
     if not problem:
         try:
             write_all(folder, run)
@@ -260,7 +249,7 @@ def _finish(folder: RunFolder, run: Run) -> None:
         run.notes.append(f"The run is not recorded whole: {problem}.")
         if run.exit_code == ExitCode.KEPT:
             run.exit_code, run.verdict, run.reason = int(ExitCode.UNCLEAR), "unclear", problem
-        _write(folder, run)
+        write(folder, run)
 
 
 def _enter_drift(run: Run, pins: Pins, *, fail: bool) -> None:

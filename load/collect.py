@@ -4,6 +4,7 @@ Each second is closed when all workers have reported it, written to `latency.hlo
 learned), and added to the run's histograms.
 """
 
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -123,7 +124,8 @@ class HlogWriter:
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):
+                self._file.close()
 
 
 class Collector:
@@ -200,7 +202,11 @@ class Collector:
             self._readings.update(second.readings)
             self._read_right.update(second.read_right)
             self._series += second.points()
-            self._hlog.write(self._start_s, second)
+            try:
+                self._hlog.write(self._start_s, second)
+            except OSError as error:
+                # What was measured until now is still told; that it is not all is told too.
+                self.void = self.void or f"cannot write latency.hlog: {error.strerror}"
             self._on_second(second)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from kycgate.options import Format
 from kycgate.profile import Profile
 from kycgate.run import Run, RunFolder
+from kycgate.streams import SteadyConsole
 
 
 def run_with_progress(command: str, profile: Profile, **options: Any) -> tuple[Run, RunFolder]:
@@ -19,8 +21,16 @@ def run_with_progress(command: str, profile: Profile, **options: Any) -> tuple[R
     from kycgate.commands.screen import screen_for
     from kycgate.runner import execute
 
-    with screen_for(Console()).shown() as screen:
-        return execute(command, profile, say=screen.say, progress=screen.progress, screen=screen, **options)
+    outcome: tuple[Run, RunFolder] | None = None
+    try:
+        with screen_for(Console()).shown() as screen:
+            outcome = execute(command, profile, say=screen.say, progress=screen.progress, screen=screen, **options)
+    except OSError:
+        # A terminal that has gone away can no longer be tidied up; the run is on disk.
+        if outcome is None:
+            raise
+    assert outcome is not None  # noqa: S101 - it returned, or raised
+    return outcome
 
 
 def run_and_exit(
@@ -36,7 +46,8 @@ def run_and_exit(
 
     options["baseline"] = read_baseline(since) if since is not None else None
     run, folder = run_with_progress(command, profile, **options)
-    print_outcome(run, folder, Console(highlight=False), output_format)
+    with suppress(BrokenPipeError):
+        print_outcome(run, folder, SteadyConsole(highlight=False), output_format)
     raise typer.Exit(run.exit_code)
 
 
@@ -50,7 +61,8 @@ def print_outcome(run: Run, folder: RunFolder, console: Console, output_format: 
         # Until its own word comes, the runner takes nothing that is printed for a command: a target's text is in it.
         print(f"::stop-commands::{stop}")
     print_verdict(run, console)
-    console.print(f"report: {folder.path / 'report.html'}", soft_wrap=True)
+    if (folder.path / "report.html").exists():
+        console.print(f"report: {folder.path / 'report.html'}", soft_wrap=True)
     if output_format is Format.GITHUB:
         print(f"::{stop}::")
         for line in github.annotations(run):

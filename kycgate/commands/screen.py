@@ -4,7 +4,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -76,7 +76,9 @@ class PlainScreen:
         yield self
 
     def say(self, text: str) -> None:
-        print(f"kycgate: {text}", file=sys.stderr, flush=True)
+        # Whether anybody still reads it is no matter of the run's.
+        with suppress(OSError):
+            print(f"kycgate: {text}", file=sys.stderr, flush=True)
 
     def progress(self, done: int, total: int, name: str) -> None:
         if done * 10 // max(total, 1) > self._tenth["done"] or not done:
