@@ -245,8 +245,6 @@ class EchoVendor(http.server.ThreadingHTTPServer):
             for name, item in data.items():
                 if isinstance(item, str) and item:
                     known[name] = item[1_000:1_090] if name == "image" else item
-            if isinstance(data.get("token"), str):
-                self.tokens.add(data["token"])
         return {name: text for name, text in known.items() if len(text) >= 5}
 
     def answer(self, to: _Echo, turn: int, said: Mapping[str, str], reply: Reply) -> None:
@@ -268,6 +266,9 @@ class EchoVendor(http.server.ThreadingHTTPServer):
             status, headers, body = self._refuse(turn, text, flat, status, headers)
         if self.breaks and turn % 13 == 7:
             status, headers, body = self._break(turn // 13, text, flat, credential, headers)
+        if status == 200 and '"token": "' in body.decode("utf-8", "replace"):
+            # One that was made and never given out is nobody's secret yet.
+            self.tokens.add(said["token"])
         if status < 0:
             to.wfile.write(b"HTTP/1.1 2x0 " + flat.encode() + b"\r\nX: " + flat.encode() + b"\r\n\r\n")
             to.close_connection = True
