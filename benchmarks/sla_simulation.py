@@ -365,6 +365,7 @@ def draw_savings(path: Path, runs: int) -> list[str]:
     axes.axhline(planned, color="black", linestyle="--", label=f"fixed, planned for {PLANNED_FOR:g}: {planned:,}")
     axes.axvline(1, color="grey", linewidth=0.8)
     axes.set_yscale("log")
+    axes.set_ylim(1, 50_000)
     axes.set_xlabel(
         "failures, as a multiple of what the objective allows (left of 1 it holds, right of 1 it is broken)"
     )
