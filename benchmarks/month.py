@@ -197,6 +197,7 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=300, help="seconds from one probe to the next")
     parser.add_argument("--seed", type=int, default=6)
     parser.add_argument("--out", type=Path, help="where to put run.json, report.html, summary.md and planted.md")
+    parser.add_argument("--keep", type=Path, help="where to put the whole run's folder")
     parser.add_argument("--store", help="fill this store instead of a new file")
     given = parser.parse_args()
     policy = load_policy(POLICY)
@@ -206,21 +207,22 @@ def main() -> int:
             store.append(*generate(policy, given.every, given.seed))
         command = [
             sys.executable, "-m", "kycgate", "sla", "--period", f"{MONTH:%Y-%m}", "--store", where,
-            "--policy", str(POLICY), "--every", str(given.every), "--out", f"{folder}/run",
+            "--policy", str(POLICY), "--every", str(given.every), "--out", str(given.keep or f"{folder}/run"),
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         print(done.stdout, end="")
         if done.returncode not in (0, 1, 3):
             print(done.stderr, file=sys.stderr)
             return 1
-        run = RunFolder(Path(folder) / "run").read_run()
+        made = given.keep or Path(folder) / "run"
+        run = RunFolder(made).read_run()
         assert run.period is not None  # noqa: S101 - the command has written it
         lines, agreed = compare(policy, run.period, given.every)
         print("\n".join(lines))
         if given.out is not None:
             given.out.mkdir(parents=True, exist_ok=True)
             for name in ("run.json", "report.html", "summary.md"):
-                (given.out / name).write_bytes((Path(folder) / "run" / name).read_bytes())
+                (given.out / name).write_bytes((made / name).read_bytes())
             head = (
                 f"# A generated month\n\n`python benchmarks/month.py --every {given.every} --seed {given.seed}`, made "
                 f"{datetime.now(UTC):%Y-%m-%d} by kycgate {run.kycgate_version}: what was planted in {MONTH:%B %Y} "

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 import kycgate
-from kycgate.commands import chaos, compare, doctor, init, load, pin, probe, report, schema, sla
+from kycgate.commands import bundle, chaos, compare, doctor, init, load, pin, probe, report, schema, sla
 from kycgate.commands.running import run_and_exit
 from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT
 from kycgate.contracts.openapi import text as openapi_text
@@ -52,7 +52,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (chaos, compare, doctor, init, load, pin, probe, report, schema, sla):
+for _command in (bundle, chaos, compare, doctor, init, load, pin, probe, report, schema, sla):
     _command.register(app)
 # Typer carries a click of its own; the errors of that one share this base.
 _TYPER_INTERRUPTED = 130

@@ -178,6 +178,7 @@ def _enter(run: Run, outcome: LoadOutcome, gate: Gate, folder: RunFolder, policy
     run.load = outcome.result
     run.requests_sent += outcome.requests
     run.uploads_sent += outcome.uploads
+    run.policy = policy.model_dump(mode="json")
     try:
         run.objectives = judge(policy, [Recording(run, folder)], anytime=bool(run.options.get("until_decided")))
     except UsageError as error:

@@ -61,19 +61,28 @@ def cells_of(histogram: HdrHistogram) -> Cells:
     return Cells(places, counts[places].astype(np.int64))
 
 
+def counts_of(histogram: HdrHistogram) -> Counts:
+    """The counts of a histogram.
+
+    Raises:
+        ValueError: it is not on the grid that runs are recorded on.
+    """
+    counts = empty()
+    cells = cells_of(histogram)
+    counts[cells.places] = cells.counts
+    return counts
+
+
 def decode(text: str, what: str) -> Counts:
     """The counts of a histogram as run.json holds it.
 
     Raises:
         UsageError: it is damaged.
     """
-    counts = empty()
     try:
-        cells = cells_of(HdrHistogram.decode(text.encode()))
+        return counts_of(HdrHistogram.decode(text.encode()))
     except Exception as error:  # noqa: BLE001 - the library raises whatever its parts raise
         raise UsageError(f"the histogram of {what} is damaged: {type(error).__name__}") from None
-    counts[cells.places] = cells.counts
-    return counts
 
 
 def quantile_us(counts: Counts, q: float) -> float:
@@ -110,6 +119,10 @@ class IntervalLog:
                         self._lines[line.split(",", 1)[0].removeprefix("Tag=")].append(line)
         except OSError as error:
             raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+    @property
+    def tags(self) -> list[str]:
+        return sorted(self._lines)
 
     def seconds(self, tag: str) -> dict[int, Cells] | None:
         """The filled cells of each second under `tag`; None when it has none.

@@ -23,14 +23,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from hdrh.histogram import HdrHistogram
 
 from kycgate.clock import Offset, common_offset
 from kycgate.contracts.journey import Step
 from kycgate.errors import CannotJudge
 from kycgate.probes import Probe, write_probes
 from kycgate.reports.histograms import Counts, edges, empty, quantile_us, rank_us
-from kycgate.reports.latency import TaggedInterval, histogram_of, step_latency, write_log
+from kycgate.reports.latency import HIGHEST_US, LOWEST_US, TaggedInterval, histogram_of, step_latency, write_log
 from kycgate.reports.objectives import EXACT, ranks, share_bounds
 from kycgate.reports.outages import gaps, outages, usual_distance_s, without
 from kycgate.reports.period import Credit, Interval, Tier, days_of, exclusions
@@ -39,6 +38,7 @@ from kycgate.reports.recording import WHOLE, tag_of
 from kycgate.run import CreditResult, Day, DayState, ObjectiveResult, Outage, PeriodResult, StepLatency, Stretch
 
 CLOCKS = ("response", "service", "sending", "thinking", "reading")
+_KINDS = (*((str(step), clock) for step in Step for clock in CLOCKS), (WHOLE, "response"))
 WAITED = 0.9
 """Of the time-out: whoever got no answer for so long has waited in vain, and did not just meet a closed door."""
 MOST_SAMPLES = 10_000_000
@@ -52,9 +52,11 @@ class Judged:
 
     period: PeriodResult
     objectives: list[ObjectiveResult]
-    by_day: dict[str, dict[tuple[str, str], HdrHistogram]]
-    """Histograms by day, and by step and clock."""
+    by_day: dict[str, dict[tuple[str, str], list[int]]]
+    """Microseconds by day, and by step and clock."""
     notes: list[str]
+    sent: tuple[int, int]
+    """Requests, and uploads among them, of all probes in the month."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +101,7 @@ def judge_month(
             outages(stretch, _in(clear, stretch), policy.period.outage_after) for stretch in watch.watched
         )
     )
-    by_day = {day.name: _histograms(_in(clear, day)) for day in days}
-    merged: dict[tuple[str, str], HdrHistogram] = {}
-    for histograms in by_day.values():
-        for key, histogram in histograms.items():
-            merged.setdefault(key, histogram_of(())).add(histogram)
+    by_day = {day.name: _values(_in(clear, day)) for day in days}
     probed = [objective for objective in policy.objective if _is_probed(objective)]
     jitter = min(probe.jitter_s for probe in clear) if clear else 0.0
     note = _note(watch, unknown, jitter, every)
@@ -149,11 +147,12 @@ def judge_month(
             if result.id == credit.objective
         ],
         credit_cap=policy.period.credit_cap,
-        latencies=_latencies(merged),
+        latencies=_latencies(by_day.values()),
         clock_low_s=offset.low if offset else None,
         clock_high_s=offset.high if offset else None,
     )
-    return Judged(period, objectives, by_day, _notes(policy, probed, period))
+    sent = (sum(probe.requests for probe in inside), sum(probe.uploads for probe in inside))
+    return Judged(period, objectives, by_day, _notes(policy, probed, period), sent)
 
 
 def write_evidence(folder: Path, judged: Judged, probes: Sequence[Probe]) -> None:
@@ -165,9 +164,11 @@ def write_evidence(folder: Path, judged: Judged, probes: Sequence[Probe]) -> Non
         folder / "latency.hlog",
         period.start.timestamp(),
         (
-            TaggedInterval(int((day.start - period.start).total_seconds()), int(day.seconds), tag_of(*kind), histogram)
+            TaggedInterval(
+                int((day.start - period.start).total_seconds()), int(day.seconds), tag_of(*kind), histogram_of(values)
+            )
             for day in days
-            for kind, histogram in judged.by_day[day.name].items()
+            for kind, values in judged.by_day[day.name].items()
         ),
     )
 
@@ -232,19 +233,23 @@ def _waited_in_vain(probe: Probe, place: int) -> bool:
     return step.status is None and step.response_us >= WAITED * probe.timeout_s * 1e6
 
 
-def _histograms(probes: Iterable[Probe]) -> dict[tuple[str, str], HdrHistogram]:
+def _values(probes: Iterable[Probe]) -> dict[tuple[str, str], list[int]]:
     values: dict[tuple[str, str], list[int]] = defaultdict(list)
-    kinds = [(str(step), clock) for step in Step for clock in CLOCKS] + [(WHOLE, "response")]
     for probe in probes:
-        for kind in kinds:
+        for kind in _KINDS:
             value = latency_us(probe, *kind)
             if value is not None:
                 values[kind].append(value)
-    return {kind: histogram_of(values[kind]) for kind in kinds if kind in values}
+    return {kind: values[kind] for kind in _KINDS if kind in values}
 
 
-def _latencies(merged: dict[tuple[str, str], HdrHistogram]) -> list[StepLatency]:
-    return [step_latency(step, clock, histogram) for (step, clock), histogram in merged.items()]
+def _latencies(days: Iterable[dict[tuple[str, str], list[int]]]) -> list[StepLatency]:
+    """The days' histograms, merged."""
+    whole: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for values in days:
+        for kind, found in values.items():
+            whole[kind] += found
+    return [step_latency(*kind, histogram_of(whole[kind])) for kind in _KINDS if kind in whole]
 
 
 def _judge(objective: Objective, policy: Policy, clear: Sequence[Probe], unknown: float, note: str) -> ObjectiveResult:
@@ -259,7 +264,7 @@ def _judge(objective: Objective, policy: Policy, clear: Sequence[Probe], unknown
             for step in objective.steps
             if (value := latency_us(probe, step, objective.clock)) is not None
         ]
-        counts = _counts(values)
+        counts = counts_of_values(values)
         alike = float(len(objective.steps))
         n, good = len(values), sum(value <= objective.limit_ms * 1e3 for value in values)
     elif objective.kind == "availability":
@@ -315,9 +320,10 @@ def _needed(good: int, n: int, alike: float, confidence: float, unknown: float, 
     return max(low - n, 1)
 
 
-def _counts(values: Sequence[int]) -> Counts:
+def counts_of_values(values: Sequence[int]) -> Counts:
+    """As a histogram of these microseconds would count them."""
     counts = empty()
-    places = np.searchsorted(edges()[1], np.minimum(np.asarray(values, dtype=float), edges()[1][-1]))
+    places = np.searchsorted(edges()[1], np.clip(np.asarray(values, dtype=float), LOWEST_US, HIGHEST_US))
     np.add.at(counts, places, 1)
     return counts
 
@@ -385,17 +391,17 @@ def _day(
     outside: Sequence[Probe],
     watch: _Watch,
     found: Sequence[Outage],
-    histograms: dict[tuple[str, str], HdrHistogram],
+    values: dict[tuple[str, str], list[int]],
     now: datetime,
 ) -> Day:
     probes = _in(outside, day)
     clear = [probe for probe in probes if probe.verdict != "unclear"]
     excluded_s = _overlap(day, watch.windows)
     counted_s = _overlap(day, watch.counts)
-    uploads = histogram_of(())
-    for step in (Step.UPLOAD_FRONT, Step.UPLOAD_BACK):
-        if (str(step), "response") in histograms:
-            uploads.add(histograms[str(step), "response"])
+    uploads = [
+        *values.get((str(Step.UPLOAD_FRONT), "response"), []),
+        *values.get((str(Step.UPLOAD_BACK), "response"), []),
+    ]
     failed = _count(clear, "unavailable") + _count(clear, "broken")
     down = any(day.start <= outage.last_bad and outage.first_bad < day.end for outage in found)
     state: DayState = (
@@ -416,7 +422,7 @@ def _day(
         counted_s=counted_s,
         gap_s=_overlap(day, watch.holes),
         excluded_s=excluded_s,
-        p95_upload_ms=uploads.get_value_at_percentile(95) / 1e3 if uploads.get_total_count() else None,
+        p95_upload_ms=quantile_us(counts_of_values(uploads), 0.95) / 1e3 if uploads else None,
     )
 
 

@@ -97,7 +97,7 @@ def _judge_month(
     code, reason = exit_code_of([], judged.objectives, strict=False)
     run = Run(
         command="sla", verdict=WORDS[code], exit_code=int(code), reason=reason, kycgate_version=kycgate.__version__,
-        requests_sent=sum(probe.requests for probe in probes), uploads_sent=sum(probe.uploads for probe in probes),
+        requests_sent=judged.sent[0], uploads_sent=judged.sent[1],
         target=chosen, profile=policy.name, started_at=now.isoformat(timespec="seconds"),
         finished_at=now.isoformat(timespec="seconds"), objectives=judged.objectives, period=judged.period,
         policy=policy.model_dump(mode="json"), notes=judged.notes,
