@@ -29,6 +29,15 @@ def offset_of(date_header: str | None, sent: datetime, received: datetime) -> Of
     return Offset((moment - received).total_seconds(), (moment - sent).total_seconds() + 2)
 
 
+def now_of(date_header: str | None) -> datetime:
+    """The moment by the target's own clock, as its answer says it; by ours where it does not."""
+    try:
+        moment = email.utils.parsedate_to_datetime((date_header or "").strip())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return datetime.now(UTC)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
 def common_offset(offsets: Iterable[Offset | None]) -> Offset | None:
     """What all answers together say; where they contradict one another (a clock was set, or there are several), all
     that any of them allows. None without any."""

@@ -10,11 +10,12 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 
 from kycgate.behaviour import Behaviour
 from kycgate.budget import Budget
 from kycgate.cards import Card, Cards
+from kycgate.clock import now_of
 from kycgate.contracts.endpoints import TOKEN, Endpoint
 from kycgate.contracts.journey import State, Step
 from kycgate.contracts.models import parse_date_time
@@ -238,7 +239,7 @@ class Gate:
         exchange = self.send(wanted, judge)
         value = json_or_none(exchange)
         if isinstance(value, dict) and isinstance(value.get("token"), str):
-            self.token_life_s = seconds_to_expiry(value) or self.token_life_s
+            self.token_life_s = seconds_to_expiry(value, exchange.answer_header("Date")) or self.token_life_s
             new = value["token"] not in self._tokens
             self._tokens.add(value["token"])
             self.observe("token.distinct", exchange, new, "a token of its own for each call", "the same token again")
@@ -390,7 +391,7 @@ class Gate:
     def wait_for_expiry(self, exchange: Exchange, at_most_s: float) -> bool:
         """Wait until the token of `exchange` has expired; False when that would take longer than `at_most_s`."""
         value = json_or_none(exchange)
-        left = seconds_to_expiry(value) if isinstance(value, dict) else None
+        left = seconds_to_expiry(value, exchange.answer_header("Date")) if isinstance(value, dict) else None
         if left is None:
             return False
         wait = max(left, 0) + 1
@@ -400,13 +401,17 @@ class Gate:
         return True
 
 
-def seconds_to_expiry(answer: Mapping[str, object]) -> float | None:
-    """Seconds until a token answer's expirationDate (a naive one is read as UTC); None when it has none."""
+def seconds_to_expiry(answer: Mapping[str, object], date_header: str | None = None) -> float | None:
+    """Seconds until a token answer's expirationDate (a naive one is read as UTC); None when it has none.
+
+    Counted from the answer's own Date where it has one: what a clock of ours says of the target's tokens, which may be
+    wrong or be set meanwhile, is nobody's breach.
+    """
     try:
         moment = parse_date_time(str(answer["expirationDate"]))
     except (KeyError, ValueError):
         return None
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now_of(date_header)).total_seconds()
 
 
 OPTIONAL_TOKEN_PROPERTIES = ("deviceId", "correlationId", "userId", "userName")

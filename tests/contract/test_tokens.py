@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from kycgate.contracts.endpoints import TOKEN_SIBLING
@@ -10,7 +9,7 @@ from kycgate.contracts.models import parse_date_time
 from kycgate.errors import CannotJudge
 from kycgate.evidence import Observation
 from kycgate.exchange import Exchange
-from kycgate.gate import OPTIONAL_TOKEN_PROPERTIES, Gate, token_of
+from kycgate.gate import OPTIONAL_TOKEN_PROPERTIES, Gate, seconds_to_expiry, token_of
 from kycgate.judge import accepted, json_or_none
 from kycgate.plan import judges
 from kycgate.requests import Outcome, Variation
@@ -42,7 +41,8 @@ def test_issue(gate: Gate) -> None:
             return
         # A naive date-time may be local time anywhere: half a day either way is no breach.
         slack = 0 if moment.tzinfo else 14 * 3600
-        left = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
+        # By its own clock and by ours: one of them may be wrong, or be set meanwhile.
+        left = max(seconds_to_expiry(value, date) or 0.0 for date in (exchange.answer_header("Date"), None))
         yield Observation(
             "token.expiry-ahead", left + slack > 0, "a moment ahead", f"{-left:.0f} s ago", "expirationDate"
         )

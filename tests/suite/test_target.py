@@ -17,7 +17,7 @@ from kycgate.contracts.journey import Step
 from kycgate.embedded import embedded_sandbox
 from kycgate.errors import BudgetExhausted
 from kycgate.exchange import Clocks, Exchange
-from kycgate.gate import is_page, why_not
+from kycgate.gate import is_page, seconds_to_expiry, why_not
 from kycgate.judge import INTERNALS
 from kycgate.profile import Profile
 from kycgate.redaction import Redactor
@@ -179,3 +179,13 @@ def test_threads_that_share_connections_do_not_close_them_under_each_other() -> 
                 assert exchange.status == 401, exchange.failure
         target.close()
     assert len(seen) == 600
+
+
+def test_a_token_is_judged_by_the_clock_of_who_gave_it() -> None:
+    """Ours may be days off: what is left of a token's life counts from the answer's own Date."""
+    answer = {"expirationDate": "2031-05-01T12:30:00Z"}
+    assert seconds_to_expiry(answer, "Thu, 01 May 2031 12:00:00 GMT") == 1_800
+    ours = (datetime(2031, 5, 1, 12, 30, tzinfo=UTC) - datetime.now(UTC)).total_seconds()
+    for unreadable in (None, "", "yesterday", "Thu, 99 May 2031 12:00:00 GMT"):
+        assert seconds_to_expiry(answer, unreadable) == pytest.approx(ours, abs=5)
+    assert seconds_to_expiry({}, None) is None
