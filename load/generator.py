@@ -26,7 +26,6 @@ from kycgate.load.plan import LoadPlan
 from kycgate.load.tokens import Credentials
 from kycgate.load.watch import Watch
 
-MAX_CARDS = 40
 MAX_RUNNING = 5_000
 ENOUGH_TO_STOP = 50
 UNKNOWN = 1_000_000
@@ -249,7 +248,7 @@ def prepare(plan: LoadPlan) -> list[list[Prepared]]:
     """Bodies to be shared by reference: for each size and degradation, some cards. Fewer where there are many kinds."""
     kinds = [(size, how) for size in plan.sizes or (0,) for how in plan.degradations or (None,)]
     cards = Cards(plan.seed, plan.specimens)
-    wanted = MAX_CARDS if plan.people else min(MAX_CARDS, math.ceil(plan.rate * plan.duration_s))
+    wanted = plan.cards if plan.people else min(plan.cards, math.ceil(plan.rate * plan.duration_s))
     drawn = [cards.take() for _ in range(max(wanted // len(kinds), 4))]
     return [[Prepared.of(card, size, how) for card in drawn] for size, how in kinds]
 

@@ -27,6 +27,7 @@ class LoadPlan(BaseModel):
     client_order_share: float = Field(default=0.0, ge=0, le=1, description="Onboardings in the Android client's order.")
     retry_share: float = Field(default=0.0, ge=0, le=1, description="Onboardings that begin with an unreadable photo.")
     sizes: tuple[int, ...] = Field(default=(), description="Bytes of the pictures, in turn; empty is as drawn.")
+    cards: int = Field(default=40, ge=1, le=1_000, description="Different people whose cards are shown, at most.")
     degradations: tuple[tuple[str, float], ...] = Field(
         default=(), description="What is done to the pictures, in turn, and how strongly (0 to 1)."
     )

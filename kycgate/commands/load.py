@@ -51,6 +51,9 @@ def load(
         "Picture sizes in kB, in turn: 300,1000,3000 (fits ms per MB); a mix: lognormal:900,0.5.", _WORKLOAD)] = "",
     degrade: Annotated[str, _option(
         "What is done to the pictures, in turn: blur:0.2,rotation:0.1,none.", _WORKLOAD)] = "",
+    cards: Annotated[int, _option(
+        "Different people to draw at most; reading accuracy counts different pictures.", _WORKLOAD, min=1, max=1_000)]
+        = 40,
     max_requests: Annotated[int | None, _option("Stop there.", _LIMITS, min=1)] = None,
     max_uploads: Annotated[int | None, _option("Stop there.", _LIMITS, min=1)] = None,
     max_seconds: Annotated[float | None, _option("Stop then.", _LIMITS, min=1)] = None,
@@ -97,7 +100,7 @@ def load(
         workload = LoadPlan(
             base_url=chosen.base_url or NOWHERE, rate=rate, duration_s=duration, poisson=poisson, shape=str(shape),
             people=people, think=parse_think(think), client_order_share=client_order, retry_share=retries,
-            sizes=parse_sizes(sizes), degradations=parse_degradations(degrade), max_requests=max_requests,
+            sizes=parse_sizes(sizes), cards=cards, degradations=parse_degradations(degrade), max_requests=max_requests,
             max_uploads=max_uploads, max_error_share=max_error_share, timeout_s=chosen.timeout_s,
             verify_tls=chosen.verify_tls, ca_file=chosen.ca_file, specimens=chosen.specimens,
         )  # fmt: skip
