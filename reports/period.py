@@ -31,8 +31,9 @@ class _Part(BaseModel):
 class Period(_Part):
     """What is measured, and how a month of probes is read."""
 
-    measure: Literal["run", "calendar month"] = Field(
-        default="run", description="What the objectives are promised for. Credits are owed for a calendar month."
+    measure: Literal["run", "calendar month"] | None = Field(
+        default=None,
+        description="What the objectives are promised for; either, without it. Credits are owed for months.",
     )
     zone: Zone = Field(default="UTC", description="Whose midnight begins the month and each day of it.")
     every_s: float | None = Field(

@@ -84,7 +84,7 @@ def _judge_month(
     month = parse_month(text)
     if where is None:
         raise UsageError("--period takes a --store: `kycgate probe` makes one")
-    if policy.period.measure != "calendar month":
+    if policy.period.measure == "run":
         raise UsageError('the policy measures a run: write measure = "calendar month" into its [period]')
     days = days_of(month, policy.period.zone)
     now = datetime.now(UTC)
