@@ -569,7 +569,7 @@ class RunFolder:
         """The recorded result.
 
         Raises:
-            UsageError: there is none here, or it is damaged, or a newer kycgate wrote it.
+            UsageError: there is none here, it is damaged or contradicts itself, or a newer kycgate wrote it.
         """
         path = self.path / "run.json"
         try:
@@ -577,7 +577,7 @@ class RunFolder:
             version = raw.get("schema_version") if isinstance(raw, dict) else None
             if isinstance(version, int) and version > SCHEMA_VERSION:
                 raise UsageError(f"{path} has schema version {version}: read it with a newer kycgate")
-            return Run.model_validate(raw)
+            run = Run.model_validate(raw)
         except FileNotFoundError:
             raise UsageError(f"{self.path} holds no run.json: give the folder of a run") from None
         except OSError as error:
@@ -587,6 +587,13 @@ class RunFolder:
             raise UsageError(f"{path} is damaged: {where}: {error.errors()[0]['msg']}") from None
         except (ValueError, RecursionError):
             raise UsageError(f"{path} is damaged: it is not JSON") from None
+        # Imported here: it reads this module's models.
+        from kycgate.consistent import contradiction
+
+        impossible = contradiction(run)
+        if impossible:
+            raise UsageError(f"{path} is damaged: {impossible}")
+        return run
 
     def read_exchanges(self) -> list[RecordedExchange]:
         """What was recorded; a last line cut off by a kill is left out, and so is a file that is not there."""

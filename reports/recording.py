@@ -70,7 +70,13 @@ class Recording:
         counts = empty()
         for latency in self.load.latencies:
             if (latency.name, latency.clock) == (step, clock) and latency.histogram:
-                counts += decode(latency.histogram, f"{latency.name} ({latency.clock})")
+                held = decode(latency.histogram, f"{latency.name} ({latency.clock})")
+                samples = int(held.sum())
+                if samples != latency.count:
+                    raise UsageError(
+                        f"the histogram of {latency.name} is damaged: it holds {samples} samples, not {latency.count}"
+                    )
+                counts += held
         return counts
 
     @cached_property
