@@ -51,21 +51,22 @@ Printed by `python benchmarks/kills.py --kills {len(kills)} --seed {seed}` on {d
 
 {len(kills)} signals, SIGINT, SIGTERM and SIGKILL in turn, each sent to the command alone at a random moment of the time
 that it lasts undisturbed. {len(bad)} times anything was wrong, which would be: a `run.json`, report, pins file or store
-that is half written; a process that was still there 20 s later (every process that was started is found by a mark in
+that is half written; a process that was still there 40 s later (every process that was started is found by a mark in
 its environment); a folder that `kycgate report` cannot render; a killed run that claims a verdict; a traceback.
 
-"Quicker" had ended before the signal. "Temporary" are unfinished files that SIGKILL left under names of their own,
+"Quicker" had ended before the signal. "Asked twice" took a second Ctrl-C: Python itself drops one that comes at some
+moments of its start. "Temporary" are unfinished files that SIGKILL left under names of their own,
 which nothing reads. "Kept" is what a killed run's report still showed: clauses judged, seconds of load.
 
-| command | lasts, s | kills | quicker | gone after, s (longest) | temporary | kept (most) | wrong |
-| --- | --- | --- | --- | --- | --- | --- | --- |"""
+| command | lasts, s | kills | quicker | asked twice | gone after, s (longest) | temporary | kept (most) | wrong |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
     ]
     for command, some in by.items():
         kept = f"{max(k.clauses for k in some)} clauses, {max(k.seconds_of_load for k in some)} s"
         lines.append(
             f"| {command} | {lasts[command]:.1f} | {len(some)} | {sum(k.ended_first for k in some)} | "
-            f"{max(k.leaving_s for k in some):.1f} | {sum(k.temporary for k in some)} | {kept} | "
-            f"{sum(bool(k.problems) for k in some)} |"
+            f"{sum(k.asked_twice for k in some)} | {max(k.leaving_s for k in some):.1f} | "
+            f"{sum(k.temporary for k in some)} | {kept} | {sum(bool(k.problems) for k in some)} |"
         )
     lines += [
         "",

@@ -1,5 +1,6 @@
 """One command killed at one moment: what must hold of its files, its processes and its words afterwards."""
 
+import json
 import os
 import random
 import shutil
@@ -25,6 +26,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 MARK = "KYCGATE_KILL_MARK"
 LEAVING_S = 20.0
 """A load generator that lost its command may take so long to leave."""
+ASK_AGAIN_S = 25.0
+"""A person presses Ctrl-C again when nothing has come of the first."""
 POLICY = """
 confidence = 0.95
 [[objective]]
@@ -40,6 +43,7 @@ COMMANDS = {
     "verify": ("verify", "--budget", "40", "--uploads", "14", "--load-rate", "5", "--duration", "2", *_RUN),
     "probe": ("probe", "--store", "store.db", *_RUN),
     "pin": ("pin", "--out", "kycgate.pins.toml", "--budget", "40", "--uploads", "14"),
+    "prove": ("prove", "--only", "expiry-in-the-past", "--only", "age-as-text", "--out", "proven"),
     "report": ("report", "recorded"),
     "sla": ("sla", "recorded", "--policy", "policy.toml"),
 }
@@ -55,6 +59,7 @@ class Kill:
     code: int
     """The process's exit code; negative where a signal ended it."""
     ended_first: bool
+    asked_twice: bool
     leaving_s: float
     """From the signal until the command and all that it started were gone."""
     temporary: int
@@ -87,12 +92,20 @@ def kill_once(
     if not ended_first:
         process.send_signal(number)
     problems: list[str] = []
+    asked_twice = False
+    if number is signal.SIGINT and not ended_first:
+        try:
+            process.wait(ASK_AGAIN_S)
+        except subprocess.TimeoutExpired:
+            # Python itself drops a Ctrl-C that comes at some moments of its start.
+            asked_twice = True
+            process.send_signal(number)
     try:
         process.wait(LEAVING_S + 15)
     except subprocess.TimeoutExpired:
         problems.append(f"{number.name} did not end it")
         process.kill()
-    while (left := list(marked(mark))) and time.monotonic() < killed_at + LEAVING_S:
+    while (left := list(marked(mark))) and time.monotonic() < killed_at + 2 * LEAVING_S:
         time.sleep(0.05)
     leaving_s = time.monotonic() - killed_at
     for orphan in left:
@@ -101,14 +114,18 @@ def kill_once(
             os.kill(int(orphan.split()[0]), signal.SIGKILL)
     said = process.communicate()[0]
     run = folder / ("recorded" if command in ("report", "sla") else "run")
-    kill = Kill(
-        command, number, after_s, process.returncode, ended_first, leaving_s, _temporary(folder), 0, 0, problems
-    )
+    code, left_over = process.returncode, _temporary(folder)
+    kill = Kill(command, number, after_s, code, ended_first, asked_twice, leaving_s, left_over, 0, 0, problems)
     problems += _said_wrongly(said, number)
     if process.returncode not in (0, 1, 3, -number):
         problems.append(f"exit code {process.returncode}: {said[-200:]}")
     problems += _not_whole(run, kill)
     problems += _broken_store(folder / "store.db")
+    if (folder / "proven" / "prove.json").exists():
+        try:
+            json.loads((folder / "proven" / "prove.json").read_text(encoding="utf-8"))
+        except ValueError as error:
+            problems.append(f"prove.json: {error}")
     if (folder / "kycgate.pins.toml").exists():
         try:
             load_pins(folder / "kycgate.pins.toml")

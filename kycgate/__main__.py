@@ -1,18 +1,35 @@
 """`python -m kycgate`, and the console script."""
 
-import sys
+import os
+import signal
+
+
+def _leave(number: int, frame: object) -> None:
+    os.write(2, b"kycgate: stopped\n")
+    os._exit(3)
 
 
 def main() -> None:
-    """Run the command line; a Ctrl-C while it is still being loaded is no crash either."""
-    try:
-        from kycgate.cli import main as run
-        from kycgate.streams import open_what_is_closed
+    """Run the command line.
 
-        open_what_is_closed()
-    except KeyboardInterrupt:
-        sys.exit(3)
-    run()
+    A Ctrl-C outside a run has nothing to keep, and ends it at once: an exception that comes while modules are loaded
+    may be dropped by Python. A run has its own way.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
+    from kycgate.cli import main as run
+    from kycgate.processes import interrupted
+    from kycgate.streams import open_what_is_closed
+
+    open_what_is_closed()
+    try:
+        run()
+    except SystemExit as ended:
+        # Once a Ctrl-C's exception has crossed an exec(), as dataclasses make them, CPython ends the process by SIGINT
+        # whatever its exit code is.
+        if interrupted.is_set():
+            os._exit(int(ended.code or 0))
+        raise
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from kycgate.load.collect import Collector, Second
 from kycgate.profile import Profile, Secrets, is_loopback
 from kycgate.reports.policy import DEFAULT_POLICY, Policy
 from kycgate.run import CapacityResult, Run, RunFolder
+from kycgate.target import STOPPED
 
 NOWHERE = "http://127.0.0.1"
 """Stands for the target until it is known."""
@@ -112,6 +113,7 @@ def send_load(
     within_s: Callable[[], float],
     say: Callable[[str], None],
     screen: Screen | None,
+    asked_to_stop: Callable[[], bool] = lambda: False,
 ) -> str:
     """Send it and enter into `run` what came of it; returns why nothing can be concluded, if so."""
     plan = plan_for(load, gate.profile, gate)
@@ -123,7 +125,9 @@ def send_load(
             on_second=screen.second if screen else None,
         )  # fmt: skip
     else:
-        outcome = _send(load, plan, secrets, folder, chosen, within_s(), say, screen, Checkpoint(folder, run))
+        outcome = _send(
+            load, plan, secrets, folder, chosen, within_s(), say, screen, Checkpoint(folder, run), asked_to_stop
+        )
     run.options["until_decided"] = load.until_decided
     _enter(run, outcome, gate, folder, chosen)
     return outcome.void
@@ -139,6 +143,7 @@ def _send(
     say: Callable[[str], None],
     screen: Screen | None,
     checkpoint: Checkpoint,
+    asked_to_stop: Callable[[], bool],
 ) -> LoadOutcome:
     # Imported here: the statistics weigh more than the generator, and only this kind of run needs them now.
     from kycgate.reports.sequential import Decider
@@ -156,8 +161,8 @@ def _send(
             run.uploads_sent += so_far.uploads
 
         checkpoint.take(enter)
-        if checkpoint.problem:
-            return checkpoint.problem
+        if checkpoint.problem or asked_to_stop():
+            return checkpoint.problem or STOPPED
         if decider is not None:
             readings = collector.readings(second.read_right, second.readings)
             unavailable = second.unavailable.total()

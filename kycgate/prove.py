@@ -18,6 +18,7 @@ from kycgate.check import run_contract_tests
 from kycgate.embedded import embedded_sandbox
 from kycgate.errors import CannotJudge, UsageError
 from kycgate.gate import Gate
+from kycgate.processes import end_with_parent
 from kycgate.profile import Profile
 from kycgate.reports.detection import detection_of
 from kycgate.reports.html import render_prove
@@ -106,7 +107,7 @@ def prove(out: Path, only: Sequence[str], *, resume: bool, say: Callable[[str], 
     except OSError as error:
         raise UsageError(f"cannot write to {out}: {error.strerror}") from None
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=end_with_parent) as pool:
         futures = [pool.submit(trial, kind, name) for kind, name in jobs if f"{kind} {name}" not in done]
         for future in as_completed(futures):
             result = future.result()

@@ -1,6 +1,7 @@
 """Puts a run together: target, check, load, objectives, verdict, files."""
 
 import importlib.metadata
+import os
 import platform
 import random
 import signal
@@ -22,11 +23,13 @@ from kycgate.errors import CannotJudge, ExitCode, UsageError
 from kycgate.gate import Gate
 from kycgate.loading import LoadOptions, Screen, demand_permission, may_load, send_load
 from kycgate.pins import Pins, drift_since, load_pins
+from kycgate.processes import interrupted
 from kycgate.profile import Profile, load_secrets
 from kycgate.reports.detection import committed_detection
 from kycgate.reports.policy import Policy
 from kycgate.reports.since import mark
 from kycgate.run import Run, RunFolder
+from kycgate.target import STOPPED
 from kycgate.verdict import WORDS, decide, exit_code_of, waiver_notes
 
 Say = Callable[[str], None]
@@ -39,25 +42,38 @@ HANG_S = 2.0
 NO_TLS = "TLS certificates were NOT verified (verify_tls = false): whoever sits between could answer for the target."
 
 
-STOPPED = "the run was stopped before its end"
+class _Stop:
+    """Whether a signal has asked for the end, and how that is met."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self.finishing = False
+        """While what was learned is written, one more signal is borne; the next one ends it at once."""
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.finishing and self.requested:
+            os._exit(int(ExitCode.UNCLEAR))
+        self.requested = True
+        interrupted.set()
+        # Python drops an exception that comes while it cleans up an object: whoever sends next looks at `requested`.
+        if not self.finishing:
+            raise KeyboardInterrupt
 
 
 @contextmanager
-def _stoppable(seconds: float) -> Iterator[None]:
-    """SIGTERM, or a terminal that is gone, ends a run as Ctrl-C does: what was learned is kept.
+def _stoppable(seconds: float) -> Iterator[_Stop]:
+    """Ctrl-C, SIGTERM, or a terminal that is gone end a run in order: what was learned is kept.
 
     So does a run of ours that hangs in spite of all limits, after so many `seconds`.
     """
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
+    stop = _Stop()
     # What is ignored stays so: nohup means it.
-    caught = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    caught = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in (*caught, signal.SIGALRM)}
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        yield
+        yield stop
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
@@ -121,54 +137,59 @@ def execute(
         raise UsageError(f"{cannot}; name another folder with --out")
     not_tried: dict[str, str] = {}
     gate: Gate | None = None
-    with ExitStack() as stack, _stoppable(limits.left_s() + HANG_S):
-        try:
-            expired = secrets.expired_token if secrets else None
-            if secrets is None:
-                say("starting the embedded sandbox")
-                embedded = stack.enter_context(embedded_sandbox(profile))
-                profile, secrets, expired = embedded.profile, embedded.secrets, embedded.expired_token
-                run.embedded_sandbox = True
-                run.target = profile.base_url or ""
-            gate = Gate(
-                profile, secrets, seed=seed, folder=folder, expired_token=expired, time_s=limits.left_s(keep=load)
-            )
-            stack.callback(gate.close)
-            say(f"target {run.target}")
-            gate.preflight()
-            if check:
-                not_tried = run_contract_tests(
-                    gate, strict=profile.strict, thorough=thorough, on_progress=_keep(folder, run, gate, progress)
-                ).not_tried
-                cannot = gate.gave_up or limits.reached(gate)
-            if load is not None and not cannot and may_load(profile, load, run):
-                cannot = send_load(
-                    run, load, gate, secrets, folder, policy, within_s=limits.left_s, say=say, screen=screen
+    with _stoppable(limits.left_s() + HANG_S) as stop:
+        with ExitStack() as stack:
+            try:
+                expired = secrets.expired_token if secrets else None
+                if secrets is None:
+                    say("starting the embedded sandbox")
+                    embedded = stack.enter_context(embedded_sandbox(profile))
+                    profile, secrets, expired = embedded.profile, embedded.secrets, embedded.expired_token
+                    run.embedded_sandbox = True
+                    run.target = profile.base_url or ""
+                gate = Gate(
+                    profile, secrets, seed=seed, folder=folder, expired_token=expired, time_s=limits.left_s(keep=load)
                 )
-            run.complete = True
-        except CannotJudge as error:
-            cannot, run.complete = str(error), True
-        except OSError as error:
-            cannot = f"cannot go on: {error.strerror or error}"
-        except KeyboardInterrupt:
-            cannot = limits.words if limits.left_s() <= 0 else STOPPED
-    if gate is not None:
-        cannot = gate.redactor.text(cannot)
-        _enter_check(run, gate, profile, not_tried, check=check)
-    if pins is not None:
-        _enter_drift(run, pins, fail=profile.fail_on_drift)
-    code, run.reason = exit_code_of(
-        run.clauses,
-        run.objectives,
-        strict=profile.strict,
-        cannot_judge=cannot,
-        drift=run.drift if profile.fail_on_drift else (),
-    )
-    run.exit_code, run.verdict = int(code), WORDS[code]  # type: ignore[assignment]
-    run.finished_at = datetime.now(UTC).isoformat(timespec="seconds")
-    if baseline is not None:
-        mark(run, *baseline)
-    _finish(folder, run)
+                gate.target.asked_to_stop = lambda: stop.requested
+                stack.callback(gate.close)
+                say(f"target {run.target}")
+                gate.preflight()
+                if check:
+                    not_tried = run_contract_tests(
+                        gate, strict=profile.strict, thorough=thorough, on_progress=_keep(folder, run, gate, progress)
+                    ).not_tried
+                    cannot = gate.gave_up or limits.reached(gate)
+                if load is not None and not cannot and may_load(profile, load, run):
+                    cannot = send_load(
+                        run, load, gate, secrets, folder, policy, within_s=limits.left_s, say=say, screen=screen,
+                        asked_to_stop=lambda: stop.requested,
+                    )  # fmt: skip
+                run.complete = not stop.requested
+            except CannotJudge as error:
+                cannot, run.complete = str(error), not stop.requested
+            except OSError as error:
+                cannot = f"cannot go on: {error.strerror or error}"
+            except KeyboardInterrupt:
+                cannot = limits.words if limits.left_s() <= 0 else STOPPED
+            finally:
+                stop.finishing = True
+        if gate is not None:
+            cannot = gate.redactor.text(cannot)
+            _enter_check(run, gate, profile, not_tried, check=check)
+        if pins is not None:
+            _enter_drift(run, pins, fail=profile.fail_on_drift)
+        code, run.reason = exit_code_of(
+            run.clauses,
+            run.objectives,
+            strict=profile.strict,
+            cannot_judge=cannot,
+            drift=run.drift if profile.fail_on_drift else (),
+        )
+        run.exit_code, run.verdict = int(code), WORDS[code]  # type: ignore[assignment]
+        run.finished_at = datetime.now(UTC).isoformat(timespec="seconds")
+        if baseline is not None:
+            mark(run, *baseline)
+        _finish(folder, run)
     return run, folder
 
 

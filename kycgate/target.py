@@ -32,6 +32,7 @@ MAX_TIMEOUTS = 3
 PAUSES_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, *(4.0,) * 8)
 """Before each request after so many in a row that found nobody: a restart or a deployment takes half a minute."""
 _AWAY = frozenset({502, 503, 504})
+STOPPED = "the run was stopped before its end"
 STALE = "the kept connection had been closed: sent again on a new one"
 _VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 
@@ -70,6 +71,7 @@ class Target:
         self._away = False
         """Whether the last of them found nobody at all, so that it is worth waiting."""
         self._throttled_s = 0.0
+        self.asked_to_stop: Callable[[], bool] = lambda: False
         self.gave_up = ""
         """Why nothing more is sent; empty while something is."""
         self._lock = threading.Lock()
@@ -117,6 +119,8 @@ class Target:
         raise AssertionError("unreachable")
 
     def _demand_somebody(self) -> None:
+        if self.asked_to_stop():
+            self.gave_up = STOPPED
         if not self.gave_up and self._timeouts >= MAX_TIMEOUTS:
             self.gave_up = f"{self._timeouts} requests got no answer in time: the rest is not waited for"
         if not self.gave_up and self._in_a_row >= len(PAUSES_S):

@@ -67,7 +67,7 @@ def run_load(
         finally:
             collector.close()
     if not collector.counts["due"] and not collector.void:
-        raise CannotJudge(f"the load generator ended without a result: {generator.last_words()}")
+        raise CannotJudge(collector.stopped or f"the load generator ended without a result: {generator.last_words()}")
     outcome = collector.outcome()
     if wishes and not outcome.result.stopped:
         outcome.result.stopped = wishes[0]

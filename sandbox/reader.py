@@ -7,7 +7,8 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
+
+from kycgate.processes import end_with_parent
 
 
 class OcrReader:
@@ -53,13 +54,5 @@ def _begin() -> None:
     from kycgate.specimens.ocr import warm_up
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        sentinel = parent.sentinel
-
-        def watch() -> None:
-            wait([sentinel])
-            os._exit(1)
-
-        threading.Thread(target=watch, daemon=True).start()
+    end_with_parent()
     warm_up()

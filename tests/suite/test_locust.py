@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from kycgate.chaos.target import Canary
 from kycgate.embedded import TENANT, TENANT_SECRET, embedded_sandbox
 from kycgate.load.plan import Job, LoadPlan
 from kycgate.profile import Profile
@@ -31,12 +32,16 @@ def locust(url: str, *arguments: str) -> list[str]:
 
 
 def test_the_locustfile_prints_our_percentiles(tmp_path: Path) -> None:
-    with embedded_sandbox(Profile()) as sandbox:
+    """And it talks to the target alone: a proxy that the environment names is a canary."""
+    with embedded_sandbox(Profile()) as sandbox, Canary() as canary:
+        names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
         done = subprocess.run(
             locust(str(sandbox.profile.base_url), "--headless", "-u", "2", "-r", "2", "-t", "4s"),
-            cwd=tmp_path, env=CLEAN | SECRETS, capture_output=True, text=True, timeout=120, check=False,
+            cwd=tmp_path, env=CLEAN | SECRETS | dict.fromkeys(names, canary.url), capture_output=True, text=True,
+            timeout=120, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert canary.contacts == 0
     ours = re.search(r"kycgate: upload_front  n (\d+)  p50 ([\d.]+)", done.stdout)
     assert ours is not None, done.stdout
     # Locust prints interim tables too: the last one counts.

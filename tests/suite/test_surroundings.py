@@ -171,7 +171,7 @@ def test_a_share_of_the_kill_test(target: str, tmp_path: Path) -> None:
     """Twelve of docs/kills.md: the recorded run is made here, without load."""
     few = Profile(limits=Limits(requests=6, uploads=3))
     execute("check", few, out=tmp_path / "recorded", seed=1, check=True, load=None, say=lambda _: None)
-    lasting = {name: 3.0 for name in COMMANDS if name not in ("sla", "verify")}
+    lasting = {name: 3.0 for name in COMMANDS if name not in ("prove", "sla", "verify")}
     for number, (command, sent, after_s) in enumerate(moments(12, 20261125, lasting)):
         folder = tmp_path / command / str(number)
         kill = kill_once(command, sent, after_s, folder, target, tmp_path / "recorded")
