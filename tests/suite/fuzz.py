@@ -31,7 +31,7 @@ from kycgate.pins import load_pins
 from kycgate.probes import Probe, ProbeStep, read_probes
 from kycgate.profile import load_profile
 from kycgate.profile_file import profile_text
-from kycgate.reports.histograms import read_intervals
+from kycgate.reports.histograms import IntervalLog
 from kycgate.reports.policy import load_policy
 from kycgate.reports.recording import Recording
 from kycgate.reports.sla import judge
@@ -247,8 +247,9 @@ class Inputs:
 
     def read_hlog(self) -> None:
         path = self._file("latency.hlog", torn(self.hlog, self.rng))
-        for seconds in read_intervals(path).values():
-            for second, cells in seconds.items():
+        log = IntervalLog(path)
+        for tag in log.tags:
+            for second, cells in (log.seconds(tag) or {}).items():
                 assert second >= 0
                 assert (cells.counts >= 0).all()
 
