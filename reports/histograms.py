@@ -146,6 +146,6 @@ class IntervalLog:
         # The library passes over lines that it does not understand; a second that comes twice is one too few.
         if len(found) != len(lines) or min(found) < 0:
             raise UsageError(
-                f"{self._path} is damaged: {len(lines) - len(found)} of {len(lines)} seconds of {tag} lost"
+                f"{self._path} is damaged: {len(lines) - len(found)} of {len(lines)} seconds of {tag!r} lost"
             )
         return found
