@@ -8,6 +8,7 @@ Ends with 1 when anything was half written, left running, or could not be report
 import argparse
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -83,6 +84,8 @@ def main() -> int:
     parser.add_argument("--command", action="append", default=[], choices=list(COMMANDS))
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
+    # In a shell's background SIGINT is ignored, and what is ignored is so for all that is started from here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     settings = SandboxSettings(tenants={TENANT: SECRET})
     with tempfile.TemporaryDirectory() as name, RunningSandbox(settings) as sandbox:
         folder = Path(name)

@@ -73,7 +73,7 @@ class Behaviour:
         """
         of_check = self.always if mode is Mode.ALWAYS else self.later
         if command == "probe" and of_check is not None and of_check.codes != {0}:
-            return Expected(frozenset({3} if of_check.says in (NOTHING.says, IN_TIME.says) else {1, 3}))
+            return Expected(frozenset({3} if of_check.codes == {3} or of_check is IN_TIME else {1, 3}))
         if command != "load" or of_check is None or (mode is Mode.ALWAYS and of_check.codes == {3}):
             return of_check
         if of_check.codes == {0}:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kycgate.chaos.registry import Behaviour, Mode
 from kycgate.chaos.target import ChaosTarget
+from kycgate.errors import KycgateError
 from kycgate.sandbox import RunningSandbox, SandboxSettings
 from kycgate.store import open_store
 
@@ -27,7 +28,7 @@ COMMANDS = {
     "verify": ("verify", "--budget", "90", "--uploads", "30", "--load-rate", "5", "--duration", "3"),
 }
 _VERDICTS = ("kept: ", "broken: ", "unclear: ", "unavailable: ", "kycgate: cannot")
-TIME_LIMITS_S = {"check": 100.0, "load": 60.0, "probe": 45.0, "verify": 120.0}
+TIME_LIMITS_S = {"check": 100.0, "load": 60.0, "probe": 95.0, "verify": 120.0}
 
 
 @dataclass(slots=True)
@@ -97,11 +98,13 @@ def _said_wrongly(trial: Trial, behaviour: Behaviour, said: str) -> list[str]:
 def _lost(folder: Path, trial: Trial) -> list[str]:
     """Whether what was learned is on disk: the run, with this verdict, and its reports."""
     store, folder = folder / "store.db", folder / "run"
+    found: list[str] = []
     if trial.command == "probe":
-        with open_store(str(store)) as kept:
-            found = [] if list(kept.targets().values()) == [1] else ["the store does not hold this one probe"]
-    else:
-        found = []
+        try:
+            with open_store(str(store)) as kept:
+                found = [] if list(kept.targets().values()) == [1] else ["the store does not hold this one probe"]
+        except KycgateError as error:
+            found = [str(error)]
     try:
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

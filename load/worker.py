@@ -242,12 +242,15 @@ def run_worker(job: Job) -> None:
     own = job.plan
     user = _user(None, lambda: None)
     environment = _environment(user, job)
-    runner: Any = environment.create_worker_runner(job.topology.bind_host, job.topology.bind_port)
+    runner: Any = None
 
     def send(interval: Interval) -> None:
         runner.send_message(INTERVAL, interval.model_dump_json(exclude_defaults=True))
 
     def stop(**_: Any) -> None:
+        if runner is None:
+            # Locust goes on looking for its master for minutes; whoever wanted that is gone.
+            os._exit(1)
         if user.generator is not None and user.generator.start_ns:
             user.generator.stopping = True
         else:
@@ -279,10 +282,11 @@ def run_worker(job: Job) -> None:
     def on_go(msg: Any, **_: Any) -> None:
         user.start_ns = msg.data["start_ns"]
 
+    _until_input_closes(stop)
+    runner = environment.create_worker_runner(job.topology.bind_host, job.topology.bind_port)
     runner.register_message(PLAN, on_plan, concurrent=True)
     runner.register_message(GO, on_go)
     runner.register_message(STOP, stop)
-    _until_input_closes(stop)
     # Until the master says that all is over, or is gone.
     runner.greenlet.join()
 

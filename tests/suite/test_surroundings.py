@@ -169,6 +169,8 @@ def test_a_terminal_that_goes_away_keeps_what_was_learned(target: str, tmp_path:
 
 def test_a_share_of_the_kill_test(target: str, tmp_path: Path) -> None:
     """Twelve of docs/kills.md: the recorded run is made here, without load."""
+    # Where these tests run in a shell's background it is ignored, and would be by the commands too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     few = Profile(limits=Limits(requests=6, uploads=3))
     execute("check", few, out=tmp_path / "recorded", seed=1, check=True, load=None, say=lambda _: None)
     lasting = {name: 3.0 for name in COMMANDS if name not in ("prove", "sla", "verify")}
