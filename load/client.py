@@ -14,11 +14,14 @@ import httptools
 from gevent import ssl as gssl
 from gevent.timeout import Timeout
 
+from kycgate.content import MAX_ANSWER, decoded
 from kycgate.exchange import Clocks
 from kycgate.load.wire import TlsWire, Wire
 
 READ = 65_536
-MAX_ANSWER = 8_000_000
+MAX_HEAD = 100_000
+"""Bytes before an answer's body: header and interim answers. As many fields as fit take a hundred times the memory."""
+MAX_FIELDS = 1_000
 
 
 class NoAnswer(Exception):  # noqa: N818 - it is an outcome that is counted
@@ -31,55 +34,88 @@ class _Answer:
     def __init__(self) -> None:
         self.status = 0
         self.headers: list[tuple[str, str]] = []
-        self.body = bytearray()
-        self.keeps_alive = False
+        self.raw = bytearray()
+        self.reusable = False
+        """Whether another request may follow on its connection."""
+        self.came = False
+        """Whether anything of it came."""
         self._begun = self._whole = False
         self._parser = httptools.HttpResponseParser(self)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.decode("latin-1"), value.decode("latin-1")))
+        if not self._whole and len(self.headers) < MAX_FIELDS:
+            self.headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
+        # What comes behind the answer is no part of it, nor the next request's answer.
+        if self._whole:
+            self.reusable = False
+            return
         self.status = self._parser.get_status_code()
         self._begun = True
 
     def on_body(self, part: bytes) -> None:
-        self.body += part
+        if not self._whole:
+            self.raw += part
 
     def on_message_complete(self) -> None:
+        if self._whole:
+            return
         if 100 <= self.status < 200:
             # An interim answer (RFC 9110, 15.2): the real one follows.
             self.headers, self._begun = [], False
             return
         self._whole = True
-        self.keeps_alive = self._parser.should_keep_alive()
+        self.reusable = self._parser.should_keep_alive()
 
     def read(self, wire: Wire) -> int:
         """Read until the answer is whole; returns the moment of its first byte.
 
         Raises:
-            NoAnswer: it ends too early or is larger than `MAX_ANSWER`.
+            NoAnswer: it ends too early or is larger than `MAX_ANSWER`, its header larger than `MAX_HEAD`.
             HttpParserError: it is no HTTP.
         """
         part = wire.receive(READ)
         first_byte = time.perf_counter_ns()
         size = 0
         while part:
+            self.came = True
             size += len(part)
-            self._parser.feed_data(part)
+            try:
+                self._parser.feed_data(part)
+            except httptools.HttpParserError:
+                if not self._whole:
+                    raise
+                self.reusable = False
             if self._whole:
                 return first_byte
-            if size > MAX_ANSWER:
-                raise NoAnswer(f"the answer is over {MAX_ANSWER} bytes")
+            if size > (MAX_ANSWER if self._begun else MAX_HEAD):
+                whole, head = f"{MAX_ANSWER / 1e6:g} MB", f"{MAX_HEAD / 1e3:g} kB"
+                raise NoAnswer(f"the answer is over {whole}" if self._begun else f"its header is over {head}")
             part = wire.receive(READ)
         lengths = {name.lower() for name, _ in self.headers}
         if self._begun and not lengths & {"content-length", "transfer-encoding"}:
             return first_byte  # Its end is the connection's (RFC 9112, 6.3).
         raise NoAnswer("the connection ended before the answer was whole")
 
+    def body(self) -> bytes:
+        """Without its content codings.
+
+        Raises:
+            NoAnswer: it does not fit them.
+        """
+        codings = [c for name, value in self.headers if name.lower() == "content-encoding" for c in value.split(",")]
+        try:
+            return decoded(bytes(self.raw), codings) if codings else bytes(self.raw)
+        except ValueError as error:
+            raise NoAnswer(f"the answer cannot be decoded: {error}") from None
+
 
 class Connection:
-    """A kept-alive connection to the target. Redirects are not followed, nothing is sent twice."""
+    """A kept-alive connection to the target. Redirects are not followed.
+
+    Nothing is sent twice, but what met a kept connection that had been closed in between (RFC 9112, 9.5), as by OkHttp.
+    """
 
     def __init__(self, base_url: str, timeout_s: float, tls: ssl.SSLContext | None) -> None:
         parts = urlsplit(base_url)
@@ -105,17 +141,21 @@ class Connection:
         begun = time.perf_counter_ns()
         deadline = Timeout.start_new(self._timeout_s)
         try:
-            if self._wire is None:
-                self._wire = self._connect()
-            connected = time.perf_counter_ns()
-            self._wire.send(head, body)
-            taken = time.perf_counter_ns()
-            answer = _Answer()
-            first_byte = answer.read(self._wire)
-            done = time.perf_counter_ns()
-            sent = self._wire.acknowledged_at(taken)
-            if not answer.keeps_alive:
+            if self._wire is not None and self._wire.ended():
                 self.close()
+            kept = self._wire is not None
+            answer = _Answer()
+            try:
+                connected, sent, first_byte, done = self._exchange(head, body, answer)
+            except (OSError, NoAnswer):
+                if not kept or answer.came:
+                    raise
+                self.close()
+                answer = _Answer()
+                connected, sent, first_byte, done = self._exchange(head, body, answer)
+            if not answer.reusable:
+                self.close()
+            content = answer.body()
         except Timeout as error:
             self.close()
             if error is not deadline:
@@ -132,7 +172,18 @@ class Connection:
         # A wall clock that jumped in between must not turn the phases around.
         body_sent = min(max(sent, connected), first_byte)
         clocks = Clocks(due_ns, begun, done, body_sent, first_byte, connected)
-        return answer.status, answer.headers, bytes(answer.body), clocks
+        return answer.status, answer.headers, content, clocks
+
+    def _exchange(self, head: bytes, body: bytes | memoryview, answer: _Answer) -> tuple[int, int, int, int]:
+        """Connected, sent, first byte, last byte."""
+        if self._wire is None:
+            self._wire = self._connect()
+        connected = time.perf_counter_ns()
+        self._wire.send(head, body)
+        taken = time.perf_counter_ns()
+        first_byte = answer.read(self._wire)
+        done = time.perf_counter_ns()
+        return connected, self._wire.acknowledged_at(taken), first_byte, done
 
     def _connect(self) -> Wire:
         if self._tls is None:

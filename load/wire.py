@@ -102,6 +102,18 @@ class Wire:
             with contextlib.suppress(BlockingIOError):
                 return self._raw.recv(size)
 
+    def ended(self) -> bool:
+        """Whether the other side has ended it, or has sent what nobody asked for, since the last answer."""
+        try:
+            return self._is_over(self._raw.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def _is_over(self, peeked: bytes) -> bool:
+        return True
+
     def _wait(self, watcher: Any) -> None:
         """Until the socket can be used; a time stamp wakes too, and goes on waking until it is taken."""
         get_hub().wait(watcher)
@@ -187,6 +199,10 @@ class TlsWire(Wire):
                     return b""
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return b""
+
+    def _is_over(self, peeked: bytes) -> bool:
+        # Tickets of TLS 1.3 come unasked.
+        return not peeked
 
     def _flush(self) -> None:
         if self._outgoing.pending:
