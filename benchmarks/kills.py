@@ -56,7 +56,7 @@ that is half written; a process that was still there 40 s later (every process t
 its environment); a folder that `kycgate report` cannot render; a killed run that claims a verdict; a traceback.
 
 "Quicker" had ended before the signal. "Asked twice" took a second Ctrl-C: Python itself drops one that comes at some
-moments of its start. "Temporary" are unfinished files that SIGKILL left under names of their own,
+moments of its start. "Temporary" are unfinished files that a kill left under names of their own,
 which nothing reads. "Kept" is what a killed run's report still showed: clauses judged, seconds of load.
 
 | command | lasts, s | kills | quicker | asked twice | gone after, s (longest) | temporary | kept (most) | wrong |

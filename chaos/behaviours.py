@@ -13,7 +13,7 @@ from kycgate.chaos.registry import BEHAVIOURS, FINE, NOBODY, Expected, Stage, be
 
 BROKEN, UNCLEAR = frozenset({1}), frozenset({3})
 NOT_JSON = Expected(BROKEN, "body.json")
-BOMB = 200_000_000
+BOMB = 50_000_000
 """Bytes that a bomb decodes to."""
 
 # Connections
@@ -25,7 +25,7 @@ def _refused(hand: Hand) -> None:
 
 
 @behaviour("dies-and-returns", "Nobody listens for five seconds, then all is well again.", stage=Stage.LISTEN,
-           always=NOBODY, lasts_s=5.0)  # fmt: skip
+           always=None, lasts_s=5.0)  # fmt: skip
 def _dies(hand: Hand) -> None:
     raise NotImplementedError("the target itself does not listen")
 
@@ -255,7 +255,7 @@ def _encoded(answer: Answer, body: bytes, coding: str) -> bytes:
     return answer.head(length=len(body), more=(f"Content-Encoding: {coding}",)) + body
 
 
-@behaviour("gzip-bomb", "200 kB of gzip that are 200 MB of zeros.")
+@behaviour("gzip-bomb", "50 kB of gzip that are 50 MB of zeros.")
 def _gzip_bomb(hand: Hand) -> None:
     hand.send(_encoded(hand.answer, _bomb(nested=False), "gzip"))
 
@@ -265,7 +265,7 @@ def _nested_bomb(hand: Hand) -> None:
     hand.send(_encoded(hand.answer, _bomb(nested=True), "gzip, gzip"))
 
 
-@behaviour("deflate-bomb", "200 kB of deflate that are 200 MB of zeros.")
+@behaviour("deflate-bomb", "50 kB of deflate that are 50 MB of zeros.")
 def _deflate_bomb(hand: Hand) -> None:
     hand.send(_encoded(hand.answer, _deflated_bomb(), "deflate"))
 

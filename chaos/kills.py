@@ -79,7 +79,7 @@ def kill_once(
         shutil.rmtree(folder / "recorded", ignore_errors=True)
         shutil.copytree(recorded, folder / "recorded")
         (folder / "policy.toml").write_text(POLICY, encoding="utf-8")
-    mark = uuid.uuid4().hex
+    mark, temporary = uuid.uuid4().hex, _temporary(folder)
     process = subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-m", "kycgate", *COMMANDS[command]],
         cwd=folder, env=environment() | {MARK: mark, "KYCGATE_BASE_URL": base_url},
@@ -114,7 +114,7 @@ def kill_once(
             os.kill(int(orphan.split()[0]), signal.SIGKILL)
     said = process.communicate()[0]
     run = folder / ("recorded" if command in ("report", "sla") else "run")
-    code, left_over = process.returncode, _temporary(folder)
+    code, left_over = process.returncode, _temporary(folder) - temporary
     kill = Kill(command, number, after_s, code, ended_first, asked_twice, leaving_s, left_over, 0, 0, problems)
     problems += _said_wrongly(said, number)
     if process.returncode not in (0, 1, 3, -number):
@@ -153,7 +153,7 @@ def _temporary(folder: Path) -> int:
 def _said_wrongly(said: str, number: signal.Signals) -> list[str]:
     words = [word for word in MUST_NOT_SAY if word in said]
     # A Ctrl-C that comes while Python itself starts up meets nothing of ours.
-    if words == ["Traceback"] and number is signal.SIGINT and "kycgate" not in said:
+    if words == ["Traceback"] and number is signal.SIGINT and "/kycgate/" not in said:
         return []
     return [f"said {word!r}: {said[-600:]}" for word in words]
 

@@ -55,7 +55,7 @@ class Behaviour:
     sentence: str
     stage: Stage
     act: Callable[["Hand"], None]
-    always: Expected
+    always: Expected | None
     later: Expected | None
     tls: str = ""
     """How its certificate is; empty for plain HTTP."""
@@ -72,12 +72,15 @@ class Behaviour:
         unavailable, which is for an SLA to judge.
         """
         of_check = self.always if mode is Mode.ALWAYS else self.later
-        if command == "probe" and of_check is not None and of_check.codes != {0}:
-            return Expected(frozenset({3} if of_check.codes == {3} or of_check is IN_TIME else {1, 3}))
-        if command != "load" or of_check is None or (mode is Mode.ALWAYS and of_check.codes == {3}):
+        if of_check is None or command == "check":
             return of_check
         if of_check.codes == {0}:
-            return Expected(frozenset({0, 3}))
+            # A short load may lack evidence; it must not find anything broken.
+            return of_check if command == "probe" else Expected(frozenset({0, 3}))
+        if command == "probe":
+            return Expected(frozenset({3} if of_check.codes == {3} or of_check is IN_TIME else {1, 3}))
+        if command == "verify" or (mode is Mode.ALWAYS and of_check.codes == {3}):
+            return of_check
         return Expected(frozenset({1, 3}) if mode is Mode.ALWAYS else frozenset({0, 1, 3}))
 
 
@@ -90,7 +93,7 @@ def behaviour(
     sentence: str,
     *,
     stage: Stage = Stage.ANSWER,
-    always: Expected = NOTHING,
+    always: Expected | None = NOTHING,
     later: Expected | None = IN_TIME,
     tls: str = "",
     lasts_s: float = 0.0,

@@ -79,6 +79,8 @@ def _write_profile(folder: Path, target: ChaosTarget) -> None:
     if target.behaviour.trusts:
         (folder / "ca.pem").write_bytes(target.ca_pem)
         lines.append('ca_file = "ca.pem"')
+    # A name that does not resolve is not known to be this machine.
+    lines += ["[limits]", "max_load_rate = 10"]
     (folder / "kycgate.toml").write_text("\n".join(lines), encoding="utf-8")
 
 

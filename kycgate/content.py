@@ -38,7 +38,7 @@ def _inflated(body: bytes, window: int) -> bytes:
     except zlib.error:
         raise ValueError("the body is not what its Content-Encoding says") from None
     if len(plain) > MAX_ANSWER:
-        raise ValueError(f"{len(body)} bytes decode to more than {MAX_ANSWER}")
+        raise ValueError(f"{len(body) / 1e3:.0f} kB decode to more than {MAX_ANSWER / 1e6:g} MB")
     if not inflater.eof:
         raise ValueError("the encoded body ends too early")
     return plain

@@ -204,7 +204,7 @@ class Target:
             for part in response.iter_raw():
                 received += part
                 if len(received) > MAX_ANSWER:
-                    raise TooMuch(f"over {MAX_ANSWER} bytes")
+                    raise TooMuch(f"over {MAX_ANSWER / 1e6:g} MB")
             try:
                 exchange.answer_body = decoded(
                     bytes(received), response.headers.get_list("Content-Encoding", split_commas=True)

@@ -65,7 +65,7 @@ class _Stream(httpcore.NetworkStream):
         self._answering = self._answering or bool(part)
         self.received += part
         if len(self.received) > MAX_ON_THE_WIRE:
-            raise TooMuch(f"over {MAX_ON_THE_WIRE} bytes and no end")
+            raise TooMuch(f"over {MAX_ON_THE_WIRE / 1e6:g} MB and no end")
         return part
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from kycgate.contracts.endpoints import TOKEN
 from kycgate.errors import CannotJudge
 from kycgate.exchange import Exchange
 from kycgate.gate import Gate, token_of
+from kycgate.load.client import Connection, NoAnswer
 from kycgate.profile import Limits, Profile, Secrets
 from kycgate.requests import CLIENT_HEADERS, to_json
 from kycgate.run import Verdict
@@ -162,6 +164,47 @@ def test_a_kept_connection_that_was_closed_is_no_answer_of_the_targets(upstream:
         assert "the connection broke" in (target.send(wanted).failure or "")
         target.close()
     assert [exchange.failure == STALE for exchange in recorded] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    "name", ["closed-when-idle", "answer-behind-the-answer", "interim", "gzip-unasked", "http-1.0"]
+)
+def test_what_is_unusual_is_no_failure_under_load(name: str, upstream: str) -> None:
+    """The generator's own client: each answer is whole, and its own."""
+    body = to_json({"tenantId": TENANT, "tenantSecret": SECRET, "kycRequestTypeId": "1"})
+    headers = {"Content-Type": "application/json"}
+    with ChaosTarget(BEHAVIOURS[name], upstream) as chaos:
+        connection = Connection(chaos.base_url, 5, None)
+        answers = [connection.post(TOKEN.path, headers, body, time.perf_counter_ns()) for _ in range(3)]
+        connection.close()
+    assert [status for status, *_ in answers] == [200] * 3
+    assert len({json.loads(content)["token"] for _, _, content, _ in answers}) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("reset-after", "Reset"),
+        ("body-short", "ended before the answer was whole"),
+        ("gzip-bomb", "decode to more than"),
+        ("endless-body", "answer is over 2 MB"),
+        ("interim-flood", "header is over 100 kB"),
+        ("endless-headers", "header is over 100 kB"),
+        ("header-a-byte-a-second", "no whole answer within 0.5 s"),
+        ("read-silent", "no whole answer within 0.5 s"),
+        ("http-9.9", "Invalid HTTP version"),
+    ],
+)
+def test_no_answer_under_load_is_said(name: str, says: str, upstream: str) -> None:
+    """The first request is answered, so the connection is a kept one: nothing is sent a third time."""
+    body = to_json({"tenantId": TENANT, "tenantSecret": SECRET, "kycRequestTypeId": "1"})
+    headers = {"Content-Type": "application/json"}
+    with ChaosTarget(BEHAVIOURS[name], upstream, after=1) as chaos:
+        connection = Connection(chaos.base_url, 0.5, None)
+        assert connection.post(TOKEN.path, headers, body, time.perf_counter_ns())[0] == 200
+        with pytest.raises(NoAnswer, match=says):
+            connection.post(TOKEN.path, headers, body, time.perf_counter_ns())
+        assert chaos.requests <= 3
 
 
 def test_time_outs_end_a_run(upstream: str) -> None:

@@ -213,7 +213,13 @@ def test_a_clock_that_jumps_accuses_nobody(tmp_path: Path, monkeypatch: pytest.M
     assert patched >= 4
     said: list[str] = []
     run, folder = execute(
-        "check", Profile(strict=True), out=tmp_path / "run", seed=5, check=True, load=None, say=said.append
+        "check",
+        Profile(strict=True, limits=Limits(requests=220, uploads=60)),
+        out=tmp_path / "run",
+        seed=5,
+        check=True,
+        load=None,
+        say=said.append,
     )
     assert run.exit_code == 0, run.reason
     assert {clause.id: clause.verdict for clause in run.clauses if clause.verdict == "broken"} == {}
