@@ -137,13 +137,12 @@ def _run(arguments: list[str], folder: Path, env: dict[str, str]) -> _Measured:
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         peak = _Peak(process.pid)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        process.wait()
         seconds = time.monotonic() - begun
         tree = peak.stop()
         said.seek(0)
         text = said.read()
-    return _Measured(process.returncode, seconds, max(tree, usage.ru_maxrss) // 1024, text, _verdict_line(text))
+    return _Measured(process.returncode, seconds, tree // 1024, text, _verdict_line(text))
 
 
 def _verdict_line(said: str) -> str:
@@ -177,8 +176,10 @@ class _Peak:
         return self._peak
 
     def _watch(self) -> None:
-        while not self._over.wait(0.1):
-            self._peak = max(self._peak, sum(map(_proportional_kb, descendants(self._pid))))
+        while not self._over.wait(0.05):
+            together = sum(map(_proportional_kb, descendants(self._pid)))
+            # Its own high-water mark sees what came and went in between. Not wait4's: that begins with whoever forked.
+            self._peak = max(self._peak, together, _figure_kb(self._pid, "status", "VmHWM:"))
 
 
 def descendants(pid: int) -> list[int]:
@@ -194,8 +195,13 @@ def descendants(pid: int) -> list[int]:
 
 
 def _proportional_kb(pid: int) -> int:
+    return _figure_kb(pid, "smaps_rollup", "Pss:")
+
+
+def _figure_kb(pid: int, file: str, name: str) -> int:
+    """A figure of proc(5); 0 when the process is gone."""
     try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+        text = Path(f"/proc/{pid}/{file}").read_text()
+        return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(name))
     except (OSError, StopIteration):
         return 0

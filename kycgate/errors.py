@@ -2,6 +2,7 @@
 
     KycgateError
     ├── UsageError          the call, the profile or a file of the user's is wrong: nothing was sent (exit 2)
+    │   └── Contradiction   a recording says two things at once
     └── CannotJudge         the target could not be judged: unreachable, refused credentials or cards (exit 3)
         └── BudgetExhausted a request was not sent because the run's budget is spent
 
@@ -41,6 +42,10 @@ class UsageError(KycgateError):
     """The call, the profile or a file given by the user is wrong; nothing was sent."""
 
     exit_code = ExitCode.USAGE
+
+
+class Contradiction(UsageError):  # noqa: N818 - it is what was found
+    """A recording says two things at once: no verdict is taken from it."""
 
 
 class CannotJudge(KycgateError):  # noqa: N818 - it is an outcome, and is named as DESIGN names it

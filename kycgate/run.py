@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from kycgate.contracts.clauses import UPLOADS, Level
-from kycgate.errors import UsageError
+from kycgate.errors import Contradiction, UsageError
 from kycgate.exchange import RecordedExchange
 from kycgate.severity import Effect, Severity
 
@@ -592,7 +592,7 @@ class RunFolder:
 
         impossible = contradiction(run)
         if impossible:
-            raise UsageError(f"{path} is damaged: {impossible}")
+            raise Contradiction(f"{path} is damaged: {impossible}")
         return run
 
     def read_exchanges(self) -> list[RecordedExchange]:

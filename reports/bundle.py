@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import kycgate
-from kycgate.errors import UsageError
+from kycgate.errors import Contradiction, UsageError
 from kycgate.reports.crosscheck import Evidence, contradictions, differences, parse_policy
 from kycgate.reports.policy import Policy, load_policy
 from kycgate.run import RunFolder, write_atomically
@@ -50,7 +50,10 @@ def pack(folder: RunFolder, policy_file: Path | None, out: Path) -> Verified:
     Raises:
         UsageError: there is no run, it is damaged, or `out` is something else already.
     """
-    evidence = Evidence(folder)
+    try:
+        evidence = Evidence(folder)
+    except Contradiction as error:
+        return Verified("", {}, {}, [str(error)])
     run = evidence.run
     files = {name: (folder.path / name).read_bytes() for name in RAW if (folder.path / name).is_file()}
     policy: Policy | None = None
@@ -105,6 +108,9 @@ def verify(path: Path) -> Verified:
         try:
             found += _follows(folder, files, manifest)
             verdict = json.loads(files["verdict.json"])
+        except Contradiction as error:
+            verdict = {}
+            found.append(str(error).replace(str(folder.path), str(path)))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UsageError(f"{path} is damaged: {type(error).__name__} in one of its files") from None
         except UsageError as error:

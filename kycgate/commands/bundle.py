@@ -51,8 +51,9 @@ def _end(found: "Verified", said: str) -> NoReturn:
         more = len(found.contradictions) - MAX_LINES
         if more > 0:
             print(f"and {more} more")
-        by = f"packed by kycgate {found.manifest.get('packed_by')}"
-        print(f"{len(found.contradictions)} contradictions; {by}, whose own --verify has the last word")
+        by = found.manifest.get("packed_by")
+        whose = f"; packed by kycgate {by}, whose own --verify has the last word" if by else "; nothing was packed"
+        print(f"{len(found.contradictions)} contradictions{whose}")
         raise typer.Exit(int(ExitCode.BROKEN))
     for objective in found.verdict["objectives"]:
         print(f"{objective['verdict']}  {objective['id']}  {objective['measured']}, limit {objective['limit']}")

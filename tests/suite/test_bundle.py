@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -131,7 +132,10 @@ def _remade(path: Path, files: dict[str, bytes], scratch: Path) -> Path:
     for name, data in files.items():
         (scratch / name).write_bytes(data)
     files = {name: data for name, data in files.items() if name != MANIFEST}
-    path.write_bytes(_archive(files | {MANIFEST: _json(_manifest(Evidence(RunFolder(scratch)), files))}))
+    # A forger does not mind that the recording contradicts itself.
+    with patch("kycgate.consistent.contradiction", return_value=""):
+        manifest = _manifest(Evidence(RunFolder(scratch)), files)
+    path.write_bytes(_archive(files | {MANIFEST: _json(manifest)}))
     return path
 
 
@@ -297,9 +301,9 @@ def test_the_commands_end_with_their_codes(runs: Path, tmp_path: Path, call: Cal
     assert call("bundle", "--verify", "load.zip", "--digest", digest)[0] == 0
     code, out, _ = call("bundle", "--verify", "load.zip", "--digest", "0" * 64)
     assert (code, "whose digest was kept" in out) == (1, True)
-    forged(RunFolder(tmp_path / "load"), lambda raw: raw.update(requests_sent=7))
+    forged(RunFolder(tmp_path / "load"), lambda raw: raw.update(requests_sent=raw["requests_sent"] + 7))
     code, out, _ = call("bundle", "--verify", "load.zip")
-    assert (code, "requests_sent is 7" in out) == (1, True)
+    assert (code, "requests_sent is" in out) == (1, True)
     for wrong in ([], ["load", "--verify", "load.zip"], ["load", "--digest", "x"], ["absent"]):
         code, _, err = call("bundle", *wrong)
         assert (code, err.count("\n")) == (2, 1)
