@@ -281,7 +281,8 @@ def test_what_is_recorded() -> None:
     recorded = redactor.record(an_exchange(), "2026-01-01")
     assert recorded.model_dump() == {
         "number": 7, "at": "2026-01-01", "test": "a test", "session": "s1", "endpoint": "upload_front",
-        "method": "POST", "path": "/a/$KEY", "intent": "odd", "request_headers": {"X": "$KEY"}, "request_body": {"message": "m"},
+        "method": "POST", "path": "/a/$KEY", "intent": "odd", "request_headers": {"X": "$KEY"},
+        "request_body": {"message": "m"},
         "status": 200, "answer_headers": {"Y": "z"}, "answer_body": {"errorCode": 5}, "failure": "failed with $KEY",
         "clocks": {"waiting_ms": 2.0, "service_ms": 7.5, "sending_ms": 1.0, "thinking_ms": 4.0, "reading_ms": 2.5},
         "picture": {"side": "front", "bytes": 99, "media_type": "image/png", "wrapping": "lf"},
