@@ -1,5 +1,6 @@
 """Runs contract tests under pytest: gives them the gate, keeps to the budget, and turns breaches into failures."""
 
+import os
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -205,7 +206,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--thorough", action="store_true", help="more of everything")
 
 
+def _has_target(config: pytest.Config) -> bool:
+    given = config.getoption("base_url") or config.getoption("profile") or os.environ.get("KYCGATE_BASE_URL")
+    return bool(given)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A target has one budget and one order of tests, which stay in one process; most tests of our own only wait."""
+    return 0 if _has_target(config) else (os.cpu_count() or 1) + 1
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Under plain pytest the gate is made from pytest's options."""
+    if config.getoption("numprocesses", default=None) and _has_target(config):
+        raise pytest.UsageError("-n: each process would have a budget of its own; leave it out for a target")
     if not any(isinstance(plugin, GatePlugin) for plugin in config.pluginmanager.get_plugins()):
         config.pluginmanager.register(GatePlugin(), "kycgate-gate")

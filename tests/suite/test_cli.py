@@ -196,6 +196,17 @@ def test_plain_pytest_takes_a_base_url(tmp_path: Path) -> None:
     assert "result.properties" in done.stdout
 
 
+def test_a_target_is_tested_by_one_process(tmp_path: Path) -> None:
+    """Each process would have a budget of its own."""
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "2", "tests/contract", "--base-url", "http://127.0.0.1:1"],
+        cwd=root, env=os.environ | SECRETS, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 4
+    assert "-n: each process would have a budget of its own" in done.stderr
+
+
 def test_installed_wheel_among_namesakes(tmp_path: Path) -> None:
     """The wheel puts kycgate alone on the path, and never imports the caller's folders of the same names."""
     root = Path(__file__).resolve().parents[2]
