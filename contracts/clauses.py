@@ -254,6 +254,24 @@ CATALOGUE: tuple[Clause, ...] = (
 )
 
 
+CORE: tuple[str, ...] = (
+    "upload.accepted",
+    "approve.accepted",
+    "order.page",
+    "order.upload-back-after-upload-front",
+    "order.approve-front-after-upload-front",
+    "order.approve-back-after-upload-back",
+    "auth.missing",
+    "auth.unknown",
+)
+"""A check that can say nothing of one of these is too little evidence to call a vendor's contract kept.
+
+They are what the page itself says of the flow: it can be gone through, only in its order, only with credentials. All
+are documented; each takes requests of its own, so that a budget can cut them off; and every target can be asked them,
+whichever way credentials are given (the token's clauses are not asked of a fixed key).
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """A statement of API.md that is no clause, and why."""

@@ -2,15 +2,15 @@
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from kycgate.contracts.clauses import clause
+from kycgate.contracts.clauses import CORE, clause
 from kycgate.embedded import embedded_sandbox
-from kycgate.errors import BudgetExhausted, CannotJudge, UsageError
+from kycgate.errors import BudgetExhausted, CannotJudge, ExitCode, UsageError
 from kycgate.gate import Gate
 from kycgate.plan import MARK, PlannedTest, planned
 from kycgate.profile import Profile, load_profile, load_secrets
@@ -27,6 +27,8 @@ class GatePlugin:
 
     def __init__(self, gate: Gate | None = None, *, strict: bool = False, thorough: bool = False) -> None:
         self.bound = gate
+        self._made_it = False
+        """Whether the gate is this plugin's own, as under plain pytest."""
         self.strict = strict
         self.is_thorough = thorough
         self.plan: list[PlannedTest] = []
@@ -35,6 +37,8 @@ class GatePlugin:
         self.done = 0
         self._stack = ExitStack()
         self._refused: CannotJudge | None = None
+        self._said = ""
+        """At the end of plain pytest: why its tests' passing is no verdict."""
 
     # pytest's hooks
 
@@ -92,9 +96,7 @@ class GatePlugin:
         finally:
             gate.target.test = ""
             self.done += 1
-        broken = gate.ledger.breaches() - before
-        rules = gate.profile.rules(strict=self.strict)
-        failing = sorted(name for name in broken if rules.decide(name, clause(name).level).effect is Effect.FAILS)
+        failing = self._failing(gate, gate.ledger.breaches() - before)
         if failing:
             pytest.fail("broken: " + "; ".join(f"{name} ({clause(name).sentence})" for name in failing), pytrace=False)
         if reason:
@@ -126,6 +128,29 @@ class GatePlugin:
             report.sections = [(name, redact(text, MAX_SECTION)) for name, text in report.sections]
         return report  # type: ignore[return-value]
 
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Plain pytest, where no test failed, is green only where something was judged of each core clause it ran."""
+        gate = self.bound
+        if gate is None or not self._made_it or exitstatus != pytest.ExitCode.OK:
+            return
+        wanted = {name for item in session.items if (plan := planned(item)) for name in plan.clauses}
+        lacking = [name for name in CORE if name in wanted and not gate.ledger.judged(name)]
+        before = gate.ledger.breaches()
+        self._said = gate.settle() or (f"too little evidence: no verdict on {', '.join(lacking)}" if lacking else "")
+        if self._failing(gate, gate.ledger.breaches() - before):
+            session.exitstatus, self._said = pytest.ExitCode.TESTS_FAILED, "broken: answer.in-time, at the very end"
+        elif self._said:
+            session.exitstatus = int(ExitCode.UNCLEAR)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._said and self.bound is not None:
+            terminalreporter.write_line(f"kycgate: {self.bound.redactor.text(self._said)}")
+
+    def _failing(self, gate: Gate, broken: Iterable[str]) -> list[str]:
+        """Those of the broken clauses that fail the gate."""
+        rules = gate.profile.rules(strict=self.strict)
+        return sorted(name for name in broken if rules.decide(name, clause(name).level).effect is Effect.FAILS)
+
     def pytest_unconfigure(self) -> None:
         self._stack.close()
 
@@ -140,7 +165,7 @@ class GatePlugin:
             try:
                 gate = self._make_gate(pytestconfig)
                 gate.preflight()
-                self.bound = gate
+                self.bound, self._made_it = gate, True
             except UsageError as error:
                 pytest.exit(str(error), returncode=int(error.exit_code))
             except CannotJudge as error:
