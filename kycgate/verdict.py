@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from kycgate.errors import ExitCode
 from kycgate.run import ClauseResult, DriftItem, ObjectiveResult, Verdict, WaiverResult
 from kycgate.severity import Effect, Rules, Waiver, severity_by_level
+from kycgate.words import counted
 
 
 def decide(clauses: list[ClauseResult], rules: Rules) -> list[WaiverResult]:
@@ -73,14 +74,14 @@ def exit_code_of(
     failing = by_effect[Effect.FAILS]
     broken = [o for o in objectives if o.verdict == "broken"]
     if failing or broken or drift:
-        parts = [f"{len(failing)} clause{'s' * (len(failing) != 1)} broken"] if failing else []
-        parts += [f"{len(broken)} objective{'s' * (len(broken) != 1)} broken"] if broken else []
-        parts += [f"{len(drift)} pinned answer{'s' * (len(drift) != 1)} changed"] if drift else []
+        parts = [f"{counted(len(failing), 'clause')} broken"] if failing else []
+        parts += [f"{counted(len(broken), 'objective')} broken"] if broken else []
+        parts += [f"{counted(len(drift), 'pinned answer')} changed"] if drift else []
         names = ", ".join([c.id for c in failing][:4] + [o.id for o in broken][:4] + [d.subject for d in drift][:4])
         said = f"{' and '.join(parts)}: {names}"
         return ExitCode.BROKEN, "; ".join([said, *filter(None, [", ".join(_not_judged(clauses))])])
     kept = [c for c in clauses if c.verdict is Verdict.KEPT]
-    counts = [*([f"{len(kept)} clauses kept"] if kept else []), *_not_judged(clauses)]
+    counts = [*([f"{counted(len(kept), 'clause')} kept"] if kept else []), *_not_judged(clauses)]
     if cannot_judge:
         # Where nothing was judged the counts would only hide why.
         return ExitCode.UNCLEAR, f"{cannot_judge}; {', '.join(counts)}" if kept else cannot_judge
