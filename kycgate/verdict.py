@@ -93,7 +93,7 @@ def exit_code_of(
         return ExitCode.UNCLEAR, f"{said}: {lacking[0].reason}"
     open_objectives = [o for o in objectives if o.verdict == "not enough evidence"]
     if open_objectives:
-        return ExitCode.UNCLEAR, f"not enough evidence for {', '.join(o.id for o in open_objectives)}"
+        return ExitCode.UNCLEAR, f"not enough evidence for {', '.join(_lacking(o) for o in open_objectives)}"
     parts = counts
     parts += [f"{len(objectives)} objectives hold"] if objectives else []
     said = ", ".join(parts) or "nothing was to be judged"
@@ -104,6 +104,16 @@ def exit_code_of(
 
 
 _NO_VERDICT = (Verdict.UNCLEAR, Verdict.NOT_TRIED)
+
+
+def _lacking(objective: ObjectiveResult) -> str:
+    """An objective, and what it still takes to decide it where that is known."""
+    if not objective.needed:
+        return objective.id
+    more = f"{objective.id} ({counted(objective.needed, 'sample')} more"
+    if not objective.samples:
+        return f"{more})"
+    return f"{more}: a run {1 + objective.needed / objective.samples:.2g} times as long)"
 
 
 def _not_judged(clauses: Sequence[ClauseResult]) -> list[str]:
