@@ -268,7 +268,7 @@ CORE: tuple[str, ...] = (
 
 They are what the page itself says of the flow: it can be gone through, only in its order, only with credentials. All
 are documented; each takes requests of its own, so that a budget can cut them off; and every target can be asked them,
-whichever way credentials are given (the token's clauses are not asked of a fixed key).
+whichever way credentials are given (the token's clauses are not asked of a fixed key), given keys enough.
 """
 
 

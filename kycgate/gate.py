@@ -18,7 +18,7 @@ from kycgate.budget import Budget
 from kycgate.cards import Card, Cards
 from kycgate.clock import now_of
 from kycgate.contracts.endpoints import TOKEN, Endpoint
-from kycgate.contracts.journey import State, Step
+from kycgate.contracts.journey import EDGES, State, Step
 from kycgate.contracts.models import parse_date_time
 from kycgate.errors import CannotJudge
 from kycgate.evidence import Ledger, Observation
@@ -325,12 +325,23 @@ class Gate:
     def _first_flow(self, credential: Credential, card: Card | None) -> Session | None:
         """The session of a key that takes one flow alone, its front uploaded; None when it was used before.
 
-        A back that is taken tells a flow that somebody has left halfway: nothing is known of its state.
+        A step that is taken before the front tells a flow that somebody has left halfway: nothing is known of its
+        state. One that is refused, where the front then is taken, was refused for its order.
         """
         anyhow = Variation(EARLIER_FLOW, Outcome.ANY, by_chance=True)
         session = self._new_session(credential, card)
-        if accepted(session.do(Step.UPLOAD_BACK, anyhow)) or not accepted(session.do(Step.UPLOAD_FRONT, anyhow)):
+        # Now and then an approval too: all that such keys can show of its order.
+        early = [edge for edge in EDGES if edge.first is Step.UPLOAD_FRONT][: 1 + len(self._key_sessions) % 2]
+        refused: list[tuple[str, Exchange]] = []
+        for edge in early:
+            exchange = session.do(edge.then, anyhow)
+            if accepted(exchange):
+                return None
+            refused.append((edge.clause, exchange))
+        if not accepted(session.do(Step.UPLOAD_FRONT, anyhow)):
             return None
+        for clause, exchange in refused:
+            self.observe(clause, exchange, True, "refused before the front", f"status {exchange.status}")
         session.state = State(frozenset({Step.UPLOAD_FRONT}))
         return session
 
