@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from functools import cache
 
 from kycgate.chaos.hand import Answer, Hand
-from kycgate.chaos.registry import BEHAVIOURS, FINE, GONE, NOBODY, Expected, Stage, behaviour
+from kycgate.chaos.registry import BEHAVIOURS, FINE, GONE, GONE_OR_HUNG_UP, NOBODY, Expected, Stage, behaviour
 
 BROKEN, UNCLEAR = frozenset({1}), frozenset({3})
 NOT_JSON = Expected(BROKEN, "body.json")
@@ -44,7 +44,8 @@ def _reset_before(hand: Hand) -> None:
     hand.reset()
 
 
-@behaviour("reset-during", "The connection is reset in the middle of the request.", stage=Stage.HEAD, later=GONE)
+@behaviour("reset-during", "The connection is reset in the middle of the request.", stage=Stage.HEAD,
+           later=GONE_OR_HUNG_UP)  # fmt: skip
 def _reset_during(hand: Hand) -> None:
     hand.reset()
 

@@ -45,6 +45,8 @@ IN_TIME = Expected(frozenset({1}), "answer.in-time")
 """It answered, and then no more."""
 GONE = Expected(frozenset({3}), "nobody has answered since")
 """It answered, and then nobody was there any more."""
+GONE_OR_HUNG_UP = Expected(frozenset({1, 3}))
+"""Who was still sending learns of a reset now by the error, now (the client reads on) as an orderly end."""
 FINE = Expected(frozenset({0}), "kept")
 """Unusual, yet lawful: nobody is accused."""
 

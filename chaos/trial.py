@@ -22,10 +22,10 @@ TIMEOUT_S = 2.0
 MEMORY_MB = 300
 MUST_NOT_SAY = ("Traceback", "please report it", SECRET)
 COMMANDS = {
-    "check": ("check", "--budget", "90", "--uploads", "30"),
+    "check": ("check", "--budget", "130", "--uploads", "40"),
     "load": ("load", "--rate", "5", "--duration", "3"),
     "probe": ("probe", "--store", "store.db"),
-    "verify": ("verify", "--budget", "90", "--uploads", "30", "--load-rate", "5", "--duration", "3"),
+    "verify": ("verify", "--budget", "130", "--uploads", "40", "--load-rate", "5", "--duration", "3"),
 }
 _VERDICTS = ("kept: ", "broken: ", "unclear: ", "unavailable: ", "kycgate: cannot")
 TIME_LIMITS_S = {"check": 100.0, "load": 60.0, "probe": 95.0, "verify": 120.0}
