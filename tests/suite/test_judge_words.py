@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kycgate.contracts.models import CUSTOMER_PROPERTIES, FRONT_PROPERTIES
+from kycgate.evidence import Observation
 from kycgate.exchange import Clocks, Exchange, Picture
 from kycgate.judge import (
     accepted,
@@ -83,6 +84,8 @@ CASES: dict[str, Exchange] = {
     "415 of text": came(ERROR, 415, headers={"Content-Type": "text/plain"}),
     "415 without a type": came(ERROR, 415, headers={"Content-Type": ""}),
     "415 of nothing": came(ERROR, 415, "approve_back", headers={"Content-Type": ""}, sent=b""),
+    "415 without the header": came(ERROR, 415, sent=b"x", headers={"Content-Type": "", "X": "application/json"}),
+    "status 0": came(b"", 0),
     "429": came(ERROR, 429),
     "elsewhere 404": came(b"<html>", 404, "elsewhere"),
     "elsewhere 200": came(b"<html>", 200, "elsewhere"),
@@ -132,6 +135,11 @@ CASES: dict[str, Exchange] = {
     "a secret in a step": came({"message": "s3cret", "errorCode": "1"}, 401, sent=b'{"tenantSecret": "s3cret"}'),
     "an escaped trace": came(b'{"message": "x\\n   at Foo.Bar(String a)\\n at b", "errorCode": null}', 400),
     "an escaped file": came(b'{"message": "File \\"a.py\\", line 3", "errorCode": null}', 400),
+    "a refusal that is not UTF-8": came(b"\xff\xfeTypeError", 400),
+    "a refusal with bytes between": came(f"x\xff{TOKEN}".encode("latin-1"), 401),
+    "credentials over two headers": came(
+        ERROR, 401, said={"Content-Type": "application/json", "A": TOKEN[:9], "B": TOKEN[9:]}
+    ),
     "SQL": came({"message": "SELECT a FROM b", "errorCode": "1"}, 400),
     "a path": came({"message": "in /usr/lib/x", "errorCode": "1"}, 400),
     "a long trace": came({"message": f"/opt/{'x' * 200}", "errorCode": "1"}, 400),
@@ -189,6 +197,7 @@ READINGS: dict[str, dict[str, Any]] = {
     "a possible number": {"idNumber": NUMBER},
     "an impossible number": {"idNumber": "29874532145698", "idBackScan": "1"},
     "Arabic digits and spaces": {"idNumber": " ٢٩٩٠١٠١٠١٢٣٤١٣ "},
+    "all four numbers": dict.fromkeys(("idNumber", "idFrontScan", "idNumberBack", "idBackScan"), NUMBER),
     "a number that is none": {"idNumber": 7, "idNumberBack": ""},
     "born a day later": {"idNumber": NUMBER, "birthdate": "1999-01-02T00:00:00"},
     "born a day earlier": {"idNumber": NUMBER, "birthdate": "1998-12-31T00:00:00"},
@@ -228,26 +237,29 @@ READINGS: dict[str, dict[str, Any]] = {
     },
     "English names apart": {"fullNameEn": "Ahmed", "firstNameEn": "Mona"},
     "question marks": {"familyName": "محمد ??"},
+    **{f"question marks in {name}": {name: "a??"} for name in (
+        "fullName", "firstName", "familyName", "fullNameEn", "firstNameEn", "familyNameEn")},
+    "swapped in both scripts": {"fullName": "ب ا", "firstName": "ا", "familyName": "ب", "fullNameEn": "B A",
+                                "firstNameEn": "A", "familyNameEn": "B"},
+    "midnight five hours off": {"idNumber": NUMBER, "birthdate": "1998-12-31T21:30:00Z"},
     "one question mark": {"familyName": "محمد ?"},
     "a replacement": {"fullNameEn": "Ahm\ufffdd", "firstNameEn": "x"},
     "names that are none": {"fullName": 7, "firstName": 8},
 }  # fmt: skip
 
 
+def line_of(seen: Observation) -> str:
+    return f"{ {True: 'ok ', False: 'BAD'}[seen.ok] } {seen.clause} | {seen.required} | {seen.actual} | {seen.where}"
+
+
 def said() -> str:
     lines = []
     for name, exchange in CASES.items():
         lines.append(f"## {name}: accepted {accepted(exchange)}, data {customer_data(exchange) is not None}")
-        lines += [
-            f"{'ok ' if o.ok else 'BAD'} {o.clause} | {o.required} | {o.actual} | {o.where}"
-            for o in judge_answer(exchange)
-        ]
+        lines += map(line_of, judge_answer(exchange))
     for name, data in READINGS.items():
         lines.append(f"## reading: {name}: {numbers_in(data)}")
-        lines += [
-            f"{'ok ' if o.ok else 'BAD'} {o.clause} | {o.required} | {o.actual} | {o.where}"
-            for o in judge_reading(data)
-        ]
+        lines += map(line_of, judge_reading(data))
     return "\n".join(lines) + "\n"
 
 

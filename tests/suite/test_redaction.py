@@ -84,6 +84,41 @@ def test_a_part_is_enough_and_too_little_is_not() -> None:
     assert found("1opqrstuvwxyz1", letters_only) == [(1, 13, "v0")]
 
 
+def test_encodings_at_each_length() -> None:
+    """Whatever is left over when three bytes become four characters, each value is found wherever it begins."""
+    for size in range(9, 15):
+        value = "Kx7Qm2Zt9Wb4Rv"[:size]
+        for before in (b"", b"1", b"12"):
+            for behind in (b"", b"3", b"34"):
+                text = base64.b64encode(before + value.encode() + behind).decode()
+                hits = found(text, value)
+                assert len(hits) == 1, (size, before, behind)
+                # All but what the neighbours' bits are mixed into.
+                assert hits[0][1] - hits[0][0] >= size * 4 // 3 - 3
+
+
+def test_a_value_of_six_bytes_is_found_encoded() -> None:
+    assert found("x 4b7837516d32 y", "Kx7Qm2") == [(2, 14, "v0")]
+    assert found("x 4b7837516d y", "Kx7Qm") == []
+
+
+def test_broken_bytes_break_nothing() -> None:
+    assert letters("%FF%41") == ("a", [(3, 6)])
+    assert found("\ud800abcdefghijkl", "abcdefghijkl") == [(1, 13, "v0")]
+    needles = Needles()
+    needles.add("\ud800abcdefghijkl", "x")
+    assert needles.find("abcdefghijkl") == [Found(0, 12, "x")]
+
+
+def test_blocks_at_every_place_of_a_value() -> None:
+    for size in range(8, 34):
+        value = "abcdefghijklmnopqrstuvwxyz0123456789"[:size]
+        assert found(f"-{value}-", value) == [(1, 1 + size, "v0")]
+        if size >= 15:
+            # 15 characters from any place hold a whole block.
+            assert all(found(f"-{value[n : n + 15]}-", value) for n in range(size - 14))
+
+
 def test_a_short_value_is_found_whole() -> None:
     assert found("ninechars ninechar", "ninechars") == [(0, 9, "v0")]
     assert found("x-eightcha-x", "eightcha") == [(2, 10, "v0")]
@@ -133,6 +168,13 @@ def test_secrets_get_their_name_and_the_rest_stays() -> None:
     assert redactor.text(f"a {SECRET} b p! c {quote('p!', safe='')} d {base64.b64encode(b'p!').decode()}") == (
         "a $KEY b $SHORT c $SHORT d $SHORT"
     )
+    redactor.add_secret("/?/", "SLASHES")
+    redactor.add_secret("q\ud800", "BROKEN")
+    assert redactor.text("p! %2F%3F%2F %2f /?/ q\ud800") == "$SHORT $SLASHES %2f $SLASHES q?"
+    redactor.add_secret("a!", "LITTLE")
+    redactor.add_secret("a!b!", "LARGE")
+    redactor.add_secret("eight-ch", "EIGHT")
+    assert redactor.text("eightch p! a!") == "$EIGHT $SHORT $LITTLE"
     redactor.add_secret('"', "QUOTE")
     assert redactor.text('x\\"y"') == "x$QUOTEy$QUOTE"
 
@@ -201,6 +243,13 @@ def test_directions_and_surrogates_are_written_out() -> None:
     assert redactor.text("\u202a\u202b\u202c\u202d\u2067\u2068\u202f") == (
         "⟨U+202A⟩⟨U+202B⟩⟨U+202C⟩⟨U+202D⟩⟨U+2067⟩⟨U+2068⟩\u202f"
     )
+
+
+def test_a_missing_key_hides_strings() -> None:
+    redactor = Redactor()
+    assert redactor.tree("Ahmed") == f"xxxxx #{redactor.fingerprint('Ahmed')}"
+    assert redactor.tree(7) == "<integer>"
+    assert redactor.body(b"B" * 79 + b"c") == "<80 characters>"
 
 
 def test_trees() -> None:
