@@ -38,7 +38,8 @@ def _no_such_host(hand: Hand) -> None:
     raise NotImplementedError("nobody finds the way here")
 
 
-@behaviour("reset-before", "The connection is reset before the request is read.", stage=Stage.CONNECT)
+@behaviour("reset-before", "The connection is reset before the request is read.", stage=Stage.CONNECT,
+           always=Expected(UNCLEAR, "reset by peer"))  # fmt: skip
 def _reset_before(hand: Hand) -> None:
     hand.reset()
 

@@ -185,9 +185,9 @@ class Gate:
         return self._session_of_key(card)
 
     def release(self, session: Session) -> None:
-        """The test is over: its key is free and its card may be shown again unless a flow was completed with it."""
+        """The test is over: its key is free, and its card may be shown again unless the target knows its person now."""
         self._busy_keys.discard(session.credential.value)
-        if not session.completed_once:
+        if not session.completed_once and not session.registered:
             self.cards.give_back(session.card)
 
     def mint(self) -> str:
@@ -254,23 +254,43 @@ class Gate:
         return Session(self, label, credential, card or self.cards.take())
 
     def _session_of_key(self, card: Card | None) -> Session:
-        """A fixed key whose flow is complete, so that nothing of an earlier one is left."""
+        """A fixed key in a state that is known.
+
+        Where a key opens a new flow after a completed one, its earlier flow is brought to its end first, so that
+        nothing is left of it. Where it does not, each key serves one flow.
+        """
         for key in list(self._keys):
-            if key in self._spent_keys:
+            if key in self._spent_keys or key in self._busy_keys:
                 continue
-            if key in self._busy_keys:
-                continue
-            last = self._key_sessions.get(key)
             credential = Credential(key, "bearer" if self.scheme == "auto" else self.scheme, fixed=True)
-            fresh = (last is None or not last.state.complete) and not self._complete_key(credential)
-            if fresh or not self._reopens(credential):
+            last = self._key_sessions.get(key)
+            session: Session | None = None
+            if self._keys_reopen is not False:
+                clean = (last is not None and last.state.complete) or self._complete_key(credential)
+                if clean and self._reopens(credential):
+                    session = self._new_session(credential, card)
+            elif last is None:
+                session = self._first_flow(credential, card)
+            if session is None:
                 self._spent_keys.add(key)
                 continue
-            session = self._new_session(credential, card)
             self._key_sessions[key] = session
             self._busy_keys.add(key)
             return session
-        raise CannotJudge("the fixed keys are used up or busy: give more keys, or a tenant that mints tokens")
+        spent = f"{len(self._spent_keys)} of {len(self._keys)} fixed keys take no new flow, and the rest are busy"
+        raise CannotJudge(f"{spent}: give more keys, or a tenant that mints tokens")
+
+    def _first_flow(self, credential: Credential, card: Card | None) -> Session | None:
+        """The session of a key that takes one flow alone, its front uploaded; None when it was used before.
+
+        A back that is taken tells a flow that somebody has left halfway: nothing is known of its state.
+        """
+        anyhow = Variation(EARLIER_FLOW, Outcome.ANY, by_chance=True)
+        session = self._new_session(credential, card)
+        if accepted(session.do(Step.UPLOAD_BACK, anyhow)) or not accepted(session.do(Step.UPLOAD_FRONT, anyhow)):
+            return None
+        session.state = State(frozenset({Step.UPLOAD_FRONT}))
+        return session
 
     def _complete_key(self, credential: Credential) -> bool:
         """Bring a key's unknown or unfinished flow to its end; False when it takes no new flow."""
@@ -279,6 +299,8 @@ class Gate:
         if not accepted(session.do(Step.UPLOAD_FRONT, anyhow)):
             for step in (Step.UPLOAD_BACK, Step.APPROVE_FRONT, Step.APPROVE_BACK):
                 session.do(step, anyhow)
+            # Whoever has just been registered is not registered again.
+            session.card = self.cards.take()
             if not accepted(session.do(Step.UPLOAD_FRONT, anyhow)):
                 return False
         session.state = State(frozenset({Step.UPLOAD_FRONT}))

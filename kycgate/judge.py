@@ -60,6 +60,10 @@ class _DuplicateKeyError(ValueError):
     pass
 
 
+ALREADY_REGISTERED = "10103"
+_SCHEME = re.compile(r"^\s*(?:bearer|basic|token)\b", re.IGNORECASE)
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -104,6 +108,12 @@ def customer_data(exchange: Exchange) -> dict[str, Any] | None:
     value = json_or_none(exchange)
     data = value.get("customerData") if isinstance(value, dict) and value.get("isSuccess") is True else None
     return data if isinstance(data, dict) else None
+
+
+def already_registered(exchange: Exchange) -> bool:
+    """Whether the target says that it knows this person: the one code that API.md names."""
+    value = json_or_none(exchange)
+    return isinstance(value, dict) and str(value.get("errorCode")) == ALREADY_REGISTERED
 
 
 def accepted(exchange: Exchange) -> bool:
@@ -213,7 +223,8 @@ def _judge_error_body(value: Any) -> Observation:
 
 def _credentials_sent(exchange: Exchange) -> Iterator[str]:
     for name, value in exchange.request_headers.items():
-        credential = value.removeprefix("Bearer ").strip()
+        # The scheme's name is no secret.
+        credential = _SCHEME.sub("", value).strip()
         if name.lower() == "authorization" and len(credential) >= 5:
             yield credential
     if exchange.endpoint.startswith("token"):
@@ -235,10 +246,11 @@ def judge_leak(exchange: Exchange) -> Iterator[Observation]:
     if found:
         yield Observation("refusal.no-leak", False, required, f"it shows {found[0].strip()[:80]!r}", "body")
         return
-    headers = "\n".join(value for _, value in exchange.answer_headers)
     for credential in _credentials_sent(exchange):
-        if credential in text or credential in headers:
-            yield Observation("refusal.no-leak", False, required, "it repeats the credentials sent", "body")
+        header = next((name for name, value in exchange.answer_headers if credential in value), None)
+        if credential in text or header is not None:
+            where = "body" if credential in text else str(header)
+            yield Observation("refusal.no-leak", False, required, "it repeats the credentials sent", where)
             return
     yield Observation("refusal.no-leak", True)
 

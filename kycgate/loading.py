@@ -157,7 +157,7 @@ def _send(
         def enter(run: Run) -> None:
             so_far = collector.outcome()
             run.load = so_far.result
-            run.requests_sent += so_far.requests
+            run.requests_sent += so_far.result.requests_sent
             run.uploads_sent += so_far.uploads
 
         checkpoint.take(enter)
@@ -181,8 +181,8 @@ def _enter(run: Run, outcome: LoadOutcome, gate: Gate, folder: RunFolder, policy
     from kycgate.reports.sla import judge
 
     run.load = outcome.result
-    run.requests_sent += outcome.requests
-    run.uploads_sent += outcome.uploads
+    run.requests_sent += outcome.result.requests_sent
+    run.uploads_sent += outcome.uploads + outcome.result.other_uploads
     run.policy = policy.model_dump(mode="json")
     try:
         run.objectives = judge(policy, [Recording(run, folder)], anytime=bool(run.options.get("until_decided")))

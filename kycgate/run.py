@@ -222,6 +222,11 @@ class CapacityResult(_Model):
 class LoadResult(_Model):
     """The load part of a run."""
 
+    @property
+    def requests_sent(self) -> int:
+        """All of them: steps, tokens, and those of other plateaus."""
+        return self.requests + self.tokens + self.other_requests
+
     workload: str = Field(description="In words: open, 5 onboardings/s, constant, 30 s.")
     seed: int
     duration_s: float
@@ -231,6 +236,9 @@ class LoadResult(_Model):
     not_started: int = 0
     wrong_answers: int = 0
     requests: int = Field(default=0, description="Sent, tokens not counted.")
+    tokens: int = Field(default=0, description="Requests for tokens that were sent.")
+    other_requests: int = Field(default=0, description="Sent in the other plateaus of a search for the capacity.")
+    other_uploads: int = Field(default=0, description="Uploads among those.")
     unavailable: int = Field(default=0, description="5xx, time-outs and broken connections among them.")
     latencies: list[StepLatency]
     series: list[LoadPoint] = Field(default_factory=list)

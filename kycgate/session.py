@@ -10,7 +10,7 @@ from kycgate.contracts.journey import Expected, State, Step
 from kycgate.errors import CannotJudge
 from kycgate.evidence import Observation
 from kycgate.exchange import Exchange, Picture
-from kycgate.judge import accepted, customer_data, json_or_none
+from kycgate.judge import accepted, already_registered, customer_data, json_or_none
 from kycgate.requests import (
     CLIENT_HEADERS,
     KEEP,
@@ -23,7 +23,7 @@ from kycgate.requests import (
 )
 from kycgate.target import Wanted
 
-ALREADY_REGISTERED = "10103"
+REGISTERED = "the card is already registered (10103): bring fresh cards, or another --seed"
 
 
 class Interrupted(CannotJudge):
@@ -66,6 +66,8 @@ class Session:
         self.state = State()
         self.reading: dict[str, Any] = {}
         self.completed_once = False
+        self.registered = False
+        """Whether the target said that it knows this card's person."""
         self._sender = sender
         self._calls = 0
         self._refused_since: str | None = None
@@ -214,8 +216,8 @@ class Session:
         ok = accepted(exchange)
         if not ok:
             interrupt.append(f"{step} was not accepted in its turn: {came}")
-            if _error_code(exchange) == ALREADY_REGISTERED:
-                interrupt[-1] = "the card is already registered (10103): bring fresh cards"
+            if already_registered(exchange):
+                interrupt[-1] = REGISTERED
                 return
         if not ok and exchange.status == 413 and variation.clause == "image.full-size":
             return
@@ -260,6 +262,7 @@ class Session:
             yield Observation("refusal.order-status", ok, "400 or 404 for a step out of order", came, "status")
 
     def _move(self, step: Step, variation: Variation, exchange: Exchange) -> None:
+        self.registered = self.registered or already_registered(exchange)
         done = accepted(exchange)
         if not done:
             if exchange.status is not None and exchange.status != 429:
@@ -281,11 +284,6 @@ class Session:
 def _is_success(exchange: Exchange) -> Any:
     value = json_or_none(exchange)
     return value.get("isSuccess") if isinstance(value, dict) else None
-
-
-def _error_code(exchange: Exchange) -> Any:
-    value = json_or_none(exchange)
-    return value.get("errorCode") if isinstance(value, dict) else None
 
 
 def _result_words(exchange: Exchange) -> str:

@@ -123,7 +123,7 @@ def find_capacity(
     say: Callable[[str], None] = lambda text: None,
 ) -> LoadOutcome:
     """Search, and return the outcome of the highest rate that was kept (of the last, when none was), with
-    `result.capacity`; requests and uploads are those of all plateaus. Each plateau's `latency.hlog` stays in
+    `result.capacity`; what the other plateaus sent is told apart. Each plateau's `latency.hlog` stays in
     `out/plateaus`, and the returned one's is `out/latency.hlog`.
 
     Raises:
@@ -192,8 +192,8 @@ def find_capacity(
         knee=_knee(law, plateaus, points, search, plan.seed) if law else {},
         note=_note(law, kept, broken, ended_early),
     )
-    outcome.requests = sum(each.requests for each in outcomes)
-    outcome.uploads = sum(each.uploads for each in outcomes)
+    outcome.result.other_requests = sum(each.result.requests_sent for each in outcomes) - outcome.result.requests_sent
+    outcome.result.other_uploads = sum(each.uploads for each in outcomes) - outcome.uploads
     # That the generator gave out at a rate above says nothing of the rate that was kept.
     outcome.void = "" if kept is not None else outcome.void
     return outcome

@@ -23,6 +23,11 @@ from kycgate.run import Clock, FieldReading, GeneratorHealth, LoadPoint, LoadRes
 
 DIGITS = 3
 CLOCKS: tuple[Clock, ...] = get_args(Clock)
+ENDS = ("ended", "cut_off", "refused_photos", "registered", "throttled")
+"""How an onboarding may end."""
+_COUNTS = ("requests", "uploads", "wrong", "due", "begun", "tokens", *ENDS)
+MAX_TURNED_AWAY = 0.01
+"""The share of onboardings that may end as already registered, or throttled, in a load that was what it should be."""
 LATE_S = 5
 """A second is closed without a worker that is so far behind; what it then still sends counts in a later one."""
 MAX_SIZE_SAMPLES = 20_000
@@ -169,7 +174,7 @@ class Collector:
             self._cpu[interval.worker].append(interval.cpu_share)
         number = max(interval.second, self._next)
         self._open.setdefault(number, Second(number)).add(interval)
-        for name in ("requests", "uploads", "wrong", "due", "begun", "ended", "cut_off", "refused_photos"):
+        for name in _COUNTS:
             self.counts[name] += getattr(interval, name)
         for sample in interval.sizes:
             self._keep_size(sample)
@@ -245,7 +250,7 @@ class Collector:
             void=self.void,
         )
         if not found.void:
-            found.void = self._why_void(found)
+            found.void = self._why_void(found) or self._why_not_the_load()
         return found
 
     def _why_void(self, health: GeneratorHealth) -> str:
@@ -268,17 +273,30 @@ class Collector:
             return f"garbage collection stopped the generator for {health.gc_pause_max_ms:.0f} ms: {advice}"
         return ""
 
+    def _why_not_the_load(self) -> str:
+        """Why the target did not get the load that was asked for, though nobody did anything wrong."""
+        begun, registered, throttled = (self.counts[name] for name in ("begun", "registered", "throttled"))
+        if registered > MAX_TURNED_AWAY * begun:
+            return (
+                f"{registered} of {begun} onboardings ended as already registered (10103): show more people (--cards), "
+                "or bring fresh ones"
+            )
+        if throttled > MAX_TURNED_AWAY * begun:
+            return f"{throttled} of {begun} onboardings were throttled (429): lower the rate to what the target takes"
+        return ""
+
     def outcome(self) -> LoadOutcome:
         """All of it."""
         counts, health = self.counts, self.health()
-        under_way = counts["begun"] - counts["ended"] - counts["cut_off"] - counts["refused_photos"]
+        under_way = counts["begun"] - sum(counts[end] for end in ENDS)
+        turned_away = counts["refused_photos"] + counts["registered"] + counts["throttled"]
         measured = [(size, service) for size, service, _ in self._sizes]
         result = LoadResult(
             workload=self.plan.words,
             seed=self.plan.seed,
             duration_s=self.plan.duration_s,
             scheduled=counts["due"],
-            recorded=counts["ended"] + counts["refused_photos"],
+            recorded=counts["ended"] + turned_away,
             in_flight=under_way,
             not_started=counts["due"] - counts["begun"] + counts["cut_off"],
             wrong_answers=counts["wrong"],
@@ -293,7 +311,11 @@ class Collector:
             size_fit=fit(measured),
             stopped=self.stopped,
             workers=self.workers,
-            extra={"start_monotonic_ns": self.start_ns, "refused_photos": counts["refused_photos"]},
+            tokens=counts["tokens"],
+            extra={
+                "start_monotonic_ns": self.start_ns,
+                **{name: counts[name] for name in ("refused_photos", "registered", "throttled")},
+            },
         )
         return LoadOutcome(
             result=result,

@@ -29,6 +29,12 @@ from kycgate.load.watch import Watch
 MAX_RUNNING = 5_000
 ENOUGH_TO_STOP = 50
 UNKNOWN = 1_000_000
+_COUNTED_AS = {
+    Ended.PHOTO_REFUSED: "refused_photos",
+    Ended.REGISTERED: "registered",
+    Ended.THROTTLED: "throttled",
+    Ended.CUT_OFF: "cut_off",
+}
 LEAVING_S = 5.0
 """How long onboardings under way may go on once the run is stopped."""
 
@@ -49,9 +55,14 @@ class Generator:
             else None
         )
         self.credentials = Credentials(self.plan, self.tls)
+        if self.plan.max_requests is not None:
+            # An onboarding takes its token and four steps.
+            tokens = -(-self.plan.max_requests // 5)
+            self.credentials.may_ask = lambda: self.credentials.asked < tokens
         self.stopped = ""
         self.stopping = False
         self._leaving = self._leaving_uploads = self._answered = self._failed = 0
+        self._tokens_told = 0
         self.start_ns = 0
         self._start_wall = 0.0
 
@@ -97,6 +108,7 @@ class Generator:
     def _cut(self, second: int, *, last: bool = False) -> None:
         interval = self.recorder.cut(second)
         interval.worker = self._index
+        interval.tokens, self._tokens_told = self.credentials.asked - self._tokens_told, self.credentials.asked
         interval.cpu_share = self.watch.cpu_share()
         interval.start_wall, interval.start_ns = self._start_wall, self.start_ns
         interval.stopped, interval.last = self.stopped, last
@@ -185,12 +197,12 @@ class Generator:
             counts["ended"] += 1
         else:
             self.recorder.in_flight[WHOLE] -= 1
-            counts["refused_photos" if ended is Ended.PHOTO_REFUSED else "cut_off"] += 1
+            counts[_COUNTED_AS[ended]] += 1
 
     def _may_send(self, step: Step, retry: bool) -> bool:
         """The hard stops: counted where requests leave, so that none leaves beyond them."""
         plan = self.plan
-        if plan.max_requests is not None and self._leaving >= plan.max_requests:
+        if plan.max_requests is not None and self._leaving + self.credentials.asked >= plan.max_requests:
             self.stopped = self.stopped or "the limit of requests was reached"
         elif plan.max_uploads is not None and step.is_upload and self._leaving_uploads >= plan.max_uploads:
             self.stopped = self.stopped or "the limit of uploads was reached"

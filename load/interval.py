@@ -31,6 +31,9 @@ class Interval(BaseModel):
     ended: int = 0
     cut_off: int = 0
     refused_photos: int = Field(default=0, description="Onboardings that ended with a degraded photo refused.")
+    registered: int = Field(default=0, description="Onboardings that ended as their person was known already.")
+    throttled: int = Field(default=0, description="Onboardings that ended with a 429.")
+    tokens: int = Field(default=0, description="Requests for tokens that were sent.")
     sizes: list[tuple[int, float, float | None]] = Field(
         default_factory=list, description="Own uploads: bytes, service and thinking milliseconds."
     )

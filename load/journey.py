@@ -12,7 +12,7 @@ from kycgate.cards import Card
 from kycgate.contracts.endpoints import endpoint
 from kycgate.contracts.journey import PAGE_ORDER, Step
 from kycgate.exchange import Clocks, Exchange, Picture
-from kycgate.judge import accepted, customer_data, judge_answer
+from kycgate.judge import accepted, already_registered, customer_data, judge_answer
 from kycgate.load.client import Connection, NoAnswer
 from kycgate.load.plan import LoadPlan
 from kycgate.redaction import redacted
@@ -55,7 +55,16 @@ class Ended(Enum):
     WELL = "well"
     BADLY = "badly"
     PHOTO_REFUSED = "a degraded photo was refused, as it may be"
+    REGISTERED = "the target knows the card's person already (10103)"
+    THROTTLED = "the target asked for patience (429)"
     CUT_OFF = "it was not allowed to go on"
+
+
+def _why_not(exchange: Exchange) -> Ended:
+    """Of an answer that is right, and yet no acceptance."""
+    if exchange.status == 429:
+        return Ended.THROTTLED
+    return Ended.REGISTERED if already_registered(exchange) else Ended.PHOTO_REFUSED
 
 
 def name_of(step: Step, retry: bool) -> str:
@@ -119,6 +128,8 @@ class Onboarding:
                 report(answered)
                 if answered.wrong or answered.exchange is None:
                     return Ended.BADLY
+                if answered.exchange.status == 429:
+                    return Ended.THROTTLED
                 due_ns = self._after(answered, think)
             for step in order:
                 if not may_send(step, False):
@@ -135,8 +146,8 @@ class Onboarding:
                 report(answered)
                 if answered.wrong or answered.exchange is None:
                     return Ended.BADLY
-                if step.is_upload and not accepted(answered.exchange):
-                    return Ended.PHOTO_REFUSED
+                if not accepted(answered.exchange):
+                    return _why_not(answered.exchange)
                 if step is Step.UPLOAD_FRONT:
                     reading = customer_data(answered.exchange) or {}
                 due_ns = self._after(answered, think if step is not order[-1] else None)
@@ -180,8 +191,10 @@ class Onboarding:
             return Answered(step, clocks, exchange, f"status {status}", unavailable=True, retry=retry)
         breach = next((seen for seen in judge_answer(exchange) if not seen.ok), None)
         wrong = self._words(f"{breach.clause}: {breach.actual}") if breach else ""
-        # A degraded photo may be refused; all else must be accepted in its turn.
+        # A degraded photo may be refused, a person known already, and a target ask for patience; all else must be
+        # accepted in its turn.
         may_refuse = retry or (step.is_upload and self._prepared.degradation != "none")
+        may_refuse = may_refuse or status == 429 or (step.is_upload and already_registered(exchange))
         if not wrong and not may_refuse and not accepted(exchange):
             wrong = f"not accepted in its turn: status {status}"
         return Answered(step, clocks, exchange, wrong, unavailable=False, retry=retry)

@@ -4,6 +4,7 @@ import json
 import ssl
 import time
 from collections import deque
+from collections.abc import Callable
 
 import gevent
 
@@ -12,22 +13,36 @@ from kycgate.gate import seconds_to_expiry
 from kycgate.load.client import Connection, NoAnswer
 from kycgate.load.plan import LoadPlan
 from kycgate.requests import CLIENT_HEADERS, to_json
+from kycgate.target import retry_after_s
 
 MINTERS = 8
 SPARE_LIFE_S = 30.0
 """A token that would die sooner than this is not handed out: an onboarding takes some seconds."""
 AHEAD = 200
+THROTTLED_TRIES = 5
+
+
+class Throttled(NoAnswer):
+    """The token endpoint asks for patience (429)."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__("the target gave no token (status 429)")
+        self.wait_s = wait_s
 
 
 def mint(connection: Connection, plan: LoadPlan) -> tuple[str, float]:
     """A token for one session, and the seconds it lives (infinite when its expiry cannot be read).
 
     Raises:
+        Throttled: the target said 429.
         NoAnswer: none came.
     """
     body = to_json({"tenantId": plan.tenant_id, "tenantSecret": plan.tenant_secret, "kycRequestTypeId": "1"})
     headers = {**CLIENT_HEADERS, "Content-Type": "application/json"}
-    status, _, answer, _ = connection.post(TOKEN.path, headers, body, time.perf_counter_ns())
+    status, answered, answer, _ = connection.post(TOKEN.path, headers, body, time.perf_counter_ns())
+    if status == 429:
+        asked = next((value for name, value in answered if name.lower() == "retry-after"), None)
+        raise Throttled(retry_after_s(asked, 1))
     try:
         value = json.loads(answer)
         return str(value["token"]), seconds_to_expiry(value) or float("inf")
@@ -44,6 +59,11 @@ class Credentials:
         self._keys = deque(plan.api_keys)
         self._tokens: deque[tuple[str, float]] = deque()
         self._kept = self._wanted = 0
+        self._next_at = 0.0
+        """Before this moment the token endpoint is left alone: it asked for it."""
+        self.asked = 0
+        """Requests for tokens that were sent."""
+        self.may_ask: Callable[[], bool] = lambda: True
         self.closed = False
 
     def fill(self, count: int) -> None:
@@ -59,8 +79,8 @@ class Credentials:
         left = deque(range(first))
 
         def some() -> None:
-            connection = Connection(self._plan.base_url, self._plan.timeout_s, self._tls)
-            while left:
+            connection = self._connection()
+            while left and self.may_ask():
                 left.pop()
                 self._add(connection)
             connection.close()
@@ -74,12 +94,12 @@ class Credentials:
             gevent.joinall([gevent.spawn(self._refill) for _ in range(MINTERS)])
 
     def _refill(self) -> None:
-        connection = Connection(self._plan.base_url, self._plan.timeout_s, self._tls)
+        connection = self._connection()
         while not self.closed:
             while self._tokens and self._tokens[0][1] < time.monotonic() + SPARE_LIFE_S:
                 self._tokens.popleft()
                 self._wanted += 1
-            if len(self._tokens) >= self._kept or self._wanted <= 0:
+            if len(self._tokens) >= self._kept or self._wanted <= 0 or not self.may_ask():
                 gevent.sleep(0.05)
                 continue
             self._wanted -= 1
@@ -90,8 +110,22 @@ class Credentials:
                 gevent.sleep(0.5)
         connection.close()
 
+    def _connection(self) -> Connection:
+        return Connection(self._plan.base_url, self._plan.timeout_s, self._tls)
+
     def _add(self, connection: Connection) -> None:
-        token, life = mint(connection, self._plan)
+        for attempt in range(1, THROTTLED_TRIES + 1):
+            while (wait := self._next_at - time.monotonic()) > 0 and not self.closed:
+                gevent.sleep(min(wait, 0.5))
+            self.asked += 1
+            try:
+                token, life = mint(connection, self._plan)
+                break
+            except Throttled as error:
+                # All who mint wait, not this one alone.
+                self._next_at = max(self._next_at, time.monotonic() + error.wait_s)
+                if attempt == THROTTLED_TRIES or self.closed:
+                    raise
         # Naive or skewed clocks may make a good token look dead: only a plausible life counts.
         self._tokens.append((token, time.monotonic() + (life if life > 2 * SPARE_LIFE_S else float("inf"))))
 

@@ -185,8 +185,8 @@ def _exchanges(run: Run, exchanges: list[RecordedExchange]) -> Iterator[str]:
     if not run.complete or run.period is not None:
         return
     series = run.load.series if run.load is not None else []
-    load = run.load.requests if run.load is not None else 0
-    uploads = sum(point.finished for point in series if point.step.startswith("upload"))
+    load, uploads = (run.load.requests_sent, run.load.other_uploads) if run.load is not None else (0, 0)
+    uploads += sum(point.finished for point in series if point.step.startswith("upload"))
     pictures = sum(exchange.picture is not None for exchange in exchanges)
     for name, said, one, other in (
         ("requests_sent", run.requests_sent, len(recorded), load),

@@ -59,6 +59,9 @@ class SandboxSettings(BaseModel):
     token_life_s: float = 1_800.0
     translation: bool = True
     schemes: frozenset[Literal["bearer", "bare"]] = frozenset({"bearer", "bare"})
+    known_person: Literal["accepted", "refused"] = Field(
+        default="accepted", description="Whether somebody who has completed a flow may begin another: 10103 if not."
+    )
     key_after_completion: Literal["opens", "refused"] = "opens"
     front_after_approval: Literal["starts over", "refused"] = "starts over"
     approve_front_again: Literal["accepted", "refused"] = "accepted"

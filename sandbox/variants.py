@@ -25,6 +25,7 @@ _LIBERTIES: dict[str, dict[str, Any]] = {
     "missing-tenant-401": {"missing_tenant_status": 401},
     "foreign-photos": {"foreign_photos": True},
     "extra-properties": {"extra_properties": True},
+    "known-person-refused": {"known_person": "refused"},
 }
 
 

@@ -44,6 +44,8 @@ _ENGLISH_WORDS = {
 }
 _DATES = ("birthdate", "issueDate", "expirationDate")
 NOT_READ, NO_TENANT = "10001", "10002"
+KNOWN = "10103"
+"""The one code that API.md names: the national ID is already registered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class Vendor:
         self.uploads = 0
         self._key = secrets.token_hex(32)
         self._sessions: OrderedDict[str, Onboarding] = OrderedDict()
+        self._known: set[str] = set()
         self._lock = threading.Lock()
         self._reader = OcrReader() if settings.reading == "ocr" else None
 
@@ -148,6 +151,8 @@ class Vendor:
         )
         if refused.status == 405:
             reply.headers["Allow"] = "POST"  # RFC 9110, 15.5.6
+        if refused.status == 401:
+            reply.headers["WWW-Authenticate"] = "Bearer"  # RFC 9110, 15.5.2
         return reply
 
     # Credentials
@@ -228,6 +233,8 @@ class Vendor:
             if self.settings.back_after_front_again == "dropped":
                 session.done.discard(Step.UPLOAD_BACK)
         session.done.add(step)
+        if step is Step.APPROVE_BACK and "idNumber" in session.front:
+            self._known.add(session.front["idNumber"])
 
     # The steps
 
@@ -308,6 +315,8 @@ class Vendor:
         fields = self.read(picture, step)
         if fields is None:
             return self.unreadable(session, step)
+        if self.settings.known_person == "refused" and fields.get("idNumber") in self._known:
+            return self.known()
         if step is Step.UPLOAD_FRONT:
             session.front = fields
         self.mark(session, step)
@@ -340,6 +349,12 @@ class Vendor:
         if self.settings.unreadable == "400":
             raise Refused(400, "The picture cannot be read", NOT_READ)
         return Reply.json(200, self.result(False, "The picture cannot be read", NOT_READ, None))
+
+    def known(self) -> Reply:
+        message = "The national ID is already registered"
+        if self.settings.unreadable == "400":
+            raise Refused(400, message, KNOWN)
+        return Reply.json(200, self.result(False, message, KNOWN, None))
 
     def result(self, success: Any, message: Any, code: Any, data: Any) -> dict[str, Any]:
         more = {"requestId": uuid.uuid4().hex} if self.settings.extra_properties else {}

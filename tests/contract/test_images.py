@@ -117,6 +117,9 @@ def test_image_limit(gate: Gate, session: Session) -> None:
 def test_other_encodings(gate: Gate, session: Session) -> None:
     """What the sources leave open, of pictures, media types and the last step's body: recorded, and never a 5xx."""
     front = session.card.image("front")
+    # Of a length that base64 pads: without padding there is nothing to leave out.
+    if front.startswith(b"\xff\xd8"):
+        front = pad_jpeg(front, len(front) + 6 + (len(front) % 3 == 0))
     png = io.BytesIO()
     with Image.open(io.BytesIO(front)) as picture:
         picture.resize((picture.width // 2, picture.height // 2)).convert("L").save(png, "PNG")

@@ -11,10 +11,10 @@ from kycgate.contracts.journey import CLIENT_ORDER, EDGES, PAGE_ORDER, Step, leg
 from kycgate.errors import CannotJudge
 from kycgate.evidence import Observation
 from kycgate.gate import Gate
-from kycgate.judge import accepted
+from kycgate.judge import accepted, already_registered
 from kycgate.plan import judges
 from kycgate.requests import Outcome, Variation
-from kycgate.session import Interrupted, Session
+from kycgate.session import REGISTERED, Interrupted, Session
 
 NAMES = {PAGE_ORDER: "order.page", CLIENT_ORDER: "order.client"}
 
@@ -52,6 +52,8 @@ def test_legal_ordering(gate: Gate, session: Session, steps: tuple[Step, ...]) -
             # Nothing was refused before, so a path that is not found, or not for POST, is not what is documented.
             there = exchange.status not in (404, 405)
             gate.observe("route.post", exchange, there, "an answer to POST", f"status {exchange.status}")
+            if already_registered(exchange):
+                raise CannotJudge(REGISTERED)
             if not accepted(exchange):
                 raise Interrupted(f"{step} was not accepted in its turn: status {exchange.status}")
     except Interrupted as error:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kycgate.contracts.models import CUSTOMER_PROPERTIES, FRONT_PROPERTIES
 from kycgate.exchange import Clocks, Exchange, Picture
-from kycgate.judge import judge_answer, parse_json
+from kycgate.judge import already_registered, judge_answer, parse_json
 from kycgate.memory import Memory
 from kycgate.redaction import Redactor
 
@@ -80,6 +80,29 @@ def test_a_right_answer_breaks_nothing() -> None:
 )
 def test_each_breach_is_named(exchange: Exchange, clause: str) -> None:
     assert clause in broken(exchange)
+
+
+@pytest.mark.parametrize("authorization", ["Bearer", "Bearer ", "bearer", "Basic", "Token"])
+def test_the_name_of_a_scheme_is_no_credential(authorization: str) -> None:
+    """RFC 9110, 15.5.2 demands WWW-Authenticate with each 401, and it names the scheme."""
+    exchange = answered({"message": "Bearer, Basic or Token", "errorCode": None}, 401)
+    exchange.request_headers["Authorization"] = authorization
+    exchange.answer_headers.append(("WWW-Authenticate", 'Bearer realm="x", Basic, Token'))
+    assert not broken(exchange)
+
+
+def test_a_credential_in_a_header_is_said_to_be_there() -> None:
+    exchange = answered({"message": None, "errorCode": None}, 401)
+    exchange.request_headers["Authorization"] = "bearer secret-token"
+    exchange.answer_headers.append(("X-Debug", "token=secret-token"))
+    (found,) = [seen for seen in judge_answer(exchange) if not seen.ok]
+    assert (found.clause, found.where) == ("refusal.no-leak", "X-Debug")
+
+
+@pytest.mark.parametrize("code", ["10103", 10103])
+def test_a_registered_person_is_known_by_the_code_in_whatever_form(code: object) -> None:
+    assert already_registered(answered({"message": None, "errorCode": code}, 400))
+    assert not already_registered(answered({"message": None, "errorCode": "10001"}, 400))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What the judge says of each kind of answer, word for word.
 
-recorded/judge.txt holds it; `KYCGATE_UPDATE=1 pytest tests/suite/test_judge_words.py` writes it anew, and the change is
+judge.txt holds it; `KYCGATE_UPDATE=1 pytest tests/suite/test_judge_words.py` writes it anew, and the change is
 read before it is committed. So a change of any sentence, clause or place is seen.
 """
 
@@ -25,7 +25,7 @@ from kycgate.judge import (
     parse_json,
 )
 
-GOLDEN = Path(__file__).parent / "recorded" / "judge.txt"
+GOLDEN = Path(__file__).parent / "judge.txt"
 NUMBER = "29901010123413"
 TOKEN = "a-long-secret-token"
 

@@ -1,12 +1,16 @@
 """Load: what is counted, and a generator that tells the truth about itself."""
 
 import base64
+import http.server
+import json
 import random
+import threading
+import time
 from array import array
 from collections import Counter
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hdrh.histogram import HdrHistogram
@@ -103,7 +107,8 @@ def test_orders_retries_and_sizes_are_legal(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("stop", "most"), [({"max_uploads": 7}, 7), ({"max_requests": 9}, 9)])
 def test_hard_stops_are_hard(tmp_path: Path, stop: dict[str, int], most: int) -> None:
     outcome = _run(tmp_path, rate=30, duration_s=3, **stop)
-    assert (outcome.uploads if "max_uploads" in stop else outcome.requests) == most
+    # A token is a request too.
+    assert (outcome.uploads if "max_uploads" in stop else outcome.requests + outcome.result.tokens) == most
     assert "limit of" in outcome.result.stopped
 
 
@@ -341,8 +346,10 @@ def test_the_capacity_of_a_queue_is_found(tmp_path: Path) -> None:
     assert found.highest_kept < found.lowest_broken <= 24
     assert all(point.throughput < 18.5 for point in found.points)
     assert set(found.usl) == {"lambda", "sigma", "kappa"}
-    # Four requests an onboarding, and all plateaus' together.
-    assert outcome.requests > outcome.result.requests == 4 * outcome.result.recorded
+    # Four requests an onboarding, and those of the other plateaus apart.
+    assert outcome.result.requests == outcome.requests == 4 * outcome.result.recorded
+    assert outcome.result.other_requests > 0
+    assert outcome.result.other_uploads > 0
     assert (tmp_path / "latency.hlog").read_text() != ""
     words = capacity_words(found)
     assert f"Capacity: {found.highest_kept:.3g} onboardings/s were kept, {found.lowest_broken:.3g} were not (" in words
@@ -388,3 +395,63 @@ def test_a_dead_generator_is_said(tmp_path: Path) -> None:
     plan = LoadPlan(base_url="http://127.0.0.1:1", rate=1, duration_s=1, specimens=tmp_path / "missing")
     with pytest.raises(CannotJudge, match="without a result"):
         run_load(plan, Secrets(tenant_id="t", tenant_secret=SecretStr("s")), tmp_path)
+
+
+class _Odd(http.server.BaseHTTPRequestHandler):
+    """Gives tokens after one 429, and then turns people away in one way."""
+
+    protocol_version = "HTTP/1.1"
+    turned_away: tuple[int, dict[str, Any]] = (200, {})
+    asked: ClassVar[list[float]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if "Token" in self.path:
+            self.asked.append(time.monotonic())
+            first = len(self.asked) == 1
+            token = {"token": f"t{len(self.asked)}", "expirationDate": "2100-01-01T00:00:00Z"}
+            body = {"message": "wait"} if first else token
+            self.answer(429 if first else 200, body)
+        else:
+            self.answer(*self.turned_away)
+
+    def answer(self, status: int, value: dict[str, Any]) -> None:
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Retry-After", "1")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+KNOWN = {"isSuccess": False, "message": "known", "errorCode": "10103", "customerData": None}
+
+
+@pytest.mark.parametrize(
+    ("turned_away", "says"),
+    [
+        ((200, KNOWN), "already registered (10103): show more people (--cards)"),
+        ((400, {"message": None, "errorCode": 10103}), "already registered"),
+        ((429, {"message": "slow down", "errorCode": None}), "were throttled (429): lower the rate"),
+    ],
+)
+def test_whoever_is_turned_away_lawfully_voids_the_load_and_accuses_nobody(
+    turned_away: tuple[int, dict[str, Any]], says: str, tmp_path: Path
+) -> None:
+    handler = type("Handler", (_Odd,), {"turned_away": turned_away, "asked": []})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        plan = LoadPlan(base_url=f"http://127.0.0.1:{server.server_port}", rate=10, duration_s=1)
+        outcome = run_load(plan, Secrets(tenant_id="t", tenant_secret=SecretStr("s")), tmp_path)
+        server.shutdown()
+    asked = handler.asked  # type: ignore[attr-defined]
+    assert says in outcome.void
+    assert (outcome.result.wrong_answers, outcome.unavailable, outcome.requests) == (0, 0, 10)
+    # One 429 for a token, after which everybody waits as long as was asked: then one for each onboarding.
+    assert outcome.result.tokens == len(asked) >= 11
+    assert asked[-1] - asked[0] >= 1
