@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from functools import cache
 
 from kycgate.chaos.hand import Answer, Hand
-from kycgate.chaos.registry import BEHAVIOURS, FINE, NOBODY, Expected, Stage, behaviour
+from kycgate.chaos.registry import BEHAVIOURS, FINE, GONE, NOBODY, Expected, Stage, behaviour
 
 BROKEN, UNCLEAR = frozenset({1}), frozenset({3})
 NOT_JSON = Expected(BROKEN, "body.json")
@@ -19,7 +19,7 @@ BOMB = 50_000_000
 # Connections
 
 
-@behaviour("refused", "Nobody listens.", stage=Stage.LISTEN, always=NOBODY)
+@behaviour("refused", "Nobody listens.", stage=Stage.LISTEN, always=NOBODY, later=GONE)
 def _refused(hand: Hand) -> None:
     raise NotImplementedError("the target itself does not listen")
 
@@ -39,17 +39,17 @@ def _no_such_host(hand: Hand) -> None:
 
 
 @behaviour("reset-before", "The connection is reset before the request is read.", stage=Stage.CONNECT,
-           always=Expected(UNCLEAR, "reset by peer"))  # fmt: skip
+           always=Expected(UNCLEAR, "reset by peer"), later=GONE)  # fmt: skip
 def _reset_before(hand: Hand) -> None:
     hand.reset()
 
 
-@behaviour("reset-during", "The connection is reset in the middle of the request.", stage=Stage.HEAD)
+@behaviour("reset-during", "The connection is reset in the middle of the request.", stage=Stage.HEAD, later=GONE)
 def _reset_during(hand: Hand) -> None:
     hand.reset()
 
 
-@behaviour("reset-after", "The connection is reset after the request, without an answer.")
+@behaviour("reset-after", "The connection is reset after the request, without an answer.", later=GONE)
 def _reset_after(hand: Hand) -> None:
     hand.reset()
 

@@ -43,6 +43,8 @@ NOBODY = Expected(frozenset({3}), "cannot be reached")
 """Nor was anybody there."""
 IN_TIME = Expected(frozenset({1}), "answer.in-time")
 """It answered, and then no more."""
+GONE = Expected(frozenset({3}), "nobody has answered since")
+"""It answered, and then nobody was there any more."""
 FINE = Expected(frozenset({0}), "kept")
 """Unusual, yet lawful: nobody is accused."""
 

@@ -123,6 +123,13 @@ CATALOGUE: tuple[Clause, ...] = (
     _doc(
         "result.date-times", UPLOADS, "birthdate, issueDate and expirationDate are date-times.", f"{_PAGE}; {_RESULT}"
     ),
+    _doc("result.photo", UPLOADS, "photo is a path, not the picture itself.", f"{_PAGE}; {_RESULT}"),
+    _expected(
+        "result.photo-path",
+        UPLOADS,
+        "photo's path is one customer's alone, and shows nothing of the server's disk.",
+        f"{_RESULT}: a path; {_REFUSAL}: no other customer's data, nothing internal",
+    ),
     _doc("result.no-data-on-failure", UPLOADS, "customerData is null when isSuccess is false.", _RESULT),
     _client("result.data-on-success", UPLOADS, "customerData is an object when isSuccess is true.", _RESULT),
     _client("result.message-on-failure", UPLOADS, "message is a string when isSuccess is false.", _RESULT),
@@ -157,7 +164,12 @@ CATALOGUE: tuple[Clause, ...] = (
     ),
     _client("image.line-feeds", UPLOADS, "Base64 with a line feed every 76 characters is read.", _IMAGES),
     _client("image.crlf", UPLOADS, "Base64 with MIME's CRLF is read.", _IMAGES),
-    _client("image.full-size", UPLOADS, "Phone captures of several MB are read, or answered 413.", _IMAGES),
+    _client(
+        "image.full-size",
+        UPLOADS,
+        "Phone captures are read: from a few hundred kB to several MB, where a 413 may come instead from 1 MB.",
+        _IMAGES,
+    ),
     # Order
     _doc(
         "order.page",
@@ -224,15 +236,40 @@ CATALOGUE: tuple[Clause, ...] = (
     _expected("token.lives", TOKEN, "A token works until it expires.", _WHERE),
     _doc("token.sibling", TOKEN, "GenerateOnboardingSessionToken takes the same body.", _WHERE),
     _expected("token.expiry-ahead", TOKEN, "A fresh token's expiry lies ahead.", _WHERE),
+    _expected("token.expiry-agrees", TOKEN, "A JWT's own expiry (exp) and expirationDate are the same moment.", _WHERE),
     # What was read must not contradict itself
     _expected("reading.number", UPLOADS, "The number is a possible one: century, date and governorate exist.", _NUMBER),
     _expected("reading.number-birthdate", UPLOADS, "The number and birthdate agree.", _NUMBER),
     _expected("reading.number-gender", UPLOADS, "The number and gender agree.", _NUMBER),
     _expected("reading.numbers-agree", UPLOADS, "All numbers that one session's answers give are the same.", _NUMBER),
     _expected("reading.names-agree", UPLOADS, "The full name is made of the first and the family name.", _NUMBER),
+    _expected(
+        "reading.as-printed",
+        UPLOADS,
+        "What is read right stands in its own property, in its own letters, on its own day.",
+        f"{_PAGE}; {_RESULT}: what each property holds",
+    ),
     _expected("reading.age", UPLOADS, "detectedAge is a possible age.", f"{_NUMBER}; {_RESULT}"),
     _expected("reading.dates-in-order", UPLOADS, "Birth, issue and expiry follow each other in time.", _NUMBER),
 )
+
+
+CORE: tuple[str, ...] = (
+    "upload.accepted",
+    "approve.accepted",
+    "order.page",
+    "order.upload-back-after-upload-front",
+    "order.approve-front-after-upload-front",
+    "order.approve-back-after-upload-back",
+    "auth.missing",
+    "auth.unknown",
+)
+"""A check that can say nothing of one of these is too little evidence to call a vendor's contract kept.
+
+They are what the page itself says of the flow: it can be gone through, only in its order, only with credentials. All
+are documented; each takes requests of its own, so that a budget can cut them off; and every target can be asked them,
+whichever way credentials are given (the token's clauses are not asked of a fixed key).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +294,7 @@ LEFT_OUT: tuple[LeftOut, ...] = (
     LeftOut("The page describes fullName with the text of fullNameEn.", "A slip of the page that promises nothing."),
     LeftOut(
         "The page's example of ApproveFrontImage is accepted.",
-        "Its number has month 74: a stricter server may refuse it.",
+        "Its number has month 74: a stricter server may refuse it. It is sent and recorded.",
     ),
     LeftOut("image may be a passport's.", "Whether a drawn passport is read only a real OCR can tell; it is recorded."),
     LeftOut("A data: prefix is not documented.", "Either answer is fine; it is recorded."),
@@ -319,6 +356,7 @@ OPEN_POINTS: tuple[OpenPoint, ...] = (
     OpenPoint("other-media-type", "What answers a request that is not application/json?"),
     OpenPoint("other-methods", "What answers a method other than POST?"),
     OpenPoint("missing-tenant", "Are missing tenant credentials a 400 or a 401?"),
+    OpenPoint("edited-values", "Are well-formed values that differ from the reading accepted by ApproveFrontImage?"),
     OpenPoint("page-example", "Is the page's own example of ApproveFrontImage accepted?"),
     OpenPoint("image-limit", "How large may an image be?"),
     OpenPoint("after-completion", "With which status is a completed session's token refused?"),

@@ -17,7 +17,7 @@ from kycgate.contracts.models import (
 BASE_PATH = "/Onboarding/api/v1"
 _STEP_PATH = f"{BASE_PATH}/onboarding/NationalIdKyc"
 DOCUMENTED_STATUSES = frozenset({200, 400, 401, 404})
-INFRASTRUCTURE_STATUSES = frozenset({405, 413, 415, 429})
+INFRASTRUCTURE_STATUSES = frozenset({405, 413, 415, 429, 431})
 CLIENT_TIMEOUT_S = 60.0
 """The Android client gives up after 60 s to connect, to write, or to read."""
 

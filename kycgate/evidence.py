@@ -163,7 +163,9 @@ class Ledger:
         elif tally.entries:
             result.verdict = Verdict.KEPT
         elif tally.unclear:
-            result.verdict, result.reason = Verdict.UNCLEAR, "; ".join(tally.unclear[:3])
+            shown, more = tally.unclear[:3], len(tally.unclear) - 3
+            result.verdict = Verdict.UNCLEAR
+            result.reason = "; ".join([*shown, *([f"and {more} more"] if more > 0 else [])])
         else:
             result.reason = not_tried or "no test reached it"
         return result

@@ -65,6 +65,10 @@ class Exchange:
     answer_headers: list[tuple[str, str]] = field(default_factory=list, repr=False)
     answer_body: bytes = field(default=b"", repr=False)
     failure: str | None = None
+    nobody: bool = False
+    """Whether there was no connection, or it was reset before anything of an answer came."""
+    hung_up: bool = False
+    """Whether the connection was closed in order before anything of an answer came."""
     test: str = ""
     picture: Picture | None = None
     call_in_session: int = 0

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC
+from itertools import takewhile
 
 from kycgate.behaviour import Behaviour
 from kycgate.budget import Budget
@@ -33,6 +34,8 @@ from kycgate.target import Target, Wanted, unreachable
 
 _NOT_PERSONAL = frozenset({"gender", "detectedGender", "nationality", "documentTypeId", "documentTypeCode"})
 """Words that say nothing about a person alone, and that findings are about."""
+GONE_AFTER = 3
+"""The run's last requests, so many in a row, found nobody: the target has gone away, it does not fail now and then."""
 _NO_ANSWER = frozenset({None, 429})
 _EXPLAINED_OTHERWISE = frozenset({None, *range(300, 400), 400, 401, 403, 404, 407, 429, 502, 503, 504})
 """Statuses of a first answer that a proxy, a wrong URL, wrong credentials or cards explain as well."""
@@ -76,6 +79,9 @@ class Gate:
         """The preflight's: its token is the run's oldest."""
         self._held: list[tuple[list[Observation], Exchange]] | None = None
         """While it is unknown whether the vendor answers at all: what is not yet counted."""
+        self._unanswered: list[tuple[list[Observation], Exchange]] = []
+        """What nobody answered. It breaks a clause once somebody answers again; else the target has gone away."""
+        self._went_away = ""
         self._by_number: dict[int, RecordedExchange] = {}
         self._sessions = 0
         self._keys = [key.get_secret_value() for key in secrets.api_keys]
@@ -147,13 +153,49 @@ class Gate:
         # What was not answered, or put off, says nothing of the promise behind the request.
         if exchange.status not in _NO_ANSWER:
             observations += promised
+        if exchange.status is not None:
+            self._enter_unanswered(before=exchange.clocks.sent)
         if self._held is not None and (exchange.status in _EXPLAINED_OTHERWISE or is_page(exchange)):
             self._held.append((observations, exchange))
+        elif exchange.nobody or exchange.hung_up:
+            with self._lock:
+                self._unanswered.append((observations, exchange))
         else:
             self.ledger.add(observations, exchange, recorded)
         self._note_choices(exchange)
         self.behaviour.note(exchange, self.memory.truth(exchange.picture.card) if exchange.picture else {})
         return exchange
+
+    def _enter_unanswered(self, *, before: float = math.inf) -> None:
+        """Enter what nobody had answered before that moment, on the monotonic clock."""
+        with self._lock:
+            entered = [held for held in self._unanswered if held[1].clocks.last_byte <= before]
+            self._unanswered = [held for held in self._unanswered if held[1].clocks.last_byte > before]
+        for observations, exchange in entered:
+            self.ledger.add(observations, exchange, self._by_number[exchange.number])
+
+    def settle(self) -> str:
+        """Nothing more is sent for now: since when nobody has answered, in one line; empty when somebody did.
+
+        A target that fails now and then breaks its promise. One that has gone away could not be judged to the end.
+        """
+        with self._lock:
+            held = [exchange for _, exchange in self._unanswered]
+        hung_up = [*takewhile(lambda exchange: not exchange.nobody, held)]
+        gone = held[len(hung_up) :]
+        if len(gone) >= GONE_AFTER and all(exchange.nobody for exchange in gone):
+            first = self._by_number[gone[0].number]
+            self._went_away = (
+                f"nobody has answered since {first.at[11:19]} UTC (request {first.number}, {first.endpoint}): "
+                f"{first.failure}, {len(gone)} requests in a row"
+            )
+            self.ledger.unclear("answer.in-time", self._went_away)
+            # What was under way when it went was hung up on by one that ends, not by one that is there.
+            since = hung_up[-1].clocks.sent if hung_up else gone[0].clocks.sent
+            self._enter_unanswered(before=since)
+            self._unanswered = []
+        self._enter_unanswered()
+        return self._went_away
 
     def observe(self, clause: str, exchange: Exchange, ok: bool, required: str, actual: str) -> None:
         """Enter what a test alone can see of an exchange."""

@@ -4,10 +4,12 @@
 agree, the translation setting) is in `kycgate.memory`; what takes the order of steps is in `kycgate.session`.
 """
 
+import base64
+import contextlib
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import date, datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
 
@@ -33,6 +35,18 @@ OLDEST = 130
 LARGE_BODY = 256_000
 """Bytes from which a 413 fits."""
 
+LARGE_HEADER = 4_000
+"""Characters of a request's header from which a 431 fits (RFC 6585)."""
+
+MAX_PATH = 512
+"""Characters; what is longer and has base64's letters alone is a picture, not the path of one."""
+
+MAX_APART_S = 60.0
+"""Between a token's own expiry and the one said beside it."""
+
+_NO_MOMENT = 1e15
+"""Seconds."""
+
 # Each repetition is bounded: a hostile answer must not make the search look at all of it again and again.
 INTERNALS = re.compile(
     r"""Traceback\ \(most\ recent\ call\ last\)
@@ -45,6 +59,8 @@ INTERNALS = re.compile(
     | \b(?:ValueError|TypeError|KeyError|IndexError|AttributeError|RuntimeError|NameError|ZeroDivisionError)\b
     | \bgoroutine\ \d+
     | \bORA-\d{5}\b | \bSQLSTATE\b | \bSqlClient\b | \bpsycopg | \bNpgsql
+    | \bViolation\ of\ [A-Z ]{1,40}\ constraint\b | \bduplicate\ key\ value\ violates\b | \bdbo\.\w
+    | \bString\ or\ binary\ data\ would\ be\ truncated\b | \bdeadlock\ victim\b
     | \b(?:SELECT|INSERT\ INTO|UPDATE|DELETE\ FROM)\b.{1,200}\b(?:FROM|VALUES|SET|WHERE)\b
     | \b(?:Password|Pwd|User\ Id|Data\ Source|Initial\ Catalog)\s*=
     | (?:[A-Za-z]:\\|/(?:app|usr|var|home|opt|srv)/)[\w./\\-]+
@@ -52,6 +68,10 @@ INTERNALS = re.compile(
     re.VERBOSE | re.MULTILINE,
 )
 
+_DISK = re.compile(r"[A-Za-z]:[\\/]|\\\\\w|file:|/(?:var|usr|srv|opt|etc|root|mnt)/", re.ASCII)
+"""How an absolute path on a server's disk begins."""
+_PICTURE = re.compile(rf"data:|[A-Za-z0-9+/=_\s-]{{{MAX_PATH},}}\Z", re.ASCII)
+_EGYPT = (timezone(timedelta(hours=2)), timezone(timedelta(hours=3)))
 _MALE = frozenset({"male", "m", "man", "ذكر"})
 _FEMALE = frozenset({"female", "f", "woman", "أنثى", "انثى", "انثي", "أنثي"})
 
@@ -177,13 +197,14 @@ def _judge_status(exchange: Exchange) -> Iterator[Observation]:
             413: len(exchange.request_body) >= LARGE_BODY,
             415: not _sent_json(exchange),
             429: True,
+            431: any(len(value) >= LARGE_HEADER for value in exchange.request_headers.values()),
         }[status]
     )
     if (exchange.method == "POST" and exchange.endpoint != "elsewhere") or fits:
         yield Observation(
             "status.documented",
             fits,
-            "200, 400, 401 or 404 (405, 413, 415, 429 where they fit)",
+            "200, 400, 401 or 404 (405, 413, 415, 429, 431 where they fit)",
             f"status {status}",
             "status",
         )
@@ -268,6 +289,29 @@ def _judge_token(value: Any) -> Iterator[Observation]:
         token = str(value["token"])
         ok = not any(character.isspace() for character in token)
         yield Observation("token.issued", ok, "a token that a header can carry", "a token with white space", "token")
+        expires, own = parse_date_time(value["expirationDate"]), jwt_claims(token).get("exp")
+        # A naive date-time may be local time anywhere; what is no moment at all is the vendor's own.
+        if expires.tzinfo is not None and isinstance(own, int | float) and 0 < own < _NO_MOMENT:
+            apart = abs(own - expires.timestamp())
+            yield Observation(
+                "token.expiry-agrees",
+                apart <= MAX_APART_S,
+                f"within {MAX_APART_S:g} s of the token's own exp",
+                f"{apart:.0f} s apart",
+                "expirationDate",
+            )
+
+
+def jwt_claims(token: str) -> dict[str, Any]:
+    """What a JWT says, unverified; empty when it is none."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, RecursionError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
 
 
 _PROPERTY_CLAUSES = {
@@ -329,11 +373,27 @@ def _judge_result(step: Step, value: Any, *, of_own_card: bool) -> Iterator[Obse
                 )
             if of_own_card:
                 yield from judge_reading(data)
-    if isinstance(code, str) and (code or success is False):
+            yield from _judge_photo(data.get("photo"))
+    if isinstance(code, str):
         ok = re.fullmatch(WHOLE_NUMBER, code, re.ASCII) is not None
         yield Observation("result.error-code-number", ok, "digits in a string", f"errorCode {code[:40]!r}", "errorCode")
     elif code is None:
         yield Observation("result.error-code-number", True)
+
+
+def _judge_photo(photo: Any) -> Iterator[Observation]:
+    if not isinstance(photo, str) or not photo:
+        return
+    inline = _PICTURE.match(photo) is not None
+    yield Observation("result.photo", not inline, "a path", f"a picture in {len(photo)} characters", "photo")
+    if not inline:
+        yield Observation(
+            "result.photo-path",
+            _DISK.match(photo) is None,
+            "a path that says nothing of the server's disk",
+            "an absolute path on the server's disk",
+            "customerData.photo",
+        )
 
 
 def gender_of(word: Any) -> Gender | None:
@@ -404,15 +464,15 @@ def judge_reading(data: dict[str, Any]) -> Iterator[Observation]:
 
 
 def _days_away(text: str, number: NationalId) -> int:
-    moment = parse_date_time(text)
-    days = [(moment.date() - number.birthdate).days]
-    offset = moment.utcoffset()
-    if offset is not None:
-        # The same instant seen from Egypt (UTC+2, +3 in summer).
-        for hours in (2, 3):
-            shifted = datetime.fromtimestamp(moment.timestamp() + hours * 3600, tz=UTC)
-            days.append((shifted.date() - number.birthdate).days)
-    return min(days, key=abs)
+    return min(((day - number.birthdate).days for day in days_of(parse_date_time(text))), key=abs)
+
+
+def days_of(moment: datetime) -> tuple[date, ...]:
+    """The days that a date-time may mean: its own, and that of the same instant in Egypt (UTC+2, +3 in summer)."""
+    days = [moment.date()]
+    with contextlib.suppress(OverflowError):  # before the year 1, after 9999
+        days += [moment.astimezone(zone).date() for zone in _EGYPT if moment.tzinfo is not None]
+    return tuple(days)
 
 
 def _judge_names(data: dict[str, Any]) -> Iterator[Observation]:

@@ -1,16 +1,19 @@
 """What the judge must remember to see contradictions between answers: customers, numbers, the translation setting."""
 
+import contextlib
+import html
 import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal
 
 from kycgate.contracts.journey import Step
-from kycgate.contracts.models import ENGLISH_NAMES
+from kycgate.contracts.models import ENGLISH_NAMES, parse_date_time
 from kycgate.evidence import Observation
 from kycgate.exchange import EARLIER_FLOW, Exchange
-from kycgate.judge import customer_data, numbers_in
+from kycgate.judge import customer_data, days_of, numbers_in
 
 Translation = Literal["on", "off", "auto"]
 
@@ -27,6 +30,14 @@ _TELLING = (
 )
 """Properties whose value tells one person from another."""
 
+_AS_PRINTED = (
+    *("fullName", "firstName", "familyName", "address", "state", "documentNumber"),
+    *("religion", "maritalStatus", "profession", "gender", "nationality"),
+)
+"""Properties that say what is printed, letter by letter (words may be English ones)."""
+_DATED = ("issueDate", "expirationDate")
+"""Printed dates that the number does not give."""
+
 
 @dataclass(slots=True)
 class SessionMemory:
@@ -35,6 +46,36 @@ class SessionMemory:
     card: str
     customer_id: str | None = None
     numbers: dict[str, str] = field(default_factory=dict)
+
+
+def _unmangled(value: str) -> Iterator[str]:
+    """What `value` may have been before UTF-8 was read as another code page, or it was escaped for HTML."""
+    for page in ("latin-1", "cp1252"):
+        with contextlib.suppress(UnicodeError):
+            yield value.encode(page).decode()
+    yield html.unescape(value)
+
+
+def _slip(name: str, value: str, printed: str, truth: Mapping[str, str]) -> str:
+    """How a wrong value of a property can be told from a misread one; empty when it cannot."""
+    if name not in _DATED:
+        other = next((n for n in (*_AS_PRINTED, *ENGLISH_NAMES) if truth.get(n) == value), "")
+        return f"{other} stands in its place" if other else ""
+    try:
+        moment, day = parse_date_time(value), date.fromisoformat(printed)
+    except ValueError:
+        return ""
+    if (moment.year, moment.month, moment.day) == (day.year, day.day, day.month):
+        return "day and month in each other's place"
+    days = (moment.date() - day).days
+    return f"{days:+} day, which its offset does not explain" if moment.tzinfo and abs(days) == 1 else ""
+
+
+def _same_day(value: str, printed: str) -> bool:
+    try:
+        return date.fromisoformat(printed) in days_of(parse_date_time(value))
+    except ValueError:
+        return False
 
 
 class Memory:
@@ -46,6 +87,10 @@ class Memory:
         self._customers: dict[str, tuple[str, str]] = {}
         self._numbers: dict[str, set[str]] = {}
         """The cards for which an answer has given a number."""
+        self._photos: dict[str, tuple[str, str]] = {}
+        """By path: the session and the card that it was first given for."""
+        self._slips: dict[str, set[str]] = {}
+        """What stood in a wrong place, or on a wrong day, and on which cards: reading errs, yet not twice alike."""
         self._truths: dict[str, Mapping[str, str]] = {}
         self._reads_truth = False
         self._lock = threading.Lock()
@@ -82,6 +127,8 @@ class Memory:
             yield from self._judge_customer(exchange, known, data)
             yield from self._judge_numbers(known, data)
             yield from self._judge_translation(exchange.step, data)
+            yield from self._judge_photo(exchange.session, card, data.get("photo"))
+            yield from self._judge_print(card, data)
 
     def _judge_customer(self, exchange: Exchange, known: SessionMemory, data: dict[str, Any]) -> Iterator[Observation]:
         customer_id = data.get("customerId")
@@ -132,6 +179,49 @@ class Memory:
                 f"{', '.join(differing)} differ from {next(iter(numbers))}",
                 f"customerData.{differing[0]}" if differing else "",
             )
+
+    def _judge_photo(self, session: str, card: str, photo: Any) -> Iterator[Observation]:
+        if isinstance(photo, str) and photo:
+            owner, shown = self._photos.setdefault(photo, (session, card))
+            yield Observation(
+                "result.photo-path",
+                owner == session or shown == card,
+                "a path of this customer's own",
+                "the path that another session's customer got",
+                "customerData.photo",
+            )
+
+    def _judge_print(self, card: str, data: dict[str, Any]) -> Iterator[Observation]:
+        """Whether values were mangled or misplaced after they were read right."""
+        truth = self._truths.get(card, {})
+        slips: dict[str, str] = {}
+        right = misread = 0
+        for name in (*_AS_PRINTED, *ENGLISH_NAMES, *_DATED):
+            value, printed = data.get(name), truth.get(name)
+            if not isinstance(value, str) or not value or not printed:
+                continue
+            if value == printed or (name in _DATED and _same_day(value, printed)):
+                right += 1
+            elif printed in _unmangled(value):
+                yield self._slipped(name, "letters lost their encoding, or were escaped for HTML")
+                return
+            elif slip := _slip(name, value, printed, truth):
+                slips[name] = slip
+            elif name in _AS_PRINTED and not (value.isascii() and not printed.isascii()):
+                misread += 1
+        if misread or not right:
+            return  # Who reads badly may well read this badly, too.
+        for name, slip in slips.items():
+            cards = self._slips.setdefault(f"{name} {slip}", set())
+            cards.add(card)
+            if len(cards) > 1:
+                yield self._slipped(name, slip)
+                return
+        yield Observation("reading.as-printed", True)
+
+    @staticmethod
+    def _slipped(name: str, how: str) -> Observation:
+        return Observation("reading.as-printed", False, f"{name} as the card prints it", how, f"customerData.{name}")
 
     def _judge_translation(self, step: Step, data: dict[str, Any]) -> Iterator[Observation]:
         given = [name for name in ENGLISH_NAMES if data.get(name) is not None]

@@ -104,6 +104,7 @@ class Prober:
         except Exception as error:  # noqa: BLE001 - a fault of ours must not look like the target's
             course.verdict, course.failure = "unclear", "kycgate failed"
             course.reason = f"kycgate failed, please report it: {type(error).__name__}: {error}"
+        self._gate.settle()
         course.clauses = self._gate.ledger.results()
         decide(course.clauses, self._profile.rules())
         code, reason = exit_code_of(course.clauses, [], strict=self._profile.strict)

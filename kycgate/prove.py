@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 import kycgate
 from kycgate.check import run_contract_tests
+from kycgate.contracts.clauses import CORE
 from kycgate.embedded import embedded_sandbox
 from kycgate.errors import CannotJudge, UsageError
 from kycgate.gate import Gate
@@ -70,10 +71,11 @@ def trial(kind: Literal["fault", "variant"], name: str) -> Trial:
         except CannotJudge as error:
             cannot = str(error)
         finally:
+            cannot = gate.settle() or cannot
             gate.close()
         seconds = time.monotonic() - begun
         results = gate.ledger.results(not_tried)
-    code, reason = exit_code_of(results, [], strict=True, cannot_judge=cannot)
+    code, reason = exit_code_of(results, [], strict=True, cannot_judge=cannot, demanded=CORE)
     own = next((r for r in results if fault and r.id == fault.clause and r.findings), None)
     numbers = [f.exchange.number for f in own.findings if f.exchange] if own else []
     return Trial(

@@ -1,15 +1,16 @@
 """Runs contract tests under pytest: gives them the gate, keeps to the budget, and turns breaches into failures."""
 
+import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from kycgate.contracts.clauses import clause
+from kycgate.contracts.clauses import CORE, clause
 from kycgate.embedded import embedded_sandbox
-from kycgate.errors import BudgetExhausted, CannotJudge, UsageError
+from kycgate.errors import BudgetExhausted, CannotJudge, ExitCode, UsageError
 from kycgate.gate import Gate
 from kycgate.plan import MARK, PlannedTest, planned
 from kycgate.profile import Profile, load_profile, load_secrets
@@ -26,6 +27,8 @@ class GatePlugin:
 
     def __init__(self, gate: Gate | None = None, *, strict: bool = False, thorough: bool = False) -> None:
         self.bound = gate
+        self._made_it = False
+        """Whether the gate is this plugin's own, as under plain pytest."""
         self.strict = strict
         self.is_thorough = thorough
         self.plan: list[PlannedTest] = []
@@ -34,6 +37,8 @@ class GatePlugin:
         self.done = 0
         self._stack = ExitStack()
         self._refused: CannotJudge | None = None
+        self._said = ""
+        """At the end of plain pytest: why its tests' passing is no verdict."""
 
     # pytest's hooks
 
@@ -91,9 +96,7 @@ class GatePlugin:
         finally:
             gate.target.test = ""
             self.done += 1
-        broken = gate.ledger.breaches() - before
-        rules = gate.profile.rules(strict=self.strict)
-        failing = sorted(name for name in broken if rules.decide(name, clause(name).level).effect is Effect.FAILS)
+        failing = self._failing(gate, gate.ledger.breaches() - before)
         if failing:
             pytest.fail("broken: " + "; ".join(f"{name} ({clause(name).sentence})" for name in failing), pytrace=False)
         if reason:
@@ -125,6 +128,29 @@ class GatePlugin:
             report.sections = [(name, redact(text, MAX_SECTION)) for name, text in report.sections]
         return report  # type: ignore[return-value]
 
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Plain pytest, where no test failed, is green only where something was judged of each core clause it ran."""
+        gate = self.bound
+        if gate is None or not self._made_it or exitstatus != pytest.ExitCode.OK:
+            return
+        wanted = {name for item in session.items if (plan := planned(item)) for name in plan.clauses}
+        lacking = [name for name in CORE if name in wanted and not gate.ledger.judged(name)]
+        before = gate.ledger.breaches()
+        self._said = gate.settle() or (f"too little evidence: no verdict on {', '.join(lacking)}" if lacking else "")
+        if self._failing(gate, gate.ledger.breaches() - before):
+            session.exitstatus, self._said = pytest.ExitCode.TESTS_FAILED, "broken: answer.in-time, at the very end"
+        elif self._said:
+            session.exitstatus = int(ExitCode.UNCLEAR)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._said and self.bound is not None:
+            terminalreporter.write_line(f"kycgate: {self.bound.redactor.text(self._said)}")
+
+    def _failing(self, gate: Gate, broken: Iterable[str]) -> list[str]:
+        """Those of the broken clauses that fail the gate."""
+        rules = gate.profile.rules(strict=self.strict)
+        return sorted(name for name in broken if rules.decide(name, clause(name).level).effect is Effect.FAILS)
+
     def pytest_unconfigure(self) -> None:
         self._stack.close()
 
@@ -139,7 +165,7 @@ class GatePlugin:
             try:
                 gate = self._make_gate(pytestconfig)
                 gate.preflight()
-                self.bound = gate
+                self.bound, self._made_it = gate, True
             except UsageError as error:
                 pytest.exit(str(error), returncode=int(error.exit_code))
             except CannotJudge as error:
@@ -205,7 +231,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--thorough", action="store_true", help="more of everything")
 
 
+def _has_target(config: pytest.Config) -> bool:
+    given = config.getoption("base_url") or config.getoption("profile") or os.environ.get("KYCGATE_BASE_URL")
+    return bool(given)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A target has one budget and one order of tests, which stay in one process; most tests of our own only wait."""
+    return 0 if _has_target(config) else (os.cpu_count() or 1) + 1
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Under plain pytest the gate is made from pytest's options."""
+    if config.getoption("numprocesses", default=None) and _has_target(config):
+        raise pytest.UsageError("-n: each process would have a budget of its own; leave it out for a target")
     if not any(isinstance(plugin, GatePlugin) for plugin in config.pluginmanager.get_plugins()):
         config.pluginmanager.register(GatePlugin(), "kycgate-gate")

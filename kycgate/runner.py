@@ -18,6 +18,7 @@ import kycgate
 from kycgate import specimens
 from kycgate.check import run_contract_tests
 from kycgate.checkpoint import Checkpoint, write
+from kycgate.contracts.clauses import CORE
 from kycgate.embedded import embedded_sandbox
 from kycgate.errors import CannotJudge, ExitCode, UsageError
 from kycgate.gate import Gate
@@ -158,7 +159,7 @@ def execute(
                     not_tried = run_contract_tests(
                         gate, strict=profile.strict, thorough=thorough, on_progress=_keep(folder, run, gate, progress)
                     ).not_tried
-                    cannot = gate.gave_up or limits.reached(gate)
+                    cannot = gate.settle() or gate.gave_up or limits.reached(gate)
                 if load is not None and not cannot and may_load(profile, load, run):
                     cannot = send_load(
                         run, load, gate, secrets, folder, policy, within_s=limits.left_s, say=say, screen=screen,
@@ -174,7 +175,7 @@ def execute(
             finally:
                 stop.finishing = True
         if gate is not None:
-            cannot = gate.redactor.text(cannot)
+            cannot = gate.redactor.text(gate.settle() or cannot)
             _enter_check(run, gate, profile, not_tried, check=check)
         if pins is not None:
             _enter_drift(run, pins, fail=profile.fail_on_drift)
@@ -184,6 +185,7 @@ def execute(
             strict=profile.strict,
             cannot_judge=cannot,
             drift=run.drift if profile.fail_on_drift else (),
+            demanded=CORE,
         )
         run.exit_code, run.verdict = int(code), WORDS[code]  # type: ignore[assignment]
         run.finished_at = datetime.now(UTC).isoformat(timespec="seconds")

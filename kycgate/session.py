@@ -25,6 +25,9 @@ from kycgate.target import Wanted
 
 REGISTERED = "the card is already registered (10103): bring fresh cards, or another --seed"
 
+LARGE_CAPTURE = 1_000_000
+"""Bytes from which a picture may be answered 413: captures begin at a few hundred kB."""
+
 
 class Interrupted(CannotJudge):
     """A step that had to be accepted was not, so what was to follow cannot be judged."""
@@ -186,7 +189,8 @@ class Session:
         match variation.outcome:
             case Outcome.UNAUTHORIZED:
                 if variation.clause:
-                    yield Observation(variation.clause, status == 401, "401", came, "status")
+                    # Whether a 431 fits the header that was sent the judge of answers says.
+                    yield Observation(variation.clause, status in (401, 431), "401", came, "status")
                 if accepted(exchange):
                     interrupt.append("a request with wrong credentials was accepted")
             case Outcome.BAD_REQUEST:
@@ -219,7 +223,8 @@ class Session:
             if already_registered(exchange):
                 interrupt[-1] = REGISTERED
                 return
-        if not ok and exchange.status == 413 and variation.clause == "image.full-size":
+        size = exchange.picture.size if exchange.picture else 0
+        if not ok and exchange.status == 413 and variation.clause == "image.full-size" and size >= LARGE_CAPTURE:
             return
         required = "accepted in its turn" if variation.name == "legal" else f"accepted: {variation.name}"
         own = "upload.accepted" if step.is_upload else "approve.accepted"

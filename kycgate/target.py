@@ -33,6 +33,8 @@ PAUSES_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, *(4.0,) * 8)
 """Before each request after so many in a row that found nobody: a restart or a deployment takes half a minute."""
 _AWAY = frozenset({502, 503, 504})
 STOPPED = "the run was stopped before its end"
+_HUNG_UP = "disconnected without sending a response"
+"""In httpcore's words."""
 STALE = "the kept connection had been closed: sent again on a new one"
 _VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 
@@ -170,6 +172,8 @@ class Target:
             if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError) and self._transport.found_closed():
                 exchange.failure = STALE
             self._timeouts += isinstance(error, httpx.TimeoutException)
+            if "first_byte" not in moments:
+                exchange.nobody, exchange.hung_up = _found_nobody(error), _HUNG_UP in str(error)
             exchange.status = None
         else:
             self._away = exchange.status in _AWAY
@@ -264,6 +268,15 @@ def describe_failure(error: Exception) -> str:
     words = next((words for kind, words in kinds if isinstance(error, kind)), type(error).__name__)
     detail = str(error).splitlines()[0][:160] if str(error) else ""
     return f"{words}: {detail}" if detail else words
+
+
+def _found_nobody(error: Exception) -> bool:
+    """Whether there was no connection, or it broke; a certificate that is not accepted is somebody's."""
+    causes: list[BaseException] = [error]
+    while cause := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(cause)
+    by_tls = any(isinstance(cause, ssl.SSLError) for cause in causes)
+    return isinstance(error, httpx.NetworkError | httpx.ConnectTimeout) and not by_tls
 
 
 def unreachable(base_url: str, failure: str | None) -> CannotJudge:

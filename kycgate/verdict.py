@@ -1,6 +1,6 @@
 """From the ledger to the run's verdict and exit code."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from kycgate.errors import ExitCode
 from kycgate.run import ClauseResult, DriftItem, ObjectiveResult, Verdict, WaiverResult
@@ -28,7 +28,7 @@ def _state(waiver: Waiver, clauses: list[ClauseResult], rules: Rules) -> WaiverR
     )
     if waiver.expires < rules.today:
         result.state = "expired"
-    elif clause is None or clause.verdict in (Verdict.UNCLEAR, Verdict.NOT_TRIED):
+    elif clause is None or clause.verdict in _NO_VERDICT:
         result.state = "not judged"
     elif clause.effect is Effect.WAIVED:
         result.state = "used"
@@ -62,10 +62,12 @@ def exit_code_of(
     strict: bool,
     cannot_judge: str = "",
     drift: Sequence[DriftItem] = (),
+    demanded: Collection[str] = (),
 ) -> tuple[ExitCode, str]:
-    """The exit code and one line of why.
+    """The exit code and one line of why, with how much was not judged.
 
     `strict` counts only for clauses of which nothing was decided; `drift` is what has changed, where that fails.
+    Without a verdict on each of the clauses that are `demanded` there is too little evidence for one on the whole.
     """
     by_effect = {effect: [c for c in clauses if effect_of(c, strict=strict) is effect] for effect in Effect}
     failing = by_effect[Effect.FAILS]
@@ -75,22 +77,38 @@ def exit_code_of(
         parts += [f"{len(broken)} objective{'s' * (len(broken) != 1)} broken"] if broken else []
         parts += [f"{len(drift)} pinned answer{'s' * (len(drift) != 1)} changed"] if drift else []
         names = ", ".join([c.id for c in failing][:4] + [o.id for o in broken][:4] + [d.subject for d in drift][:4])
-        return ExitCode.BROKEN, f"{' and '.join(parts)}: {names}"
-    if cannot_judge:
-        return ExitCode.UNCLEAR, cannot_judge
+        said = f"{' and '.join(parts)}: {names}"
+        return ExitCode.BROKEN, "; ".join([said, *filter(None, [", ".join(_not_judged(clauses))])])
     kept = [c for c in clauses if c.verdict is Verdict.KEPT]
+    counts = [*([f"{len(kept)} clauses kept"] if kept else []), *_not_judged(clauses)]
+    if cannot_judge:
+        # Where nothing was judged the counts would only hide why.
+        return ExitCode.UNCLEAR, f"{cannot_judge}; {', '.join(counts)}" if kept else cannot_judge
     if clauses and not kept:
         return ExitCode.UNCLEAR, "no clause could be judged"
+    lacking = [c for c in clauses if c.id in demanded and c.verdict in _NO_VERDICT]
+    if lacking:
+        said = f"too little evidence: {', '.join(counts)}; no verdict on {', '.join(c.id for c in lacking)}"
+        return ExitCode.UNCLEAR, f"{said}: {lacking[0].reason}"
     open_objectives = [o for o in objectives if o.verdict == "not enough evidence"]
     if open_objectives:
         return ExitCode.UNCLEAR, f"not enough evidence for {', '.join(o.id for o in open_objectives)}"
-    parts = [f"{len(kept)} clauses kept"] if clauses else []
+    parts = counts
     parts += [f"{len(objectives)} objectives hold"] if objectives else []
     said = ", ".join(parts) or "nothing was to be judged"
     for word, effect in (("waived", Effect.WAIVED), ("warnings", Effect.WARNS)):
         names = ", ".join(c.id for c in by_effect[effect])
         said += f"; {word}: {names}" if names else ""
     return ExitCode.KEPT, said
+
+
+_NO_VERDICT = (Verdict.UNCLEAR, Verdict.NOT_TRIED)
+
+
+def _not_judged(clauses: Sequence[ClauseResult]) -> list[str]:
+    """How many of them were not tried, and how many are unclear."""
+    counts = {verdict: sum(c.verdict is verdict for c in clauses) for verdict in (Verdict.NOT_TRIED, Verdict.UNCLEAR)}
+    return [f"{count} {verdict}" for verdict, count in counts.items() if count]
 
 
 WORDS = {ExitCode.KEPT: "kept", ExitCode.BROKEN: "broken", ExitCode.USAGE: "unclear", ExitCode.UNCLEAR: "unclear"}

@@ -1,13 +1,18 @@
 """What each breach came to, as it was decided in the run, and in which order results are shown."""
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from kycgate.reports.text import whole_parts
 from kycgate.run import ClauseResult, Run
 from kycgate.severity import Effect
 from kycgate.verdict import effect_of
 
 STATES: Final = ("broken", "waived", "warning", "unclear", "not tried", "kept")
 """What a clause can be shown as, worst first."""
+
+LINE: Final = 160
+"""Characters in which a table says why a clause was not judged."""
 
 _WORDS = {Effect.FAILS: "broken", Effect.WARNS: "warning", Effect.WAIVED: "waived"}
 
@@ -27,6 +32,24 @@ def decided_by(clause: ClauseResult) -> str:
     if clause.waived:
         return f"waived: {clause.waived}"
     return f"{clause.severity} by {clause.rule}" if clause.rule not in ("", "level") else ""
+
+
+def alike(run: Run, clauses: Iterable[ClauseResult]) -> list[list[ClauseResult]]:
+    """In their order, but those that were not judged for one reason together: one cause is one line."""
+    groups: dict[tuple[str, ...], list[ClauseResult]] = {}
+    for clause in clauses:
+        key = (status(run, clause), clause.change, clause.reason) if not clause.findings else (clause.id,)
+        groups.setdefault(key, []).append(clause)
+    return list(groups.values())
+
+
+def named(run: Run, group: Sequence[ClauseResult]) -> tuple[str, str]:
+    """What a group is called, and why it was not judged; which clauses it has is left out when it has them all."""
+    clause = group[0]
+    if len(group) == 1:
+        return clause.id, whole_parts(clause.reason, LINE)
+    ids = "" if len(group) == len(run.clauses) else f": {whole_parts(', '.join(c.id for c in group), LINE, ', ')}"
+    return f"{len(group)} clauses", f"{whole_parts(clause.reason, LINE)}{ids}"
 
 
 def worst_first(run: Run) -> list[ClauseResult]:

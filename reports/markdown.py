@@ -1,9 +1,10 @@
 """summary.md: the verdict in a form that fits a pull request's comment."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
-from kycgate.reports.failing import STATES, decided_by, status, worst_first
+from kycgate.reports.failing import LINE, STATES, alike, decided_by, named, status, worst_first
 from kycgate.reports.sla_page import month_of
 from kycgate.reports.text import markdown
 from kycgate.run import ClauseResult, Run, Verdict
@@ -73,23 +74,25 @@ def _clauses(run: Run) -> list[str]:
         return []
     counts = Counter(status(run, clause) for clause in run.clauses)
     lines = ["", ", ".join(f"{counts[name]} {name}" for name in STATES if counts[name])]
-    shown = [clause for clause in worst_first(run) if clause.verdict is not Verdict.KEPT]
+    shown = alike(run, (clause for clause in worst_first(run) if clause.verdict is not Verdict.KEPT))
     if shown:
         lines += ["", "| clause | level | verdict | what came |", "| --- | --- | --- | --- |"]
-    lines += [_row(run, clause) for clause in shown[:MAX_ROWS]]
+    lines += [_row(run, group) for group in shown[:MAX_ROWS]]
     if len(shown) > MAX_ROWS:
         lines += ["", f"… and {len(shown) - MAX_ROWS} more in report.html"]
     return lines
 
 
-def _row(run: Run, clause: ClauseResult) -> str:
-    name = status(run, clause)
-    verdict = " ".join(filter(None, (f"**{name}**" if name == "broken" else name, clause.change)))
-    first = clause.findings[0] if clause.findings else None
-    came = f"{clause.how_often}: {first.actual} (required: {first.required})" if first else clause.reason
-    why = decided_by(clause)
-    came = f"({why}) {came}" if why else came
-    return f"| `{clause.id}` | {clause.level} | {verdict} | {markdown(came, 300)} |"
+def _row(run: Run, group: Sequence[ClauseResult]) -> str:
+    clause, state = group[0], status(run, group[0])
+    verdict = " ".join(filter(None, (f"**{state}**" if state == "broken" else state, clause.change)))
+    name, came = named(run, group)
+    if clause.findings:
+        first, why = clause.findings[0], decided_by(clause)
+        came = f"{clause.how_often}: {first.actual} (required: {first.required})"
+        came = f"({why}) {came}" if why else came
+    name, level = (f"`{name}`", str(clause.level)) if len(group) == 1 else (name, "")
+    return f"| {name} | {level} | {verdict} | {markdown(came, 2 * LINE)} |"
 
 
 def _objectives(run: Run) -> list[str]:

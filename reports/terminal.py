@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kycgate.reports.failing import decided_by, status, worst_first
+from kycgate.reports.failing import LINE, alike, decided_by, named, status, worst_first
 from kycgate.reports.text import one_line
 from kycgate.run import Baseline, Run, Verdict
 
@@ -16,14 +16,16 @@ _STYLES = {"kept": "green", "broken": "bold red", "unclear": "yellow"}
 
 def print_verdict(run: Run, console: Console) -> None:
     """The verdict, what was broken or is unclear, the objectives, and what changed."""
-    shown = [clause for clause in worst_first(run) if clause.verdict is not Verdict.KEPT]
+    shown = alike(run, (clause for clause in worst_first(run) if clause.verdict is not Verdict.KEPT))
     rows: list[tuple[str, str, str]] = []
-    for clause in shown[:MAX_ROWS]:
-        first = clause.findings[0] if clause.findings else None
-        said = f"{clause.how_often}: {first.actual}; required: {first.required}" if first else clause.reason
-        why = decided_by(clause)
-        said = one_line(f"({why}) {said}" if why else said, 160)
-        rows.append((_with(clause.change, status(run, clause)), clause.id, said))
+    for group in shown[:MAX_ROWS]:
+        clause = group[0]
+        name, said = named(run, group)
+        if clause.findings:
+            first, why = clause.findings[0], decided_by(clause)
+            said = f"{clause.how_often}: {first.actual}; required: {first.required}"
+            said = f"({why}) {said}" if why else said
+        rows.append((_with(clause.change, status(run, clause)), name, one_line(said, 2 * LINE)))
     rows += [
         (_with(o.change, o.verdict), o.id, f"{o.measured} ({o.interval}), limit {o.limit}, n = {o.samples}")
         for o in run.objectives
@@ -46,7 +48,7 @@ def print_verdict(run: Run, console: Console) -> None:
     for note in run.notes:
         console.print(Text(f"note: {one_line(note, 300)}"), soft_wrap=True)
     head = Text(f"{run.verdict}", style=_STYLES[run.verdict])
-    head.append(f": {one_line(run.reason, 400)}", style="default")
+    head.append(f": {one_line(run.reason, 800)}", style="default")
     console.print(head, soft_wrap=True)
     console.print(
         f"{run.requests_sent} requests, {run.uploads_sent} uploads, seed {run.seed}, exit code {run.exit_code}",

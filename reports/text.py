@@ -39,10 +39,21 @@ def _shown(character: str) -> str:
 
 
 def cut(text: str, limit: int = LIMIT) -> str:
-    """`text`, or its first `limit` characters and a note that says how many there were."""
-    if len(text) <= limit:
-        return text
-    return f"{text[:limit]}… [cut: {limit:,} of {len(text):,} characters shown]"
+    """`text`, or its first `limit` characters and a note on how many more there are, where that is shorter."""
+    left = len(text) - limit
+    note = f"… ({left:,} more characters)"
+    return f"{text[:limit]}{note}" if left > len(note) else text
+
+
+def whole_parts(text: str, limit: int, separator: str = "; ") -> str:
+    """As many whole parts of a joined text as fit into `limit` characters, and how many more there are.
+
+    A part that is too long by itself is cut by whoever shows it.
+    """
+    first, *others = text.split(separator)
+    while others and len(first) + len(separator) + len(others[0]) <= limit:
+        first += separator + others.pop(0)
+    return f"{first}{separator}and {len(others)} more" if others else first
 
 
 def visible(text: str, limit: int = LIMIT) -> str:

@@ -37,6 +37,8 @@ _answers_to_strangers("unknown-is-403", "auth.unknown", "UploadFrontImage with u
                       Step.UPLOAD_FRONT, header=lambda h: bool(h))  # fmt: skip
 _answers_to_strangers("bearer-alone-is-500", "status.no-5xx", "UploadBackImage with a bare `Bearer` is a 500.", 500,
                       Step.UPLOAD_BACK, header=lambda h: (h or "").strip() == "Bearer")  # fmt: skip
+_answers_to_strangers("long-credential-is-500", "status.no-5xx", "Credentials over 4,000 characters are a 500.", 500,
+                      Step.UPLOAD_BACK, header=lambda h: len(h or "") > 4_000)  # fmt: skip
 _answers_to_strangers("expired-is-403", "auth.expired", "ApproveBackImage with an expired token is a 403.", 403,
                       Step.APPROVE_BACK, header=lambda h: _expired(h or ""))  # fmt: skip
 
@@ -185,6 +187,14 @@ _token_answers("expiry-in-the-past", "token.expiry-ahead", "expirationDate lies 
                lambda value: {**value, "expirationDate": _LONG_AGO})  # fmt: skip
 
 
+@fault("expiry-in-local-time", "token.expiry-agrees", "shape")
+class ExpiryInLocalTime(Vendor):
+    """expirationDate is Egypt's time and says that it is UTC."""
+
+    def token_reply(self, token: str, expires: float) -> Reply:
+        return super().token_reply(token, expires + 2 * 3600)
+
+
 @fault("device-required", "token.optional", "status")
 class DeviceRequired(Vendor):
     """A token request without deviceId is a 400."""
@@ -256,6 +266,24 @@ class AnySecretAccepted(_Welcoming):
 
     def welcome(self, body: dict[str, Any]) -> bool:
         return body.get("tenantId") in self.settings.tenants and bool(body.get("tenantSecret"))
+
+
+@fault("secret-cut-short-accepted", "token.refused", "auth")
+class SecretCutShortAccepted(_Welcoming):
+    """Of the tenant's secret the first eight characters are enough."""
+
+    def welcome(self, body: dict[str, Any]) -> bool:
+        secret = str(body.get("tenantSecret"))
+        return len(secret) >= 8 and self.settings.tenants.get(str(body.get("tenantId")), "").startswith(secret)
+
+
+@fault("secret-with-more-accepted", "token.refused", "auth")
+class SecretWithMoreAccepted(_Welcoming):
+    """What stands behind the tenant's secret does not matter."""
+
+    def welcome(self, body: dict[str, Any]) -> bool:
+        right = self.settings.tenants.get(str(body.get("tenantId")))
+        return right is not None and str(body.get("tenantSecret")).startswith(right)
 
 
 @fault("wrong-secret-is-403", "token.refused", "auth")

@@ -61,6 +61,15 @@ _crash("crash-on-array", "A JSON array for an upload is a 500.", lambda step, r:
 _crash("crash-on-arabic-digits", "Arabic-Indic digits in idNumber are a 500.", _field("idNumber", "[\u0660-\u0669]"))
 _crash("crash-on-quote", "A quote in address is a 500.", _field("address", "'"))
 _crash("crash-on-impossible-date", "31 February is a 500.", _field("birthdate", "^31/02"))
+_crash("crash-on-another-number", "A number whose month is above 12 is a 500.", _field("idNumber", "^...(?!0|1[012])"))
+_crash("crash-on-right-to-left-mark", "A right-to-left mark in state is a 500.", _field("state", "\u200f"))
+_crash("crash-on-emoji", "An emoji in state is a 500.", _field("state", "[\U0001f300-\U0001faff]"))
+_crash("crash-on-vast-integer", "An integer of 400 digits is a 500.",
+       lambda _, r: re.search(rb"(?<![.\d])\d{400}", r.body) is not None)  # fmt: skip
+_crash("crash-on-leading-blank", "An image that begins with a blank is a 500.",
+       lambda step, r: step.is_upload and re.search(rb'"image"\s*:\s*" ', r.body) is not None)  # fmt: skip
+_crash("crash-on-short-lines", "A short image with a line feed is a 500.",
+       lambda step, r: step.is_upload and len(r.body) < 1_000 and b"\\n" in r.body)  # fmt: skip
 _crash("crash-on-long-name", "A name over 4,000 characters is a 500.", _field("fullName", "(?s)^.{4000}"))
 _crash("crash-on-not-utf8", "A body that is no UTF-8 is a 500.", lambda _, request: b"\xff\xfe" in request.body)
 _crash("crash-on-last-broken-body", "A broken body on ApproveBackImage is a 500.",
@@ -243,6 +252,16 @@ class LargeBackRefused(Vendor):
         return None if len(picture) > 2_000_000 and step is Step.UPLOAD_BACK else super().read(picture, step)
 
 
+@fault("captures-are-413", "image.full-size", "robustness")
+class CapturesAre413(Vendor):
+    """A picture over 300 kB is a 413."""
+
+    def upload(self, session: Onboarding, step: Step, image: str) -> Reply:
+        if len(image) > 400_000:
+            raise Refused(413, "Too large")
+        return super().upload(session, step, image)
+
+
 @fault("unknown-refused-on-approval", "request.unknown-properties", "robustness")
 class UnknownRefusedOnApproval(Vendor):
     """An unknown property of an approval is a 400."""
@@ -304,6 +323,25 @@ class NullRefused(Vendor):
             raise Refused(400, "address is a string")
 
 
+def _refuses_value(name: str, sentence: str, field: str, pattern: str) -> None:
+    """A fault that refuses a value as if it were ill-formed."""
+    matches = _field(field, pattern)
+
+    class Picky(Vendor):
+        def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+            if matches(step, request):
+                raise Refused(400, f"{field} is not valid")
+            return super().perform(session, step, request)
+
+    Picky.__doc__ = sentence
+    fault(name, "approve.accepted", "robustness")(Picky)
+
+
+_refuses_value("leap-day-refused", "29 February is refused as birth date.", "birthdate", "^29/02/")
+_refuses_value("last-of-month-refused", "A 31st is refused as birth date.", "birthdate", "^31/")
+_refuses_value("hyphen-refused", "A hyphen in familyNameEn is refused.", "familyNameEn", "-")
+
+
 @fault("iso-birthdate-only", "approve.accepted", "robustness")
 class IsoBirthdateOnly(Vendor):
     """An approval's birthdate is taken as yyyy-MM-dd alone."""
@@ -351,6 +389,14 @@ class LastStepRefusesBody(Vendor):
     def judge_last_body(self, request: Incoming) -> None:
         if request.body:
             raise Refused(400, "No body is expected")
+
+
+@fault("put-performs", "route.only-post", "robustness")
+class PutPerforms(Vendor):
+    """PUT performs what POST performs."""
+
+    def allows(self, method: str) -> bool:
+        return method in ("POST", "PUT")
 
 
 @fault("get-approves", "route.only-post", "robustness")

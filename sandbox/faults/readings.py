@@ -1,12 +1,15 @@
 """Readings that look right and contradict themselves, the other side, or the translation setting."""
 
-from datetime import date
+import html
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
 from typing import Any
 
 from kycgate.contracts.journey import Step
 from kycgate.contracts.models import ENGLISH_NAMES
 from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.faults.shape import ChangedData
+from kycgate.sandbox.vendor import Onboarding, Vendor
 
 _NUMBERS = ("idNumber", "idFrontScan", "idNumberBack", "idBackScan")
 
@@ -154,3 +157,69 @@ class SometimesUntranslated(ChangedData):
     def change(self, data: dict[str, Any], step: Step) -> None:
         if self.uploads % 5 == 0:
             data |= dict.fromkeys(ENGLISH_NAMES)
+
+
+def _changes(name: str, clause: str, sentence: str, names: tuple[str, ...], change: Callable[[str], str]) -> None:
+    """A fault that changes some texts of what was read."""
+
+    class Changed(ChangedData):
+        def change(self, data: dict[str, Any], step: Step) -> None:
+            data |= {name: change(data[name]) for name in names if data[name]}
+
+    Changed.__doc__ = sentence
+    fault(name, clause, "semantics")(Changed)
+
+
+_PRINTED = ("fullName", "firstName", "familyName", "address", "state")
+_changes("utf8-read-as-latin1", "reading.as-printed", "Arabic letters are UTF-8 that was read as Latin-1.", _PRINTED,
+         lambda text: text.encode().decode("latin-1"))  # fmt: skip
+_changes("letters-escaped-for-html", "reading.as-printed", "Arabic letters are written as HTML's references.", _PRINTED,
+         lambda text: html.escape(text).encode("ascii", "xmlcharrefreplace").decode())  # fmt: skip
+_changes("expiry-a-day-early", "reading.as-printed", "expirationDate is the day before, at midnight UTC.",
+         ("expirationDate",),
+         lambda text: f"{date.fromisoformat(text[:10]) - timedelta(days=1)}{text[10:]}")  # fmt: skip
+_changes("issue-month-first", "reading.as-printed", "issueDate has day and month in each other's place.",
+         ("issueDate",), lambda text: f"{text[:4]}-{text[8:10]}-{text[5:7]}{text[10:]}")  # fmt: skip
+_changes("photo-inline", "result.photo", "photo is the picture itself.", ("photo",), lambda _: "/9j/" + "A" * 2_000)
+_changes("photo-as-data-url", "result.photo", "photo is a data: URL.", ("photo",), lambda _: "data:image/jpeg;base64,")
+_changes("photo-of-everybody", "result.photo-path", "photo is the same path for everybody.", ("photo",),
+         lambda _: "photos/current.jpg")  # fmt: skip
+_changes("photo-on-the-servers-disk", "result.photo-path", "photo is a path on the server's disk.", ("photo",),
+         lambda text: f"C:\\inetpub\\{text}")  # fmt: skip
+
+
+def _swaps(name: str, sentence: str, first: str, second: str) -> None:
+    class Swapped(ChangedData):
+        def change(self, data: dict[str, Any], step: Step) -> None:
+            data[first], data[second] = data[second], data[first]
+
+    Swapped.__doc__ = sentence
+    fault(name, "reading.as-printed", "semantics")(Swapped)
+
+
+_swaps("address-lines-swapped", "The address's two lines stand in each other's place.", "address", "state")
+_swaps("religion-is-gender", "religion and maritalStatus stand in each other's place.", "religion", "maritalStatus")
+
+
+@fault("family-name-is-first", "reading.as-printed", "semantics")
+class FamilyNameIsFirst(ChangedData):
+    """familyNameEn is the first name."""
+
+    def change(self, data: dict[str, Any], step: Step) -> None:
+        data["familyNameEn"] = data["firstNameEn"]
+
+
+def _stale(name: str, sentence: str, side: Step) -> None:
+    """A fault that answers with the first reading of a side, whatever is shown later."""
+
+    class Stale(Vendor):
+        def customer_data(self, session: Onboarding, step: Step, fields: Mapping[str, str]) -> dict[str, Any]:
+            read = self.__dict__.setdefault("first_readings", {}).setdefault((session.customer_id, step), fields)
+            return super().customer_data(session, step, read if step is side else fields)
+
+    Stale.__doc__ = sentence
+    fault(name, "session.own-customer", "state")(Stale)
+
+
+_stale("first-front-stays", "A front shown again is answered with the first one's reading.", Step.UPLOAD_FRONT)
+_stale("first-back-stays", "A back shown again is answered with the first one's reading.", Step.UPLOAD_BACK)

@@ -205,6 +205,32 @@ class ApprovalIsEveryones(Vendor):
                     other.done.add(step)
 
 
+@fault("card-is-session", "session.own-order", "state")
+class CardIsSession(Vendor):
+    """What was shown of a card counts for whoever shows, or approves, the same card."""
+
+    def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
+        found = super().read(picture, step)
+        if found and step is Step.UPLOAD_FRONT:
+            self.__dict__.setdefault("shown", set()).add(found.get("idNumber"))
+        return found
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        if step in (Step.UPLOAD_BACK, Step.APPROVE_FRONT) and self.number_in(request, step) in self.__dict__.get(
+            "shown", ()
+        ):
+            session.done.add(Step.UPLOAD_FRONT)
+        return super().perform(session, step, request)
+
+    def number_in(self, request: Incoming, step: Step) -> Any:
+        with contextlib.suppress(Refused, ValueError, TypeError, LookupError, AttributeError):
+            body = self.parse(request.body)
+            if step is Step.APPROVE_FRONT:
+                return body.get("idNumber") if isinstance(body.get("idNumber"), str) else None
+            return (self.read(self.decode(body["image"]), step) or {}).get("idNumberBack")
+        return None
+
+
 @fault("body-names-the-session", "session.own-order", "state")
 class BodyNamesTheSession(Vendor):
     """A customerId in the body chooses the session."""
@@ -265,6 +291,12 @@ _says("refusal-shows-exception", "401 shows an exception's class.",
       lambda *_: "System.InvalidOperationException", lambda _, refused: refused.status == 401)  # fmt: skip
 _says("refusal-shows-sql", "A refused approval shows a statement.",
       lambda *_: "UPDATE onboarding SET state = 3 WHERE id = 7", lambda r, _: "ApproveFront" in r.path)  # fmt: skip
+_says("refusal-shows-constraint", "A refused order shows the database's constraint.",
+      lambda *_: "Violation of PRIMARY KEY constraint 'PK_Step'. Cannot insert duplicate key in object 'dbo.Step'.",
+      lambda _, refused: refused.code == "10010")  # fmt: skip
+_says("refusal-shows-deadlock", "A refused approval shows the database's deadlock.",
+      lambda *_: "Transaction (Process ID 71) was deadlocked on lock resources and chosen as the deadlock victim",
+      lambda r, _: "ApproveFront" in r.path)  # fmt: skip
 _says("refusal-shows-last-customer", "A refusal of an order shows whose session was busy last.",
       lambda vendor, _: _first_customer(vendor), lambda _, refused: refused.code == "10010")  # fmt: skip
 

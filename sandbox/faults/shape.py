@@ -97,6 +97,14 @@ class ErrorCodeWord(Vendor):
         return super().result(success, message, code and "NOT_READ", data)
 
 
+@fault("error-code-empty-on-success", "result.error-code-number", "shape")
+class ErrorCodeEmptyOnSuccess(Vendor):
+    """errorCode is empty, not null, when the picture was read."""
+
+    def result(self, success: Any, message: Any, code: Any, data: Any) -> dict[str, Any]:
+        return super().result(success, message, "" if success else code, data)
+
+
 @fault("no-gender-on-back", "result.back-fields", "shape")
 class NoGenderOnBack(ChangedData):
     """The back's gender is null."""

@@ -4,7 +4,8 @@ Refusals change nothing, so one session takes many of them in a row; each step i
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from kycgate.contracts.endpoints import BASE_PATH
 from kycgate.contracts.journey import PAGE_ORDER, Step
 from kycgate.contracts.models import ENGLISH_NAMES
+from kycgate.exchange import Exchange
 from kycgate.gate import Gate
 from kycgate.judge import accepted
 from kycgate.plan import judges
@@ -48,7 +50,8 @@ def _odd_uploads() -> Iterator[Variation]:
     yield Variation("NUL characters", Outcome.ANY, body=b'{"image": "AA\\u0000AA", "x\\u0000": "\\u0000"}')
     yield Variation("right-to-left marks", Outcome.ANY, body=to_json({"image": "AAAA", "x": "\u202eDEFG\u200f"}))
     yield Variation("a property given twice", Outcome.ANY, body=b'{"image": "AAAA", "image": 7}')
-    yield Variation("a number beyond any size", Outcome.ANY, body=b'{"image": "AAAA", "x": 1e999999}')
+    vast = b'{"image": "AAAA", "x": 1e999999, "y": 1' + b"0" * 400 + b"}"
+    yield Variation("a number beyond any size", Outcome.ANY, body=vast)
     yield Variation("a very long property name", Outcome.ANY, body=to_json({"image": "AAAA", "x" * 20_000: 1}))
 
 
@@ -70,27 +73,18 @@ def test_ill_formed_upload(session: Session, step: Step) -> None:
     session.do(step)
 
 
-@judges("refusal.broken-json", "refusal.changes-nothing", "refusal.error-body", requests=9, uploads=2, telling=7)
-def test_ill_formed_approval(session: Session) -> None:
-    """A refused approval approves nothing: the last step is still refused."""
-    session.upload_front()
-    session.upload_back()
-    for name in ("JSON cut short", "no JSON at all", "bytes that are no UTF-8"):
-        variation = Variation(name, Outcome.BAD_REQUEST, "refusal.broken-json", BROKEN_JSON[name])
-        session.approve_front(variation=variation, demand=False)
-    session.approve_back()
-    session.finish()
-
-
 ODD_APPROVALS: dict[str, dict[str, object]] = {
     "a 13-digit number": {"idNumber": "2990101123456"},
     "31/02 as birth date": {"birthdate": "31/02/1990"},
     "yyyy-MM-dd as birth date": {"birthdate": "1990-02-03"},
-    "a number that is a number": {"idNumber": 29901011234567},
+    "a number that is a number": {"idNumber": 29901011234567, "documentNumber": 10**400},
     "an array for a name": {"fullName": ["SPECIMEN"]},
     "Arabic-Indic digits": {"idNumber": "٢٩٩٠١٠١١٢٣٤٥٦٧"},
     "NUL and a lone surrogate": {"address": "\u0000\ud800"},
-    "quotes and markup": {"address": "O'Specimen \"; DROP TABLE specimen; -- <b>"},
+    "quotes, markup, a mark and a picture": {
+        "address": "O'Specimen \"; DROP TABLE specimen; -- <b>",
+        "state": "\u200fSPECIMEN \U0001f3e0",
+    },
     "a very long name": {"fullName": "SPECIMEN " * 2_000},
     "empty strings": {
         "fullName": "",
@@ -128,15 +122,37 @@ def test_odd_approvals(gate: Gate, session: Session) -> None:
     # The flow is not finished: the back's answer may carry what was approved last, however odd.
 
 
-@judges("approve.names-mandatory", "approve.value-as-read", requests=12, uploads=2, telling=8)
-def test_english_names(gate: Gate, session: Session) -> None:
-    """With translation on each of the three names is mandatory, and what was read may be passed back."""
+@judges(
+    *("approve.names-mandatory", "approve.value-as-read"),
+    *("refusal.broken-json", "refusal.changes-nothing", "refusal.error-body"),
+    requests=16,
+    uploads=2,
+    telling=8,
+)
+def test_refused_approvals(gate: Gate, session: Session) -> None:
+    """Broken JSON is refused; so is, with translation on, to leave one of the English names out; that approves nothing.
+
+    What was read may be passed back.
+    """
     session.upload_front()
-    if gate.translation != "on":
+    for name in ("JSON cut short", "no JSON at all", "bytes that are no UTF-8"):
+        variation = Variation(name, Outcome.BAD_REQUEST, "refusal.broken-json", BROKEN_JSON[name])
+        session.approve_front(variation=variation, demand=False)
+    translated = gate.translation == "on"
+    if translated:
+        translated = _judge_mandatory_names(gate, session)
+    else:
         for name in ("approve.names-mandatory", "approve.value-as-read"):
             gate.ledger.unclear(name, "translation is off at this target")
-        session.finish()
-        return
+    session.upload_back()
+    session.approve_back()
+    if Step.APPROVE_FRONT not in session.state.done and translated:
+        session.approve_front(variation=Variation("the names as read", clause="approve.value-as-read"))
+    session.finish()
+
+
+def _judge_mandatory_names(gate: Gate, session: Session) -> bool:
+    """Whether they are mandatory, as far as this target shows; nothing is approved then."""
     nameless = {name: value for name, value in session.approval().items() if name not in ENGLISH_NAMES}
     sure = gate.profile.translation == "on"
     outcome, clause = (Outcome.BAD_REQUEST, "approve.names-mandatory") if sure else (Outcome.ANY, None)
@@ -148,8 +164,7 @@ def test_english_names(gate: Gate, session: Session) -> None:
             gate.ledger.unclear(
                 name, "readings carry English names, approvals demand none: say --translation on to judge it"
             )
-        session.finish()
-        return
+        return False
     for name in ENGLISH_NAMES:
         for how in ("left out", "null"):
             approval = session.approval() | {name: None}
@@ -159,11 +174,88 @@ def test_english_names(gate: Gate, session: Session) -> None:
             session.approve_front(
                 variation=Variation(f"{name} {how}", Outcome.BAD_REQUEST, "approve.names-mandatory", body)
             )
-    # A refused approval has approved nothing.
-    session.upload_back()
-    session.approve_back()
-    session.approve_front(variation=Variation("the names as read", clause="approve.value-as-read"))
-    session.finish()
+    return True
+
+
+PAGE_EXAMPLE = {
+    "fullNameEn": "Ahmed Mohamed Ali",
+    "firstNameEn": "Ahmed",
+    "familyNameEn": "Mohamed Ali",
+    "fullName": "Ahmed Mohamed Ali",
+    "idNumber": "29874532145698",
+    "documentNumber": "Gm2134524",
+    "address": "15 st elgnainy",
+    "state": "hadaek el koba - Cairo",
+    "birthdate": "19/09/1998",
+}
+"""The body as the vendor's page shows it."""
+
+
+def _born(read: dict[str, Any], day: date, *, number: bool) -> dict[str, Any]:
+    """Another birth date, with the number that fits it or with none: a vendor may let nobody change the number."""
+    fitting = f"{'2' if day.year < 2000 else '3'}{day:%y%m%d}{str(read['idNumber'])[7:]}" if number else None
+    return {"birthdate": f"{day:%d/%m/%Y}", "idNumber": fitting}
+
+
+def _hyphenated(read: dict[str, Any]) -> dict[str, Any]:
+    """The family's name with a hyphen, where there is an English one."""
+    family = read["familyNameEn"]
+    if not family:
+        return {}
+    family = "-".join(family.split()) if " " in family.strip() else f"El-{family}"
+    return {"familyNameEn": family, "fullNameEn": f"{read['firstNameEn'] or ''} {family}".strip()}
+
+
+@judges("approve.accepted", "status.no-5xx", requests=14, uploads=5, telling=6)
+def test_edited_approvals(gate: Gate, session: Session) -> None:
+    """The client may edit what was read: where it may at all, one well-formed value is as good as another."""
+    session.upload_front()
+
+    def approve(name: str, edit: Callable[[dict[str, Any]], dict[str, Any]]) -> Exchange:
+        """What a front that is shown and not approved is answered: a second approval's refusal tells nothing."""
+
+        def send(to: Session) -> Exchange:
+            read = to.approval()
+            variation = Variation(name, Outcome.ANY, body=to_json({**read, **edit(read)}))
+            return to.approve_front(variation=variation, demand=False)
+
+        approved = Step.APPROVE_FRONT in session.state.done
+        exchange = send(session)
+        if accepted(exchange) or not approved:
+            return exchange
+        another = gate.session()
+        try:
+            another.upload_front()
+            return send(another)
+        finally:
+            gate.release(another)
+
+    example = approve("the page's example", lambda _: PAGE_EXAMPLE)
+    warning = "" if accepted(example) else "it is the vendor's own example"
+    gate.ledger.open_point("page-example", _choice(example), warning=warning)
+
+    def corrected(read: dict[str, Any], *, number: bool) -> dict[str, Any]:
+        return {**_hyphenated(read), **_born(read, date(1999, 12, 31), number=number)}
+
+    edited = {"another number": approve("another number", lambda read: corrected(read, number=True))}
+    numbered = accepted(edited["another number"])
+    if not numbered:
+        edited["a hyphen and a 31st"] = approve("a hyphen and a 31st", lambda read: corrected(read, number=False))
+    edited["a leap day"] = approve("a leap day", lambda read: _born(read, date(2000, 2, 29), number=numbered))
+    for name, exchange in edited.items():
+        gate.ledger.open_point("edited-values", f"{name}: {_choice(exchange)}")
+    if any(accepted(exchange) for exchange in (example, *edited.values())):
+        for exchange in list(edited.values())[-2:]:
+            required = "accepted, as other values are that differ from the reading"
+            gate.observe("approve.accepted", exchange, accepted(exchange), required, f"status {exchange.status}")
+    if Step.APPROVE_FRONT not in session.state.done:
+        session.approve_front()
+    again = session.upload_front()
+    gate.ledger.open_point("front-again-after-approval", "starts over" if accepted(again) else "refused")
+
+
+def _choice(exchange: Exchange) -> str:
+    return "accepted" if accepted(exchange) else str(exchange.status)
 
 
 @judges("approve.optional", requests=9, uploads=3, telling=6)
@@ -197,7 +289,7 @@ def test_optional_properties(gate: Gate) -> None:
             gate.release(session)
 
 
-@judges("request.unknown-properties", requests=5, uploads=2, telling=7)
+@judges("request.unknown-properties", "request.approve-back-with-body", requests=5, uploads=2, telling=7)
 def test_unknown_properties(session: Session) -> None:
     """Servers ignore what they do not know, whatever its type."""
     more: dict[str, Any] = {"scanType": 1, "customerId": "SPECIMEN", "fullNameAr": None, "nested": {"a": [1, {}]}}
@@ -206,15 +298,17 @@ def test_unknown_properties(session: Session) -> None:
         session.do(step, Variation("unknown properties", clause="request.unknown-properties", body=body))
     body = to_json({**session.approval(), **more})
     session.approve_front(variation=Variation("unknown properties", clause="request.unknown-properties", body=body))
-    session.finish()
+    empty = Variation("an empty object", clause="request.approve-back-with-body", body=b"{}")
+    session.approve_back(variation=empty)
 
 
-@judges("route.only-post", "status.no-5xx", requests=10, uploads=2, telling=5)
+@judges("route.only-post", "status.no-5xx", requests=10, uploads=4, telling=5)
 def test_other_methods(gate: Gate, session: Session) -> None:
-    """Only POST performs a step, also where the step could be taken; an unknown path is no 5xx either."""
+    """Only POST performs a step, also where it could be taken as it is sent; an unknown path is no 5xx either."""
     for step in PAGE_ORDER:
-        method = "PUT" if step is Step.UPLOAD_BACK else "GET"
-        variation = Variation(f"{method} instead of POST", Outcome.ANY, body=b"{}", method=method)
+        # What GET means with a body nobody knows (RFC 9110, 9.3.1).
+        method, body = ("GET", b"{}") if step is Step.APPROVE_BACK else ("PUT", None)
+        variation = Variation(f"{method} instead of POST", Outcome.ANY, body=body, method=method)
         exchange = session.do(step, variation)
         gate.ledger.open_point("other-methods", f"{method}: {exchange.status}")
         gate.observe("route.only-post", exchange, not accepted(exchange), "refused", f"status {exchange.status}")

@@ -30,7 +30,10 @@ def _with_sessions(gate: Gate, count: int, use: Callable[[list[Session]], None])
 
 
 def _naming(other: Session, session: Session, step: Step) -> Variation:
-    """A legal request that names the other session's customer, as the client's unlisted property does."""
+    """A legal request that names the other session's customer, as the client's unlisted property does.
+
+    Both show the same card meanwhile, so that neither what is named nor what is shown may stand in for the token.
+    """
     named = {"customerId": other.reading.get("customerId")}
     if step is Step.APPROVE_BACK:
         body = to_json(named)
@@ -48,6 +51,15 @@ def test_interleaved_sessions(gate: Gate) -> None:
 
     def interleave(sessions: list[Session]) -> None:
         ahead, behind = sessions
+        own, behind.card = behind.card, ahead.card
+        try:
+            apart = follow(ahead, behind)
+        finally:
+            behind.card = own
+        if apart:
+            behind.finish()
+
+    def follow(ahead: Session, behind: Session) -> bool:
         for step in PAGE_ORDER:
             ahead.do(step)
             following = PAGE_ORDER[PAGE_ORDER.index(step) + 1 :]
@@ -68,8 +80,8 @@ def test_interleaved_sessions(gate: Gate) -> None:
                     None,
                 )
                 if not refused:
-                    return
-        behind.finish()
+                    return False
+        return True
 
     _with_sessions(gate, 2, interleave)
 

@@ -23,7 +23,8 @@ def _needs_tenant(gate: Gate) -> None:
         raise CannotJudge("fixed keys were given: judging the token endpoints takes a tenant")
 
 
-@judges("token.issued", "token.distinct", "token.optional", "token.expiry-ahead", requests=4, telling=6)
+@judges("token.issued", "token.distinct", "token.optional", "token.expiry-ahead", "token.expiry-agrees",
+        requests=4, telling=6)  # fmt: skip
 def test_issue(gate: Gate) -> None:
     """The optional properties may be null, left out, or given; each call gives a token of its own."""
     _needs_tenant(gate)
@@ -56,7 +57,7 @@ def test_issue(gate: Gate) -> None:
         gate.request_token(judge=ahead, intent=intent, properties=properties)
 
 
-@judges("token.refused", "refusal.no-leak", "refusal.broken-json", requests=8, telling=6)
+@judges("token.refused", "refusal.no-leak", "refusal.broken-json", requests=9, telling=6)
 def test_wrong_tenant(gate: Gate) -> None:
     """Wrong tenant credentials are a 401 like any other; missing ones a 400 or a 401; broken JSON is a 400."""
     _needs_tenant(gate)
@@ -72,7 +73,9 @@ def test_wrong_tenant(gate: Gate) -> None:
         if intent.startswith("no "):
             gate.ledger.open_point("missing-tenant", str(exchange.status))
 
-    ask("a wrong secret", (401,), properties={"tenantSecret": "kycgate-wrong-secret"})
+    ask("the secret with a letter more", (401,), properties={"tenantSecret": f"{secret}x"})
+    if len(secret) > 1:
+        ask("the secret without its last character", (401,), properties={"tenantSecret": secret[:-1]})
     if secret.swapcase() != secret:
         ask("the secret with its case swapped", (401,), properties={"tenantSecret": secret.swapcase()})
     ask("an unknown tenant", (401, 404), properties={"tenantId": "kycgate-no-such-tenant"})

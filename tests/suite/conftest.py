@@ -1,5 +1,6 @@
 """What several tests of this suite use."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +12,11 @@ class Call(Protocol):
     """Calls the command line in this process: its exit code, and what it printed and complained."""
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]: ...
+
+
+# A runner that was itself started in the background ignores these, and so would all that the tests start and then stop.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

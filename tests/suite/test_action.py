@@ -27,7 +27,7 @@ STEPS = [
     for step in place["steps"]
 ]
 SECRETS = {"VENDOR_TENANT_ID": TENANT, "VENDOR_TENANT_SECRET": TENANT_SECRET}
-FEW = "--budget=26\n--uploads=11\n--seed=3"
+FEW = "--budget=90\n--uploads=30\n--seed=3"
 NAMES = {"tenant-id-variable": "VENDOR_TENANT_ID", "tenant-secret-variable": "VENDOR_TENANT_SECRET"}
 
 
@@ -206,7 +206,7 @@ def test_lines_for_other_systems_run(runner: Runner) -> None:
     )
     assert ARCHIVE in lines[0]
     script = "\n".join(lines).replace(ARCHIVE, str(ROOT))
-    few = {"KYCGATE_LIMITS__REQUESTS": "26", "KYCGATE_LIMITS__UPLOADS": "11", "PIP_NO_DEPS": "1"}
+    few = {"KYCGATE_LIMITS__REQUESTS": "90", "KYCGATE_LIMITS__UPLOADS": "30", "PIP_NO_DEPS": "1"}
     ran = runner.run({"run": script}, few)
     assert ran.code == 0, ran.said
     assert (runner.workspace / "run" / "junit.xml").exists()

@@ -20,6 +20,7 @@ from kycgate.gate import Gate
 from kycgate.profile import Profile, Secrets
 from kycgate.run import Verdict
 from kycgate.sandbox import RunningSandbox, SandboxSettings
+from kycgate.tests import contract
 
 SECRETS = {"KYCGATE_TENANT_ID": "tenant-1", "KYCGATE_TENANT_SECRET": "sandbox-secret"}
 
@@ -174,7 +175,12 @@ def test_budget_is_kept_and_what_it_cuts_off_is_named(tmp_path: Path) -> None:
     cut = [clause for clause in run["clauses"] if clause["verdict"] == "not tried"]
     assert cut
     assert all(clause["reason"] for clause in cut)
-    assert done.returncode == 0
+    # Kept is what could be judged, but nothing was seen of the order: green would be a guess.
+    assert (done.returncode, run["verdict"]) == (3, "unclear")
+    verdict = next(line for line in done.stdout.splitlines() if line.startswith("unclear: "))
+    assert f"{len(cut)} not tried" in verdict
+    assert "order.upload-back-after-upload-front" in verdict
+    assert verdict.endswith("the budget of 40 requests is spent")
 
 
 def test_dry_run_sends_nothing(tmp_path: Path) -> None:
@@ -194,6 +200,17 @@ def test_plain_pytest_takes_a_base_url(tmp_path: Path) -> None:
         )  # fmt: skip
     assert done.returncode == 1, done.stdout
     assert "result.properties" in done.stdout
+
+
+def test_a_target_is_tested_by_one_process(tmp_path: Path) -> None:
+    """Each process would have a budget of its own."""
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "2", "tests/contract", "--base-url", "http://127.0.0.1:1"],
+        cwd=root, env=os.environ | SECRETS, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 4
+    assert "-n: each process would have a budget of its own" in done.stderr
 
 
 def test_installed_wheel_among_namesakes(tmp_path: Path) -> None:
@@ -224,6 +241,23 @@ def test_installed_wheel_among_namesakes(tmp_path: Path) -> None:
     assert str(site) in where.stdout
     run = json.loads((cwd / "run" / "run.json").read_text(encoding="utf-8"))
     assert {clause["verdict"] for clause in run["clauses"]} == {"kept"}
+
+
+@pytest.mark.parametrize(("budget", "code"), [("10", 3), ("90", 0)])
+def test_plain_pytest_is_green_only_with_a_verdict_on_the_core(
+    budget: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process; of what was not asked for (the order of steps) nothing is demanded."""
+    for name in list(os.environ):
+        if name.startswith(("KYCGATE_", "PYTEST_ADDOPTS")):
+            monkeypatch.delenv(name)
+    folder = Path(contract.__file__).parent
+    options = ["-c", os.devnull, f"--rootdir={folder}", "--import-mode=importlib", "-p", "no:cacheprovider", "-q"]
+    options += ["-p", "kycgate.pytest_plugin"]
+    ended = pytest.main([str(folder / "test_credentials.py"), *options, "--budget", budget, "--seed", "3"])
+    said = capsys.readouterr().out
+    assert (int(ended), "kycgate: too little evidence: no verdict on" in said) == (code, code == 3)
+    assert ("auth.missing, auth.unknown" in said) == (code == 3)
 
 
 def test_a_target_that_dies_halfway_is_accused_of_nothing_else(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_examples_run(page: str, tmp_path: Path) -> None:
     for code, block in BLOCK.findall((DOCS / page).read_text(encoding="utf-8")):
         script += [f"( set +e; {block})\n[ $? -eq {code} ]".join(("set +e\n", "\nset -e"))] if code else [block]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("KYCGATE_", "PYTEST_"))}
-    few = {"KYCGATE_LIMITS__REQUESTS": "26", "KYCGATE_LIMITS__UPLOADS": "11"}
+    few = {"KYCGATE_LIMITS__REQUESTS": "90", "KYCGATE_LIMITS__UPLOADS": "30"}
     done = subprocess.run(
         ["bash", "-c", "\n".join(script)], cwd=tmp_path, env=clean | few | {"PATH": f"{BIN}:{os.environ['PATH']}"},
         capture_output=True, text=True, timeout=300, check=False,
@@ -54,7 +54,7 @@ def test_examples_run(page: str, tmp_path: Path) -> None:
     if page == "tutorial.md":
         # What the text says that one sees.
         assert "broken: 1 clause broken: approve.true" in done.stdout
-        assert re.search(r"kept: \d+ clauses kept; waived: approve\.true", done.stdout)
+        assert re.search(r"kept: \d+ clauses kept, \d+ not tried; waived: approve\.true", done.stdout)
         assert re.search(r"Since the pins of [\d-]+: nothing changed", done.stdout)
 
 

@@ -251,7 +251,7 @@ def test_a_pins_file_is_stable_and_holds_nobody(tmp_path: Path) -> None:
 
 def test_pin_then_check_from_the_command_line(tmp_path: Path) -> None:
     """Pinned; the vendor changes nothing, then its words; a note by default, exit 1 where that was asked for."""
-    few = ("--budget", "45", "--uploads", "18")
+    few = ("--budget", "90", "--uploads", "30")
     tenants = {TENANT: TENANT_SECRET}
     with RunningSandbox(SandboxSettings(tenants=tenants)) as before:
         done = kycgate("pin", "--base-url", before.base_url, *few, cwd=tmp_path, env=SECRETS)

@@ -320,7 +320,8 @@ def an_exchange(**more: Any) -> Exchange:
     return Exchange(
         7, "upload_front", "POST", f"/a/{SECRET}", {"X": SECRET}, b'{"message": "m"}', "s1",
         Clocks(1_000_000, 3_000_000, 10_500_000, 4_000_000, 8_000_000), 200, [("Y", "z")], b'{"errorCode": 5}',
-        f"failed with {SECRET}", "a test", Picture("c1", "front", 99, "image/png", "lf"), intent="odd", **more,
+        f"failed with {SECRET}", test="a test", picture=Picture("c1", "front", 99, "image/png", "lf"), intent="odd",
+        **more,
     )  # fmt: skip
 
 

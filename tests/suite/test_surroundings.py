@@ -23,7 +23,7 @@ from kycgate.run import Run, RunFolder
 from kycgate.runner import execute
 from kycgate.sandbox import RunningSandbox, SandboxSettings
 
-SMALL = ("--budget", "30", "--uploads", "10", "--seed", "3")
+SMALL = ("--budget", "90", "--uploads", "30", "--seed", "3")
 NOBODY = "http://127.0.0.1:1"
 
 

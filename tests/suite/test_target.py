@@ -82,6 +82,7 @@ def test_content_codings() -> None:
         (b'{"a": 1}', ["br"], "was not asked for"),
         (b"x" * 99, ["deflate"], "is not what"),
     ],
+    ids=["a bomb", "a bomb in a bomb", "cut off", "no gzip", "br", "no deflate"],
 )
 def test_content_codings_that_do_not_fit(body: bytes, codings: list[str], says: str) -> None:
     with pytest.raises(ValueError, match=says):
