@@ -21,6 +21,7 @@ from kycgate.profile import Profile, Secrets
 from kycgate.requests import Outcome, Variation
 from kycgate.session import Credential, Session
 from kycgate.target import tls_context
+from kycgate.words import counted
 
 MAX_REQUESTS = 10
 BURST = 4
@@ -66,7 +67,11 @@ def examine(profile: Profile, secrets: Secrets) -> Iterator[Symptom]:
         yield from _burst(gate)
     finally:
         gate.close()
-    yield Symptom(State.OK, "sent", f"{gate.budget.requests_sent} requests, {gate.budget.uploads_sent} of them uploads")
+    yield Symptom(
+        State.OK,
+        "sent",
+        f"{counted(gate.budget.requests_sent, 'request')}, uploads among them: {gate.budget.uploads_sent}",
+    )
 
 
 def _host_and_port(profile: Profile) -> tuple[str, int, bool]:
@@ -83,6 +88,8 @@ def _address(profile: Profile) -> Symptom:
         said = getattr(error, "strerror", None) or str(error)
         return Symptom(State.FAILED, "DNS", f"{host} has no address ({said}): check the base URL and the network")
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if addresses == [host]:
+        return Symptom(State.OK, "DNS", f"none is needed, {host} is an address")
     return Symptom(State.OK, "DNS", f"{host} is {', '.join(addresses[:4])}")
 
 
@@ -140,8 +147,10 @@ def _onboarding(gate: Gate) -> Iterator[Symptom]:
     except CannotJudge as error:
         failure = error
     uploads = [exchange for exchange in gate.recorded if exchange.endpoint == Step.UPLOAD_FRONT]
-    let_in = any(exchange.status not in (None, 401, 429) for exchange in uploads)
-    kind = "a token is minted for each session" if gate.mints_tokens else f"{gate.concurrent_sessions} fixed keys"
+    # A path that is not there says 404 to whoever comes, a token's too.
+    nowhere = failure is not None and {exchange.status for exchange in gate.recorded} == {404}
+    let_in = any(exchange.status not in (None, 401, 429) for exchange in uploads) and not nowhere
+    kind = "a token is minted for each session" if gate.mints_tokens else counted(gate.concurrent_sessions, "fixed key")
     if failure is None:
         written = "Bearer" if gate.scheme == "bearer" else "bare"
         yield Symptom(State.OK, "credentials", f"{kind}; written {written}")
@@ -152,7 +161,9 @@ def _onboarding(gate: Gate) -> Iterator[Symptom]:
         spent = f"not learned within {MAX_REQUESTS} requests: an earlier flow may stand in the way"
         yield Symptom(State.FAILED, "specimens", spent if isinstance(failure, BudgetExhausted) else str(failure))
     else:
-        yield Symptom(State.FAILED, "credentials", str(failure))
+        yield Symptom(State.FAILED, "path" if nowhere else "credentials", str(failure))
+        if nowhere:
+            yield Symptom(State.SKIPPED, "credentials", "nobody asked for them")
         yield Symptom(State.SKIPPED, "specimens", "nothing could be shown")
     yield _clock(gate.recorded)
 
@@ -211,6 +222,6 @@ def _burst(gate: Gate) -> Iterator[Symptom]:
         )  # fmt: skip
     elif count > 0:
         rate = f"{count / took:.0f} a second" if took > 0 else "at once"
-        yield Symptom(State.OK, "rate limit", f"none seen: {count} requests, {rate}{headers}")
+        yield Symptom(State.OK, "rate limit", f"none seen: {counted(count, 'request')}, {rate}{headers}")
     else:
         yield Symptom(State.SKIPPED, "rate limit", f"no request was left of {MAX_REQUESTS}{headers}")

@@ -397,6 +397,8 @@ class Gate:
                 refusals.append(exchange)
                 if exchange.status == 401:
                     break
+                if exchange.status == 404 and len(refusals) == 1 and not self._has_path(session):
+                    raise why_not(exchange, self.target.base_url, "a first upload")
                 if credential.fixed and exchange.status in (400, 404):
                     # The key's earlier flow may stand in the way.
                     self.scheme = "bearer" if written == "bearer" else "bare"
@@ -404,6 +406,12 @@ class Gate:
                         return
                 session.card = self.cards.take()
         raise _why_refused(refusals, self.target.base_url)
+
+    @staticmethod
+    def _has_path(session: Session) -> bool:
+        """Whether the steps lie below the base URL: a 404 may also be an order that an earlier flow stands in."""
+        nobody = Variation("no Authorization header", Outcome.ANY, authorization=None, by_chance=True)
+        return session.do(Step.APPROVE_BACK, nobody).status != 404
 
     def _note_choices(self, exchange: Exchange) -> None:
         """Record what the target does where the sources leave room."""

@@ -183,6 +183,7 @@ class Secrets(BaseModel):
     tenant_id: str | None = Field(default=None, repr=False)
     tenant_secret: SecretStr | None = None
     expired_token: str | None = Field(default=None, repr=False)
+    left_out: str = Field(default="", description="What else the environment holds and is not used, and why.")
 
     @property
     def mints(self) -> bool:
@@ -211,6 +212,9 @@ def load_secrets(names: Environment) -> Secrets:
         tenant_id=tenant_id or None,
         tenant_secret=SecretStr(tenant_secret) if tenant_secret else None,
         expired_token=os.environ.get(names.expired_token, "").strip() or None,
+        left_out=f"{names.api_keys} is not used: {names.tenant_id} is set too, which mints a token for each session."
+        if keys and tenant_id
+        else "",
     )
 
 

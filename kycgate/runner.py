@@ -133,6 +133,9 @@ def execute(
     if not profile.verify_tls:
         run.notes.append(NO_TLS)
         say(NO_TLS)
+    if secrets is not None and secrets.left_out:
+        run.notes.append(secrets.left_out)
+        say(secrets.left_out)
     cannot = write(folder, run)
     if cannot:
         raise UsageError(f"{cannot}; name another folder with --out")

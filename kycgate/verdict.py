@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from kycgate.errors import ExitCode
 from kycgate.run import ClauseResult, DriftItem, ObjectiveResult, Verdict, WaiverResult
 from kycgate.severity import Effect, Rules, Waiver, severity_by_level
+from kycgate.words import counted
 
 
 def decide(clauses: list[ClauseResult], rules: Rules) -> list[WaiverResult]:
@@ -73,14 +74,14 @@ def exit_code_of(
     failing = by_effect[Effect.FAILS]
     broken = [o for o in objectives if o.verdict == "broken"]
     if failing or broken or drift:
-        parts = [f"{len(failing)} clause{'s' * (len(failing) != 1)} broken"] if failing else []
-        parts += [f"{len(broken)} objective{'s' * (len(broken) != 1)} broken"] if broken else []
-        parts += [f"{len(drift)} pinned answer{'s' * (len(drift) != 1)} changed"] if drift else []
+        parts = [f"{counted(len(failing), 'clause')} broken"] if failing else []
+        parts += [f"{counted(len(broken), 'objective')} broken"] if broken else []
+        parts += [f"{counted(len(drift), 'pinned answer')} changed"] if drift else []
         names = ", ".join([c.id for c in failing][:4] + [o.id for o in broken][:4] + [d.subject for d in drift][:4])
         said = f"{' and '.join(parts)}: {names}"
         return ExitCode.BROKEN, "; ".join([said, *filter(None, [", ".join(_not_judged(clauses))])])
     kept = [c for c in clauses if c.verdict is Verdict.KEPT]
-    counts = [*([f"{len(kept)} clauses kept"] if kept else []), *_not_judged(clauses)]
+    counts = [*([f"{counted(len(kept), 'clause')} kept"] if kept else []), *_not_judged(clauses)]
     if cannot_judge:
         # Where nothing was judged the counts would only hide why.
         return ExitCode.UNCLEAR, f"{cannot_judge}; {', '.join(counts)}" if kept else cannot_judge
@@ -92,7 +93,7 @@ def exit_code_of(
         return ExitCode.UNCLEAR, f"{said}: {lacking[0].reason}"
     open_objectives = [o for o in objectives if o.verdict == "not enough evidence"]
     if open_objectives:
-        return ExitCode.UNCLEAR, f"not enough evidence for {', '.join(o.id for o in open_objectives)}"
+        return ExitCode.UNCLEAR, f"not enough evidence for {', '.join(_lacking(o) for o in open_objectives)}"
     parts = counts
     parts += [f"{len(objectives)} objectives hold"] if objectives else []
     said = ", ".join(parts) or "nothing was to be judged"
@@ -103,6 +104,16 @@ def exit_code_of(
 
 
 _NO_VERDICT = (Verdict.UNCLEAR, Verdict.NOT_TRIED)
+
+
+def _lacking(objective: ObjectiveResult) -> str:
+    """An objective, and what it still takes to decide it where that is known."""
+    if not objective.needed:
+        return objective.id
+    more = f"{objective.id} ({counted(objective.needed, 'sample')} more"
+    if not objective.samples:
+        return f"{more})"
+    return f"{more}: a run {1 + objective.needed / objective.samples:.2g} times as long)"
 
 
 def _not_judged(clauses: Sequence[ClauseResult]) -> list[str]:

@@ -306,6 +306,6 @@ def _note(law: _Law | None, kept: float | None, broken: float | None, ended_earl
     if law is None:
         parts.append("The law was not fitted: it takes three plateaus.")
     elif law.knee is None:
-        limit = f"{law.lam / law.sigma:.1f}" if law.sigma > 1e-9 else "no limit"
-        parts.append(f"The fitted curve has no knee (kappa is 0): it flattens towards {limit} onboardings/s.")
+        limit = f"flattens towards {law.lam / law.sigma:.1f} onboardings/s" if law.sigma > 1e-9 else "rises without end"
+        parts.append(f"The fitted curve has no knee (kappa is 0): it {limit}.")
     return " ".join(parts)

@@ -113,6 +113,8 @@ def compare(
         code, reason = ExitCode.UNCLEAR, f"a run is void: {void}"
     elif slower:
         code, reason = ExitCode.BROKEN, f"slower by more than {_percent(min_effect)}: {', '.join(slower)}"
+    elif short := [run for run in runs if run.length_s < FEWEST_SECONDS]:
+        code, reason = ExitCode.UNCLEAR, " ".join(map(_too_short, short))
     elif lacking or not changes:
         code, reason = ExitCode.UNCLEAR, f"too little was measured of {', '.join(lacking) or 'any step'}"
     return Comparison(
@@ -132,13 +134,13 @@ def _percentile_ms(sample: Sample, share: float) -> float:
     return float(math.exp(quantiles(sample.counts.sum(0)[None], sample.values, [share])[0, 0]) / 1e3)
 
 
+def _too_short(run: Recording) -> str:
+    return f"{run.name} lasted {run.length_s} s: it takes {FEWEST_SECONDS} to see how its seconds vary."
+
+
 def _doubts(base: Recording, new: Recording) -> list[str]:
     """What makes the two hard to compare."""
-    notes = [
-        f"{run.name} lasted {run.length_s} s: it takes {FEWEST_SECONDS} to see how its seconds vary."
-        for run in (base, new)
-        if run.length_s < FEWEST_SECONDS
-    ]
+    notes = [_too_short(run) for run in (base, new) if run.length_s < FEWEST_SECONDS]
     if base.load.workload != new.load.workload:
         notes.append(f"The loads differ: {base.load.workload}; {new.load.workload}.")
     failed = [(run.load.unavailable + run.load.wrong_answers) / max(run.load.requests, 1) for run in (base, new)]

@@ -8,6 +8,7 @@ from kycgate.reports.failing import LINE, STATES, alike, decided_by, named, stat
 from kycgate.reports.sla_page import month_of
 from kycgate.reports.text import markdown
 from kycgate.run import ClauseResult, Run, Verdict
+from kycgate.words import counted
 
 MAX_ROWS = 40
 MAX_CHARACTERS: Final = 60_000
@@ -26,8 +27,8 @@ def render_markdown(run: Run) -> str:
         " · ".join(
             (
                 f"Target {markdown(run.target, 300)}",
-                f"{run.requests_sent} requests",
-                f"{run.uploads_sent} uploads",
+                counted(run.requests_sent, "request"),
+                counted(run.uploads_sent, "upload"),
                 f"seed {run.seed}",
                 f"kycgate {markdown(run.kycgate_version, 40)}",
             )

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from kycgate.reports.histograms import Counts, decode, edges, empty, quantile_us
 from kycgate.reports.policy import Latency, share_of
 from kycgate.run import Day, ObjectiveResult, Outage, PeriodResult, Run, Stretch
+from kycgate.words import counted
 
 REFERENCES = {
     "Clopper and Pearson 1934": "C. J. Clopper and E. S. Pearson, The use of confidence or fiducial limits illustrated "
@@ -268,7 +269,7 @@ def _figures(period: PeriodResult) -> list[tuple[str, str, str]]:
     down = f"{_hours(least)} to {_hours(most)}" if period.outages else "none"
     found = [
         ("nothing measured" if share is None else _share(share, 3), "of the probes were answered", ""),
-        (down, f"down, in {len(period.outages)} outage{'s' * (len(period.outages) != 1)}", ""),
+        (down, f"down, in {counted(len(period.outages), 'outage')}", ""),
         (f"{period.single_failures:,}", "single failures", ""),
         (_hours(period.gap_s), "not watched", "warning" if period.gap_s else ""),
         (_hours(period.excluded_s), "of maintenance left out", ""),

@@ -9,6 +9,7 @@ from rich.text import Text
 from kycgate.reports.failing import LINE, alike, decided_by, named, status, worst_first
 from kycgate.reports.text import one_line
 from kycgate.run import Baseline, Run, Verdict
+from kycgate.words import counted
 
 MAX_ROWS = 25
 _STYLES = {"kept": "green", "broken": "bold red", "unclear": "yellow"}
@@ -50,10 +51,8 @@ def print_verdict(run: Run, console: Console) -> None:
     head = Text(f"{run.verdict}", style=_STYLES[run.verdict])
     head.append(f": {one_line(run.reason, 800)}", style="default")
     console.print(head, soft_wrap=True)
-    console.print(
-        f"{run.requests_sent} requests, {run.uploads_sent} uploads, seed {run.seed}, exit code {run.exit_code}",
-        soft_wrap=True,
-    )
+    sent = f"{counted(run.requests_sent, 'request')}, {counted(run.uploads_sent, 'upload')}"
+    console.print(f"{sent}, seed {run.seed}, exit code {run.exit_code}", soft_wrap=True)
 
 
 def _with(change: str, verdict: str) -> str:

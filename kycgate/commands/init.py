@@ -10,6 +10,7 @@ import typer
 
 from kycgate.errors import CannotJudge, ExitCode, UsageError
 from kycgate.options import BaseUrlOption, SpecimensOption, TranslationOption
+from kycgate.words import counted
 
 PROBE_REQUESTS = 10
 
@@ -148,4 +149,4 @@ def _probe(profile: Any, chosen: dict[str, Any], learned: dict[str, str]) -> str
     if profile.auth_scheme == "auto":
         chosen["auth_scheme"] = gate.scheme
         learned["auth_scheme"] = f"Learned on {today}: so a first upload was accepted."
-    return f"probed with {gate.budget.requests_sent} requests"
+    return f"probed with {counted(gate.budget.requests_sent, 'request')}"

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from kycgate.contracts.journey import PAGE_ORDER, Step
+from kycgate.contracts.journey import PAGE_ORDER, Step, predecessors
 from kycgate.errors import CannotJudge
 from kycgate.evidence import Observation
 from kycgate.exchange import Exchange
@@ -63,7 +63,8 @@ def test_interleaved_sessions(gate: Gate) -> None:
         for step in PAGE_ORDER:
             ahead.do(step)
             following = PAGE_ORDER[PAGE_ORDER.index(step) + 1 :]
-            if following and not behind.state.complete:
+            # A fixed key that takes one flow alone has begun it with its front.
+            if following and predecessors(following[0]) - behind.state.done:
                 variation = _naming(ahead, behind, following[0])
                 exchange = behind.do(following[0], variation, demand=False)
                 refused = not accepted(exchange)

@@ -41,9 +41,12 @@ def test_the_same_seed_twice_meets_people_who_are_known(unreadable: str) -> None
     assert "registered" in second["order.page"].reason
 
 
-def test_keys_that_serve_one_flow_are_used_for_that_flow() -> None:
-    settings = SandboxSettings(key_after_completion="refused", known_person="refused")
-    with embedded_sandbox(Profile(), settings, keys=12) as sandbox:
+@pytest.mark.parametrize("known", ["refused", "accepted"])
+@pytest.mark.parametrize("keys", [12, 60])
+def test_keys_that_serve_one_flow_are_used_for_that_flow(keys: int, known: str) -> None:
+    """Few are spent early on; many last until sessions are told apart, which begin with their front uploaded."""
+    settings = SandboxSettings.model_validate({"key_after_completion": "refused", "known_person": known})
+    with embedded_sandbox(Profile(), settings, keys=keys) as sandbox:
         results = checked(sandbox, 3)
     assert not broken(results)
     for clause in ("upload.accepted", "approve.accepted", "order.page"):

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from kycgate.contracts.clauses import CATALOGUE
 from kycgate.doctor import BURST, MAX_REQUESTS, State, _clock, _connection, examine
 from kycgate.embedded import TENANT, TENANT_SECRET, embedded_sandbox
 from kycgate.exchange import RecordedClocks, RecordedExchange
@@ -142,6 +143,35 @@ def test_doctor_tells_refused_cards_from_refused_credentials() -> None:
         fixed = Secrets.model_validate({"api_keys": ["key-one-1"]})
         states = {symptom.what: symptom.state for symptom in examine(profile, fixed)}
     assert (states["credentials"], states["specimens"]) == (State.OK, State.FAILED)
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_a_path_that_is_not_there_is_said_at_once(fixed: bool, tmp_path: Path) -> None:
+    """With a fixed key a 404 may also come from an earlier flow: who names no key learns by 401 that the path is."""
+    env = {"KYCGATE_API_KEYS": "key-one-1"} if fixed else SECRETS
+    with serving(404) as server:
+        url = f"http://127.0.0.1:{server.server_port}"
+        secrets = Secrets.model_validate({"api_keys": ["key-one-1"]} if fixed else {
+            "tenant_id": TENANT, "tenant_secret": TENANT_SECRET})  # fmt: skip
+        symptoms = {symptom.what: symptom for symptom in examine(Profile(base_url=url), secrets)}
+        assert (symptoms["path"].state, "knows no such path" in symptoms["path"].said) == (State.FAILED, True)
+        assert (symptoms["credentials"].state, symptoms["specimens"].state) == (State.SKIPPED, State.SKIPPED)
+        server.requests = 0
+        done = kycgate("check", "--base-url", url, "--out", "run", cwd=tmp_path, env=env)
+        assert (done.returncode, server.requests <= 2) == (3, True)
+    assert "knows no such path (404): check the base URL" in done.stdout
+    assert f"not tried  {len(CATALOGUE)} clauses" in done.stdout
+
+
+def test_keys_beside_a_tenant_are_not_used_and_that_is_said(tmp_path: Path) -> None:
+    with embedded_sandbox(Profile()) as embedded:
+        env = {"KYCGATE_TENANT_ID": TENANT, "KYCGATE_TENANT_SECRET": TENANT_SECRET, "KYCGATE_API_KEYS": "key-one-1"}
+        url = str(embedded.profile.base_url)
+        done = kycgate("check", "--base-url", url, "--budget", "8", "--out", "run", cwd=tmp_path, env=env)
+    said = "KYCGATE_API_KEYS is not used: KYCGATE_TENANT_ID is set too"
+    assert said in done.stderr
+    assert said in done.stdout
+    assert "key-one-1" not in (tmp_path / "run" / "run.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
