@@ -4,8 +4,10 @@ judge.txt holds it; `KYCGATE_UPDATE=1 pytest tests/suite/test_judge_words.py` wr
 read before it is committed. So a change of any sentence, clause or place is seen.
 """
 
+import base64
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,13 @@ from kycgate.evidence import Observation
 from kycgate.exchange import Clocks, Exchange, Picture
 from kycgate.judge import (
     accepted,
+    already_registered,
     customer_data,
     gender_of,
     json_or_none,
     judge_answer,
     judge_reading,
+    jwt_claims,
     numbers_in,
     parse_json,
 )
@@ -56,6 +60,14 @@ def without(*names: str) -> dict[str, Any]:
     return answer
 
 
+NOON = int(datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp())
+
+
+def jwt(claims: Any) -> str:
+    """An unsigned one; only what it says is looked at."""
+    return f"e30.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.x"
+
+
 REFUSED = {"isSuccess": False, "message": "no", "errorCode": "10001", "customerData": None}
 ERROR = {"message": "no", "errorCode": "400"}
 UUID = "a9c3e5d7-4b2f-47ac-9d61-3f1b1a1e87c6"
@@ -77,6 +89,8 @@ CASES: dict[str, Exchange] = {
     "405 to GET": came(ERROR, 405, method="GET"),
     "200 to GET": came(read(), 200, method="GET"),
     "400 to GET": came({"message": 1}, 400, method="GET"),
+    "431 of little": came(ERROR, 431, headers={"X": "x" * 3_999}),
+    "431 of much": came(ERROR, 431, headers={"X": "x" * 4_000}),
     "413 of little": came(ERROR, 413, sent=b"x" * 255_999),
     "413 of much": came(ERROR, 413, sent=b"x" * 256_000),
     "415 of JSON": came(ERROR, 415),
@@ -155,6 +169,23 @@ CASES: dict[str, Exchange] = {
     "token with a space": came({"token": "x y", "expirationDate": "2026-01-01T00:00:00Z"}, 200, "token"),
     "token empty": came({"token": "", "expirationDate": "2026-01-01T00:00:00Z"}, 200, "token"),
     "token without expiry": came({"token": "x"}, 200, "token"),
+    **{
+        f"token {words}": came({"token": token, "expirationDate": until}, 200, "token")
+        for words, token, until in (
+            ("that says its own expiry", jwt({"exp": NOON}), "2026-01-01T12:00:00Z"),
+            ("a minute off", jwt({"exp": NOON}), "2026-01-01T12:01:00Z"),
+            ("a minute and a bit off", jwt({"exp": NOON}), "2026-01-01T12:01:00.5Z"),
+            ("two minutes early", jwt({"exp": NOON}), "2026-01-01T11:58:00Z"),
+            ("of another zone", jwt({"exp": NOON}), "2026-01-01T14:00:00+02:00"),
+            ("that ends at a time of no zone", jwt({"exp": NOON}), "2026-01-01T09:00:00"),
+            ("that ends at a fraction", jwt({"exp": NOON + 0.5}), "2026-01-01T12:00:00Z"),
+            ("that ends at a word", jwt({"exp": "noon"}), "2026-01-01T12:00:00Z"),
+            ("that ends at no moment", jwt({"exp": 1e15}), "2026-01-01T12:00:00Z"),
+            ("that ended at the epoch", jwt({"exp": 0}), "2026-01-01T12:00:00Z"),
+            ("that ended a second later", jwt({"exp": 1}), "2026-01-01T12:00:00Z"),
+            ("that never ends", jwt({}), "2026-01-01T12:00:00Z"),
+        )
+    },
     "token as a list": came([], 200, "token"),
     "no result": came([1]),
     "result without isSuccess": came({"message": None, "errorCode": None, "customerData": None}),
@@ -175,6 +206,19 @@ CASES: dict[str, Exchange] = {
     "read, code as a number": came(read() | {"errorCode": 5}),
     "customer id": came(read(customerId="4711")),
     "scans": came(read(idFrontScan="٢٩٩٠١٠١٠١٢٣٤١٣", idBackScan="1")),
+    **{
+        f"photo {words}": came(read(photo=photo))
+        for words, photo in (
+            ("of a path", "/photos/1.jpg"),
+            ("on a disk", "/var/www/photos/1.jpg"),
+            ("on a share", "\\\\server\\photos\\1.jpg"),
+            ("on a drive", "D:\\photos\\1.jpg"),
+            ("of nothing", ""),
+            ("inline", "data:image/png;base64,AAAA"),
+            ("of 512 letters", "A" * 512),
+            ("of 511 letters", "A" * 511),
+        )
+    },
     "dates": came(read(birthdate="1999-01-01", issueDate=1, expirationDate="x")),
     "other properties": came(read(detectedAge=27.5, fullName=7)),
     "front without photo": came(without("photo")),
@@ -313,6 +357,39 @@ def test_what_is_json_is_read() -> None:
 )
 def test_what_counts_as_performed(exchange: Exchange, performed: bool, data: bool) -> None:
     assert (accepted(exchange), customer_data(exchange) is not None) == (performed, data)
+
+
+@pytest.mark.parametrize(
+    ("body", "known"),
+    [
+        ({"errorCode": "10103"}, True),
+        ({"errorCode": 10103, "message": None}, True),
+        ({"errorCode": "10104"}, False),
+        ({"message": "10103"}, False),
+        (["errorCode"], False),
+        (b"10103", False),
+    ],
+)
+def test_who_is_known_already(body: Any, known: bool) -> None:
+    assert already_registered(came(body, 400)) is known
+
+
+@pytest.mark.parametrize(
+    ("token", "claims"),
+    [
+        *[(jwt({"exp": 1, "x": "y" * n}), {"exp": 1, "x": "y" * n}) for n in range(4)],
+        (jwt({"x": "\u00ff?>"}), {"x": "\u00ff?>"}),
+        ("e30.e30", {}),
+        ("e30.e30.e30.x", {}),
+        ("e30 eyJhIjoxfQ x", {}),
+        (jwt([1]), {}),
+        ("e30.?.x", {}),
+        ("e30..x", {}),
+        (jwt(json.loads("[" * 900 + "]" * 900)), {}),
+    ],
+)
+def test_what_a_token_says(token: str, claims: dict[str, Any]) -> None:
+    assert jwt_claims(token) == claims
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,13 @@ def test_a_value_of_six_bytes_is_found_encoded() -> None:
     assert found("x 4b7837516d y", "Kx7Qm") == []
 
 
+def test_the_shortest_encoded_values_are_found_whole() -> None:
+    """In base64 what neighbours' bits are mixed into is left out, and not a character more."""
+    encoded = [base64.b64encode(before + b"Kx7Qm2Z").decode() for before in (b"", b"x", b"xy")]
+    assert found("S3g3UW0y", "Kx7Qm2") == [(0, 8, "v0")]
+    assert [found(text, "Kx7Qm2Z") for text in encoded] == [[(0, 9, "v0")], [(2, 10, "v0")], [(3, 12, "v0")]]
+
+
 def test_broken_bytes_break_nothing() -> None:
     assert letters("%FF%41") == ("a", [(3, 6)])
     assert found("\ud800abcdefghijkl", "abcdefghijkl") == [(1, 13, "v0")]
@@ -119,7 +126,13 @@ def test_blocks_at_every_place_of_a_value() -> None:
             assert all(found(f"-{value[n : n + 15]}-", value) for n in range(size - 14))
 
 
+def test_the_end_of_a_value_counts_as_much_as_its_beginning() -> None:
+    value = "abcdefghijklmnopqrstuvwxyz"[:23]
+    assert found(f"-{value[:12]}-", value) == found(f"-{value[11:]}-", value) == [(1, 13, "v0")]
+
+
 def test_a_short_value_is_found_whole() -> None:
+    assert found("xeightchay", "eightcha") == [(1, 9, "v0")]
     assert found("ninechars ninechar", "ninechars") == [(0, 9, "v0")]
     assert found("x-eightcha-x", "eightcha") == [(2, 10, "v0")]
     assert found("eightchb", "eightcha") == []
@@ -144,6 +157,10 @@ def test_values_side_by_side_are_told_apart() -> None:
 
 def test_of_two_that_fit_the_longer_is_named() -> None:
     assert found("commonstart-longer-end", "commonstart", "commonstartlongerend")[0] == (0, 22, "v1")
+
+
+def test_of_two_that_share_a_block_the_longer_is_named() -> None:
+    assert found("5678commonst", "commonst", "12345678commonst") == [(0, 12, "v1")]
 
 
 def test_a_word_within_something_found_is_not_found_again() -> None:
@@ -284,6 +301,25 @@ def test_trees() -> None:
     assert redactor.tree({"message": ["x"]}) == {"message": ["x"]}
 
 
+def test_a_birth_date_is_found_encoded_in_every_order() -> None:
+    redactor = Redactor()
+    redactor.add_personal(["1998-09-19"])
+    for separator in ("-", "/", ".", ""):
+        for parts in (("1998", "09", "19"), ("19", "09", "1998"), ("09", "19", "1998")):
+            encoded = base64.b64encode(separator.join(parts).encode()).decode().rstrip("=")
+            assert encoded[:-1] not in redactor.text(f"x {encoded} y")
+
+
+def test_the_longest_form_of_a_secret_is_taken_first() -> None:
+    redactor = Redactor()
+    redactor.add_secret("\\x", "KEY")
+    assert redactor.text("\\\\x and \\x") == "$KEY and $KEY"
+
+
+def test_a_picture_that_is_no_text_is_described() -> None:
+    assert Redactor().tree("a\ud800", "image").startswith("<2 characters of base64, no line breaks, sha256 ")
+
+
 def test_bodies() -> None:
     redactor = Redactor()
     assert redactor.body(b"") == ""
@@ -346,6 +382,8 @@ def test_what_is_unknown_is_recorded_as_such() -> None:
     assert (recorded.failure, recorded.picture) == (None, None)
     clocks = recorded.clocks
     assert (clocks.sending_ms, clocks.thinking_ms, clocks.reading_ms) == (None, None, None)
+    exchange.clocks = Clocks(0, 0, 10_000_123_456)
+    assert Redactor().record(exchange, "").clocks.service_ms == 10_000.123
     exchange.clocks = Clocks(0, 0, 5_000_000, None, 2_000_000)
     clocks = Redactor().record(exchange, "").clocks
     assert (clocks.sending_ms, clocks.thinking_ms, clocks.reading_ms) == (None, None, 3.0)
