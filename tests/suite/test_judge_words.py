@@ -7,7 +7,7 @@ read before it is committed. So a change of any sentence, clause or place is see
 import base64
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from kycgate.judge import (
     accepted,
     already_registered,
     customer_data,
+    days_of,
     gender_of,
     json_or_none,
     judge_answer,
@@ -36,11 +37,12 @@ TOKEN = "a-long-secret-token"
 
 def came(
     body: Any, status: int | None = 200, endpoint: str = "upload_front", *, method: str = "POST", sent: bytes = b"{}",
-    headers: dict[str, str] | None = None, said: dict[str, str] | None = None, card: bool = True,
+    headers: dict[str, str | None] | None = None, said: dict[str, str] | None = None, card: bool = True,
     failure: str | None = None,
 ) -> Exchange:  # fmt: skip
     raw = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
-    sent_headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"} | (headers or {})
+    written = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"} | (headers or {})
+    sent_headers = {name: value for name, value in written.items() if value is not None}
     answered = list(({"Content-Type": "application/json; charset=utf-8"} if said is None else said).items())
     picture = Picture("c1", "front", 10) if card else None
     return Exchange(
@@ -99,6 +101,7 @@ CASES: dict[str, Exchange] = {
     "415 without a type": came(ERROR, 415, headers={"Content-Type": ""}),
     "415 of nothing": came(ERROR, 415, "approve_back", headers={"Content-Type": ""}, sent=b""),
     "415 without the header": came(ERROR, 415, sent=b"x", headers={"Content-Type": "", "X": "application/json"}),
+    "415 without any type": came(ERROR, 415, sent=b"x", headers={"Content-Type": None}),
     "status 0": came(b"", 0),
     "429": came(ERROR, 429),
     "elsewhere 404": came(b"<html>", 404, "elsewhere"),
@@ -113,6 +116,7 @@ CASES: dict[str, Exchange] = {
     "application/jsonx": came(ERROR, 400, said={"Content-Type": "application/jsonx"}),
     "charset utf8": came(read(), said={"Content-Type": 'application/json;CHARSET = "UTF8"'}),
     "charset latin-1": came(read(), said={"Content-Type": "application/json; charset=latin-1"}),
+    "CHARSET latin-1": came(read(), said={"Content-Type": "application/json; CHARSET=latin-1"}),
     "BOM": came(b"\xef\xbb\xbf{}"),
     "UTF-16 BE": came(b"\xfe\xff\x00{"),
     "UTF-16 LE": came(b"\xff\xfe{\x00"),
@@ -269,6 +273,7 @@ READINGS: dict[str, dict[str, Any]] = {
     "names": {"fullName": "أحمد محمد علي", "firstName": "أحمد", "familyName": "محمد علي"},
     "names in another order": {"fullName": "محمد علي أحمد", "firstName": "أحمد", "familyName": "محمد علي"},
     "the same names": {"fullName": "علي علي", "firstName": "علي", "familyName": "علي"},
+    "the same name thrice": {"fullName": "علي علي علي", "firstName": "علي", "familyName": "علي علي"},
     "a first name of two": {"fullName": "A B C", "firstName": "A B", "familyName": "C"},
     "a full name without the family": {"fullName": "أحمد", "firstName": "أحمد", "familyName": "محمد"},
     "a full name without the first": {"fullName": "محمد", "firstName": "أحمد"},
@@ -390,6 +395,13 @@ def test_who_is_known_already(body: Any, known: bool) -> None:
 )
 def test_what_a_token_says(token: str, claims: dict[str, Any]) -> None:
     assert jwt_claims(token) == claims
+
+
+def test_the_days_that_a_moment_may_mean() -> None:
+    evening = datetime(1998, 12, 31, 22, 30, tzinfo=UTC)
+    assert days_of(evening) == (date(1998, 12, 31), date(1999, 1, 1), date(1999, 1, 1))
+    assert days_of(evening.replace(tzinfo=None)) == (date(1998, 12, 31),)
+    assert days_of(datetime(9999, 12, 31, 23, 30, tzinfo=UTC)) == (date(9999, 12, 31),)
 
 
 @pytest.mark.parametrize(
