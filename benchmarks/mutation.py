@@ -2,66 +2,131 @@
 
     python benchmarks/mutation.py --out docs/mutation.md
 
-mutmut changes one thing at a time and runs the quick tests of that module; a change that no test notices survives. It
+mutmut changes one thing at a time and runs the quick tests that reach it; a change that no test notices survives. It
 works on a copy in which the rooms lie where they are installed (kycgate/contracts and so on), as mutmut names functions
-by path. `SURVIVORS` in this file says of each survivor why it may; one that is not listed there fails the command, and
-so does a module of which less than 90% are killed.
+by path. `survivors.toml` beside this file says of each survivor why it may. One that is not listed there fails the
+command, and so does, when all mutants are run, a module of which less than 90% are killed.
 """
 
 import argparse
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections import Counter, defaultdict
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
+
+from kycgate.reports.objectives import share_bounds
 
 ROOT = Path(__file__).resolve().parents[1]
-MODULES = {
-    "kycgate/judge.py": ("test_judge_words.py",),
-    "kycgate/redaction.py": ("test_redaction.py",),
-    "kycgate/needles.py": ("test_redaction.py",),
-    "kycgate/contracts/journey.py": ("test_journey.py",),
-    "kycgate/reports/objectives.py": ("test_statistics.py",),
-    "kycgate/accuracy.py": ("test_accuracy.py",),
+REASONS = Path(__file__).with_name("survivors.toml")
+AREAS = {
+    "judge": ("kycgate/judge.py",),
+    "order": ("kycgate/contracts/journey.py",),
+    "statistics": (
+        "kycgate/accuracy.py",
+        "kycgate/reports/blocks.py",
+        "kycgate/reports/bootstrap.py",
+        "kycgate/reports/martingale.py",
+        "kycgate/reports/needs.py",
+        "kycgate/reports/objectives.py",
+        "kycgate/reports/sequential.py",
+        "kycgate/reports/verdicts.py",
+    ),
+    "redaction": ("kycgate/needles.py", "kycgate/redaction.py"),
 }
-"""What is mutated, and the tests that shall notice."""
+"""What is mutated."""
+TESTS = {
+    "judge": ("test_judge_words.py", "judge.txt"),
+    "order": ("test_journey.py",),
+    "statistics": ("test_accuracy.py", "test_statistics.py", "test_statistics_time.py", "verdicts.txt"),
+    "redaction": ("test_redaction.py",),
+}
+"""The tests that shall notice, with the texts that they compare with."""
 AT_LEAST = 0.9
+KILLED = frozenset({"killed", "timeout", "segfault", "caught by type check"})
+"""A change that makes the tests run on without end is noticed too."""
+
+
+class Change(NamedTuple):
+    """What a mutant changes, named so that it outlives changes elsewhere in the function."""
+
+    function: str
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.function} | {self.old} => {self.new}"
+
+
+class Reason(NamedTuple):
+    """Why mutants may survive."""
+
+    kind: str
+    why: str
+    changes: frozenset[str]
+    everywhere: re.Pattern[str] | None
+
+    def covers(self, change: Change) -> bool:
+        return str(change) in self.changes or (
+            self.everywhere is not None and bool(self.everywhere.search(str(change)))
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--out", type=Path, default=Path("kycgate-out/mutation.md"))
-    parser.add_argument("--only", help="a part of a module's path")
+    parser.add_argument("--area", action="append", choices=sorted(AREAS), help="may be repeated; all without it")
+    parser.add_argument("--only", default="", help="a part of a module's path")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--show", action="store_true", help="print each survivor's change")
+    parser.add_argument("--sample", type=int, help="so many mutants of each area, drawn at random; all without it")
+    parser.add_argument("--seed", type=int, default=8)
     chosen = parser.parse_args()
-    modules = {path: tests for path, tests in MODULES.items() if not chosen.only or chosen.only in path}
+    areas = {
+        area: [path for path in AREAS[area] if chosen.only in path]
+        for area in chosen.area or AREAS
+        if any(chosen.only in path for path in AREAS[area])
+    }
     with tempfile.TemporaryDirectory() as name:
-        lay_out(Path(name), modules)
-        results = run(Path(name), chosen.jobs)
-        if chosen.show:
-            for mutant, status in results.items():
-                if status != "killed":
-                    print(f"{status}: {difference(Path(name), mutant)}")
-    counts = counts_of(results, modules)
-    for path, count in counts.items():
-        print(f"{path}: {count['killed']} of {sum(count.values())} killed; {dict(count)}")
+        folder = Path(name)
+        lay_out(folder, areas)
+        results = run(folder, areas, chosen.jobs, chosen.sample, chosen.seed)
+        left = sorted(mutant for mutant, status in results.items() if status not in KILLED and status != "not checked")
+        with ThreadPoolExecutor(chosen.jobs) as pool:
+            survivors = list(pool.map(lambda mutant: change_of(folder, mutant), left))
+    reasons = read_reasons()
+    unexplained = [change for change in survivors if not any(reason.covers(change) for reason in reasons)]
+    page, short = report(areas, results, survivors, reasons, unexplained, chosen.sample, chosen.seed)
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
+    chosen.out.write_text(page, encoding="utf-8")
+    print(page.partition("## The survivors")[0])
+    for change in unexplained:
+        print(f"survived without a reason: {change}")
+    print(f"{len(survivors)} survivors, {len(unexplained)} without a reason in {REASONS.name}; {chosen.out}")
+    if unexplained or (short and chosen.sample is None):
+        raise SystemExit(1)
 
 
-def lay_out(folder: Path, modules: dict[str, tuple[str, ...]]) -> None:
+def lay_out(folder: Path, areas: dict[str, list[str]]) -> None:
     """A copy of the sources as they are installed, and the tests that shall notice."""
     shutil.copytree(ROOT / "kycgate", folder / "kycgate", ignore=shutil.ignore_patterns("tests", "__pycache__"))
     (folder / "tests").mkdir()
-    for test in sorted({test for tests in modules.values() for test in tests}):
-        shutil.copy(ROOT / "tests" / "suite" / test, folder / "tests")
-    shutil.copytree(ROOT / "tests" / "suite" / "recorded", folder / "tests" / "recorded")
+    for area in areas:
+        for test in TESTS[area]:
+            shutil.copy(ROOT / "tests" / "suite" / test, folder / "tests")
     lists = {
         "source_paths": ["kycgate"],
-        "only_mutate": list(modules),
+        "only_mutate": [path for paths in areas.values() for path in paths],
         "pytest_add_cli_args": ["-x", "-q", "-p", "no:cacheprovider"],
         "pytest_add_cli_args_test_selection": ["tests"],
     }
@@ -70,33 +135,141 @@ def lay_out(folder: Path, modules: dict[str, tuple[str, ...]]) -> None:
     (folder / "pyproject.toml").write_text(config, encoding="utf-8")
 
 
-def run(folder: Path, jobs: int) -> dict[str, str]:
-    """What became of each mutant."""
-    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(jobs)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    listed = subprocess.run(
-        [sys.executable, "-m", "mutmut", "results", "--all", "true"], cwd=folder, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    results = dict(re.findall(r"^\s+(\S+): ([a-z ]+)$", listed.stdout, re.MULTILINE))
-    if not results:
-        raise SystemExit(
-            f"mutmut gave no result:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}\n{listed.stderr[-500:]}"
-        )
+def mutmut(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # What a shell says for whoever runs the tests is none of the mutants' business.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("KYCGATE_")}
+    command = [sys.executable, "-m", "mutmut", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def run(folder: Path, areas: dict[str, list[str]], jobs: int, sample: int | None, seed: int) -> dict[str, str]:
+    """What became of each mutant; of those that were not drawn, "not checked"."""
+    drawn: list[str] = []
+    if sample is not None:
+        # Makes the mutants, and ends since none has such a name.
+        mutmut(folder, "run", "none")
+        every, rng = statuses(folder), random.Random(seed)
+        for paths in areas.values():
+            own = sorted(mutant for mutant in every if module_of(mutant) in map(module_name, paths))
+            drawn += rng.sample(own, min(sample, len(own)))
+    done = mutmut(folder, "run", "--max-children", str(jobs), *drawn)
+    results = statuses(folder)
+    if done.returncode or not any(status != "not checked" for status in results.values()):
+        raise SystemExit(f"mutmut failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
     return results
 
 
-def difference(folder: Path, mutant: str) -> str:
-    command = [sys.executable, "-m", "mutmut", "show", mutant]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
+def statuses(folder: Path) -> dict[str, str]:
+    listed = mutmut(folder, "results", "--all", "true").stdout
+    return dict(re.findall(r"^\s+(\S+): ([a-z ]+)$", listed, re.MULTILINE))
 
 
-def counts_of(results: dict[str, str], modules: dict[str, tuple[str, ...]]) -> dict[str, Counter[str]]:
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for mutant, status in results.items():
-        path = next(path for path in modules if mutant.startswith(path.removesuffix(".py").replace("/", ".") + "."))
-        counts[path][status] += 1
-    return counts
+def module_of(mutant: str) -> str:
+    return mutant.rpartition(".")[0]
+
+
+def module_name(path: str) -> str:
+    return path.removesuffix(".py").replace("/", ".")
+
+
+def change_of(folder: Path, mutant: str) -> Change:
+    shown = mutmut(folder, "show", mutant).stdout.splitlines()
+    old, new = (
+        " ".join(line[1:].strip() for line in shown if line.startswith(sign) and not line.startswith(sign * 3))
+        for sign in "-+"
+    )
+    # mutmut's names: module.x_function__mutmut_7, module.xǁClassǁmethod__mutmut_7.
+    module, _, name = mutant.partition("__mutmut_")[0].rpartition(".")
+    return Change(f"{module}.{re.sub('^x(ǁ|_)', '', name).replace('ǁ', '.')}", old, new)
+
+
+def read_reasons() -> list[Reason]:
+    read = tomllib.loads(REASONS.read_text(encoding="utf-8"))
+    return [
+        Reason(
+            entry["kind"],
+            entry["why"],
+            frozenset(entry.get("changes", ())),
+            re.compile(entry["everywhere"]) if "everywhere" in entry else None,
+        )
+        for entry in read["reason"]
+    ]
+
+
+def report(
+    areas: dict[str, list[str]], results: dict[str, str], survivors: Sequence[Change], reasons: Sequence[Reason],
+    unexplained: Sequence[Change], sample: int | None, seed: int,
+) -> tuple[str, bool]:  # fmt: skip
+    """The page, and whether too few were killed somewhere."""
+    rows = list(_rows(areas, results))
+    options = "" if sample is None else f" --sample {sample} --seed {seed}"
+    which = "All mutants were run." if sample is None else (
+        f"{sample} mutants of each area were drawn at random (seed {seed}); the rest was not run."
+    )  # fmt: skip
+    lines = [
+        "# What the tests would miss",
+        "",
+        (
+            f"Printed by `python benchmarks/mutation.py{options}` on "
+            f"{datetime.now(UTC):%Y-%m-%d}; kycgate {version('kycgate')}, mutmut {version('mutmut')}, "
+            f"Python {sys.version.split()[0]}."
+        ),
+        "",
+        (
+            "One thing is changed at a time (an operator, a number, a word, an argument), and the area's quick tests "
+            f"are run on it. {which} Killed: a test fails, or does not end. Of each module at least {AT_LEAST:.0%} "
+            "have to be, and each survivor needs a reason."
+        ),
+        "",
+        "| area | module | mutants | run | killed | share | 95% interval for all |",
+        "| --- | --- | ---: | ---: | ---: | ---: | --- |",
+        *(row for row, _ in rows),
+        "",
+        "The interval is exact (binomial, Clopper and Pearson); where every mutant was run there is none.",
+        "",
+        "## The survivors",
+        "",
+    ]
+    for kind, title in (
+        ("equivalent", "Equivalent: the changed program does the same"),
+        ("harmless", "Harmless: it does something else that nobody can tell or that is as good"),
+        ("open", "Open: a test would be worth less than it costs"),
+    ):
+        covered = [(r, [c for c in survivors if r.covers(c)]) for r in reasons if r.kind == kind]
+        lines += [f"### {title} ({sum(len(changes) for _, changes in covered)})", ""]
+        for reason, changes in covered:
+            if changes:
+                lines += [f"{reason.why}", ""]
+                lines += [
+                    f"- `{function}`: {_code(old)} became {_code(new)}{f' ({n} times)' if n > 1 else ''}"
+                    for (function, old, new), n in sorted(Counter(changes).items())
+                ]
+                lines.append("")
+    if unexplained:
+        lines += [f"### Without a reason ({len(unexplained)})", "", *(f"- {_code(str(c))}" for c in unexplained), ""]
+    return "\n".join(lines).rstrip() + "\n", any(short for _, short in rows)
+
+
+def _rows(areas: dict[str, list[str]], results: dict[str, str]) -> Iterator[tuple[str, bool]]:
+    """Lines of the table, and whether too few were killed."""
+    for area, paths in areas.items():
+        counted = [(path, [s for m, s in results.items() if module_of(m) == module_name(path)]) for path in paths]
+        if len(counted) > 1:
+            counted.append(("**all of it**", [status for _, found in counted for status in found]))
+        for path, found in counted:
+            n = sum(status != "not checked" for status in found)
+            killed = sum(status in KILLED for status in found)
+            low, high = share_bounds(killed, n, 0.975)
+            interval = "" if n == len(found) else f"{low:.1%} to {high:.1%}"
+            share = f"{killed / n:.1%}" if n else ""
+            yield f"| {area} | {path} | {len(found)} | {n} | {killed} | {share} | {interval} |", killed < AT_LEAST * n
+
+
+def _code(text: str) -> str:
+    """As code in Markdown, whatever it holds."""
+    text = text.strip() or "(nothing)"
+    fence = "``" if "`" in text else "`"
+    return f"{fence}{text}{fence}"
 
 
 if __name__ == "__main__":

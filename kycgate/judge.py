@@ -451,9 +451,9 @@ def judge_reading(data: dict[str, Any]) -> Iterator[Observation]:
                 f"gender is {gender}, the number says {known.gender}",
                 "gender",
             )
-    moments = [(name, moment) for name, moment in (("birth", born), ("issue", issued), ("expiry", expires)) if moment]
+    moments = [moment for moment in (born, issued, expires) if moment is not None]
     if len(moments) > 1:
-        ordered = all(a[1] < b[1] for a, b in pairwise(moments))
+        ordered = all(earlier < later for earlier, later in pairwise(moments))
         yield Observation(
             "reading.dates-in-order", ordered, "birth before issue before expiry", "they follow in another order"
         )

@@ -70,7 +70,7 @@ def _take(character: str, start: int, end: int, shown: list[str], places: list[t
 
 def _take_bytes(escaped: str, start: int, shown: list[str], places: list[tuple[int, int]]) -> None:
     """A run of bytes such as %D9%85: UTF-8, as URLs, Python and mail write it."""
-    digits = re.findall(r"[0-9a-fA-F]{2}", escaped.replace("\\x", " "))
+    digits = re.findall(r"[0-9a-fA-F]{2}", escaped)
     width = len(escaped) / len(digits)
     place = 0
     for character in bytes.fromhex("".join(digits)).decode("utf-8", "surrogateescape"):

@@ -149,7 +149,10 @@ class Store(ABC):
             )
             steps: dict[str, list[ProbeStep]] = defaultdict(list)
             for probe_id, *values in cursor.fetchall():
-                steps[probe_id].append(ProbeStep(**dict(zip(_STEP, values, strict=True))))
+                try:
+                    steps[probe_id].append(ProbeStep(**dict(zip(_STEP, values, strict=True))))
+                except ValueError as error:
+                    raise UsageError(f"{self.name} is damaged: {str(error).splitlines()[0]}") from None
         return [self._probe(row[:-1], row[-1], steps.get(row[0], [])) for row in rows]
 
     def _probe(self, values: Sequence[Any], count: int, steps: list[ProbeStep]) -> Probe:
@@ -206,7 +209,8 @@ class FileStore(Store):
         except sqlite3.OperationalError as error:
             self.close()
             raise UsageError(f"cannot open the store {path}: {error}") from None
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
+            # SQLite's own message may quote bytes of a damaged schema.
             self.close()
             raise UsageError(f"{path} is no SQLite database, or a damaged one: name another file") from None
         except BaseException:
@@ -275,6 +279,8 @@ class FileStore(Store):
                 raise
         except sqlite3.Error as error:
             raise CannotJudge(f"the store {self.name} does not work: {error}") from None
+        except UnicodeDecodeError:
+            raise CannotJudge(f"the store {self.name} is damaged: it holds what is no text") from None
 
 
 def open_store(where: str, *, create: bool = False) -> Store:

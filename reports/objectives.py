@@ -58,6 +58,8 @@ def _last(excluded: Callable[[float], Any], end: float, middle: float) -> float:
     """The border between what is excluded at `end` and what is not at `middle`."""
     for _ in range(60):
         half = (end + middle) / 2
+        if half in (end, middle):  # no number lies between them; at 0 or 1 itself nothing can be tested
+            break
         end, middle = (half, middle) if excluded(half) else (end, half)
     return end
 

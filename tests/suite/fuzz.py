@@ -17,6 +17,7 @@ import tempfile
 import time
 import tomllib
 import traceback
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -29,14 +30,16 @@ from kycgate import cli
 from kycgate.errors import KycgateError
 from kycgate.pins import load_pins
 from kycgate.probes import Probe, ProbeStep, read_probes
-from kycgate.profile import load_profile
+from kycgate.profile import Limits, Profile, load_profile
 from kycgate.profile_file import profile_text
+from kycgate.reports.bundle import pack, verify
 from kycgate.reports.histograms import IntervalLog
 from kycgate.reports.policy import load_policy
 from kycgate.reports.recording import Recording
 from kycgate.reports.sla import judge
 from kycgate.reports.write import write_all
 from kycgate.run import Run, RunFolder
+from kycgate.runner import execute
 from kycgate.specimens import load_directory, save
 from kycgate.store import open_store
 from kycgate.tests.suite.recorded import write_load
@@ -147,6 +150,10 @@ class Inputs:
         with open_store(str(folder / "probes.store"), create=True) as store:
             store.append(probe)
         self.store = (folder / "probes.store").read_bytes()
+        few = Profile(limits=Limits(requests=12, uploads=4))
+        execute("check", few, out=folder / "packed", seed=1, check=True, load=None, say=lambda _: None)
+        assert not pack(RunFolder(folder / "packed"), self.policy_path, folder / "packed.zip").contradictions
+        self.bundle = (folder / "packed.zip").read_bytes()
         self.readers: dict[str, Callable[[], None]] = {
             "profile": self.read_profile,
             "policy": self.read_policy,
@@ -158,6 +165,7 @@ class Inputs:
             "truth.jsonl": self.read_truth,
             "probes": self.read_probes,
             "store": self.read_store,
+            "bundle": self.read_bundle,
             "command line": self.read_command_line,
         }
 
@@ -280,6 +288,34 @@ class Inputs:
         path = self._file("damaged.store", torn(self.store, self.rng))
         with open_store(str(path)) as store:
             list(store.probes("t", datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)))
+
+    def read_bundle(self) -> None:
+        """Torn, or packed again with a member changed, added, renamed or compressed: only what was packed is taken."""
+        if self.rng.random() < 0.4:
+            raw = torn(self.bundle, self.rng)
+        else:
+            with zipfile.ZipFile(io.BytesIO(self.bundle)) as packed:
+                members = {entry: packed.read(entry) for entry in packed.namelist()}
+            name = self.rng.choice(list(members))
+            how = self.rng.randrange(4)
+            if how == 0:
+                members[name] = torn(members[name], self.rng)
+            elif how == 1:
+                members[self.rng.choice(("../evil", "/etc/x", "a\\b", "run.json/", "x"))] = members.pop(name)
+            elif how == 2:
+                members["bomb"] = b"0" * 2_000_000
+            elif name.endswith(".json"):
+                members[name] = self._json(json.loads(members[name]))
+            buffer = io.BytesIO()
+            kind = self.rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
+            with zipfile.ZipFile(buffer, "w", kind) as archive:
+                for entry, data in members.items():
+                    archive.writestr(entry, data)
+            raw = buffer.getvalue()
+        before = set(self.folder.rglob("*"))
+        found = verify(self._file("damaged.zip", raw))
+        assert set(self.folder.rglob("*")) <= before | {self.folder / "damaged.zip"}, "something was unpacked"
+        assert raw == self.bundle or found.contradictions, "a changed bundle passed"
 
     def read_command_line(self) -> None:
         """In this process; nothing is sent, for no credentials are set and what serves is not named."""

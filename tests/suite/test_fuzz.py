@@ -15,7 +15,7 @@ from kycgate.tests.suite.fuzz import Inputs, changed
 
 KINDS = (
     *("profile", "policy", "pins", "run.json of a check", "run.json of a load", "latency.hlog", "exchanges.ndjson"),
-    *("truth.jsonl", "probes", "store", "command line"),
+    *("truth.jsonl", "probes", "store", "bundle", "command line"),
 )
 
 

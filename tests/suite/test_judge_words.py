@@ -4,22 +4,28 @@ judge.txt holds it; `KYCGATE_UPDATE=1 pytest tests/suite/test_judge_words.py` wr
 read before it is committed. So a change of any sentence, clause or place is seen.
 """
 
+import base64
 import json
 import os
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kycgate.contracts.models import CUSTOMER_PROPERTIES, FRONT_PROPERTIES
+from kycgate.evidence import Observation
 from kycgate.exchange import Clocks, Exchange, Picture
 from kycgate.judge import (
     accepted,
+    already_registered,
     customer_data,
+    days_of,
     gender_of,
     json_or_none,
     judge_answer,
     judge_reading,
+    jwt_claims,
     numbers_in,
     parse_json,
 )
@@ -31,11 +37,12 @@ TOKEN = "a-long-secret-token"
 
 def came(
     body: Any, status: int | None = 200, endpoint: str = "upload_front", *, method: str = "POST", sent: bytes = b"{}",
-    headers: dict[str, str] | None = None, said: dict[str, str] | None = None, card: bool = True,
+    headers: dict[str, str | None] | None = None, said: dict[str, str] | None = None, card: bool = True,
     failure: str | None = None,
 ) -> Exchange:  # fmt: skip
     raw = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
-    sent_headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"} | (headers or {})
+    written = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"} | (headers or {})
+    sent_headers = {name: value for name, value in written.items() if value is not None}
     answered = list(({"Content-Type": "application/json; charset=utf-8"} if said is None else said).items())
     picture = Picture("c1", "front", 10) if card else None
     return Exchange(
@@ -53,6 +60,14 @@ def without(*names: str) -> dict[str, Any]:
     answer = read(gender="ذكر", profession="x")
     answer["customerData"] = {k: v for k, v in answer["customerData"].items() if k not in names}
     return answer
+
+
+NOON = int(datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp())
+
+
+def jwt(claims: Any) -> str:
+    """An unsigned one; only what it says is looked at."""
+    return f"e30.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.x"
 
 
 REFUSED = {"isSuccess": False, "message": "no", "errorCode": "10001", "customerData": None}
@@ -76,6 +91,8 @@ CASES: dict[str, Exchange] = {
     "405 to GET": came(ERROR, 405, method="GET"),
     "200 to GET": came(read(), 200, method="GET"),
     "400 to GET": came({"message": 1}, 400, method="GET"),
+    "431 of little": came(ERROR, 431, headers={"X": "x" * 3_999}),
+    "431 of much": came(ERROR, 431, headers={"X": "x" * 4_000}),
     "413 of little": came(ERROR, 413, sent=b"x" * 255_999),
     "413 of much": came(ERROR, 413, sent=b"x" * 256_000),
     "415 of JSON": came(ERROR, 415),
@@ -83,6 +100,9 @@ CASES: dict[str, Exchange] = {
     "415 of text": came(ERROR, 415, headers={"Content-Type": "text/plain"}),
     "415 without a type": came(ERROR, 415, headers={"Content-Type": ""}),
     "415 of nothing": came(ERROR, 415, "approve_back", headers={"Content-Type": ""}, sent=b""),
+    "415 without the header": came(ERROR, 415, sent=b"x", headers={"Content-Type": "", "X": "application/json"}),
+    "415 without any type": came(ERROR, 415, sent=b"x", headers={"Content-Type": None}),
+    "status 0": came(b"", 0),
     "429": came(ERROR, 429),
     "elsewhere 404": came(b"<html>", 404, "elsewhere"),
     "elsewhere 200": came(b"<html>", 200, "elsewhere"),
@@ -96,6 +116,7 @@ CASES: dict[str, Exchange] = {
     "application/jsonx": came(ERROR, 400, said={"Content-Type": "application/jsonx"}),
     "charset utf8": came(read(), said={"Content-Type": 'application/json;CHARSET = "UTF8"'}),
     "charset latin-1": came(read(), said={"Content-Type": "application/json; charset=latin-1"}),
+    "CHARSET latin-1": came(read(), said={"Content-Type": "application/json; CHARSET=latin-1"}),
     "BOM": came(b"\xef\xbb\xbf{}"),
     "UTF-16 BE": came(b"\xfe\xff\x00{"),
     "UTF-16 LE": came(b"\xff\xfe{\x00"),
@@ -132,6 +153,11 @@ CASES: dict[str, Exchange] = {
     "a secret in a step": came({"message": "s3cret", "errorCode": "1"}, 401, sent=b'{"tenantSecret": "s3cret"}'),
     "an escaped trace": came(b'{"message": "x\\n   at Foo.Bar(String a)\\n at b", "errorCode": null}', 400),
     "an escaped file": came(b'{"message": "File \\"a.py\\", line 3", "errorCode": null}', 400),
+    "a refusal that is not UTF-8": came(b"\xff\xfeTypeError", 400),
+    "a refusal with bytes between": came(f"x\xff{TOKEN}".encode("latin-1"), 401),
+    "credentials over two headers": came(
+        ERROR, 401, said={"Content-Type": "application/json", "A": TOKEN[:9], "B": TOKEN[9:]}
+    ),
     "SQL": came({"message": "SELECT a FROM b", "errorCode": "1"}, 400),
     "a path": came({"message": "in /usr/lib/x", "errorCode": "1"}, 400),
     "a long trace": came({"message": f"/opt/{'x' * 200}", "errorCode": "1"}, 400),
@@ -147,6 +173,23 @@ CASES: dict[str, Exchange] = {
     "token with a space": came({"token": "x y", "expirationDate": "2026-01-01T00:00:00Z"}, 200, "token"),
     "token empty": came({"token": "", "expirationDate": "2026-01-01T00:00:00Z"}, 200, "token"),
     "token without expiry": came({"token": "x"}, 200, "token"),
+    **{
+        f"token {words}": came({"token": token, "expirationDate": until}, 200, "token")
+        for words, token, until in (
+            ("that says its own expiry", jwt({"exp": NOON}), "2026-01-01T12:00:00Z"),
+            ("a minute off", jwt({"exp": NOON}), "2026-01-01T12:01:00Z"),
+            ("a minute and a bit off", jwt({"exp": NOON}), "2026-01-01T12:01:00.5Z"),
+            ("two minutes early", jwt({"exp": NOON}), "2026-01-01T11:58:00Z"),
+            ("of another zone", jwt({"exp": NOON}), "2026-01-01T14:00:00+02:00"),
+            ("that ends at a time of no zone", jwt({"exp": NOON}), "2026-01-01T09:00:00"),
+            ("that ends at a fraction", jwt({"exp": NOON + 0.5}), "2026-01-01T12:00:00Z"),
+            ("that ends at a word", jwt({"exp": "noon"}), "2026-01-01T12:00:00Z"),
+            ("that ends at no moment", jwt({"exp": 1e15}), "2026-01-01T12:00:00Z"),
+            ("that ended at the epoch", jwt({"exp": 0}), "2026-01-01T12:00:00Z"),
+            ("that ended a second later", jwt({"exp": 1}), "2026-01-01T12:00:00Z"),
+            ("that never ends", jwt({}), "2026-01-01T12:00:00Z"),
+        )
+    },
     "token as a list": came([], 200, "token"),
     "no result": came([1]),
     "result without isSuccess": came({"message": None, "errorCode": None, "customerData": None}),
@@ -167,6 +210,19 @@ CASES: dict[str, Exchange] = {
     "read, code as a number": came(read() | {"errorCode": 5}),
     "customer id": came(read(customerId="4711")),
     "scans": came(read(idFrontScan="٢٩٩٠١٠١٠١٢٣٤١٣", idBackScan="1")),
+    **{
+        f"photo {words}": came(read(photo=photo))
+        for words, photo in (
+            ("of a path", "/photos/1.jpg"),
+            ("on a disk", "/var/www/photos/1.jpg"),
+            ("on a share", "\\\\server\\photos\\1.jpg"),
+            ("on a drive", "D:\\photos\\1.jpg"),
+            ("of nothing", ""),
+            ("inline", "data:image/png;base64,AAAA"),
+            ("of 512 letters", "A" * 512),
+            ("of 511 letters", "A" * 511),
+        )
+    },
     "dates": came(read(birthdate="1999-01-01", issueDate=1, expirationDate="x")),
     "other properties": came(read(detectedAge=27.5, fullName=7)),
     "front without photo": came(without("photo")),
@@ -189,6 +245,7 @@ READINGS: dict[str, dict[str, Any]] = {
     "a possible number": {"idNumber": NUMBER},
     "an impossible number": {"idNumber": "29874532145698", "idBackScan": "1"},
     "Arabic digits and spaces": {"idNumber": " ٢٩٩٠١٠١٠١٢٣٤١٣ "},
+    "all four numbers": dict.fromkeys(("idNumber", "idFrontScan", "idNumberBack", "idBackScan"), NUMBER),
     "a number that is none": {"idNumber": 7, "idNumberBack": ""},
     "born a day later": {"idNumber": NUMBER, "birthdate": "1999-01-02T00:00:00"},
     "born a day earlier": {"idNumber": NUMBER, "birthdate": "1998-12-31T00:00:00"},
@@ -216,6 +273,7 @@ READINGS: dict[str, dict[str, Any]] = {
     "names": {"fullName": "أحمد محمد علي", "firstName": "أحمد", "familyName": "محمد علي"},
     "names in another order": {"fullName": "محمد علي أحمد", "firstName": "أحمد", "familyName": "محمد علي"},
     "the same names": {"fullName": "علي علي", "firstName": "علي", "familyName": "علي"},
+    "the same name thrice": {"fullName": "علي علي علي", "firstName": "علي", "familyName": "علي علي"},
     "a first name of two": {"fullName": "A B C", "firstName": "A B", "familyName": "C"},
     "a full name without the family": {"fullName": "أحمد", "firstName": "أحمد", "familyName": "محمد"},
     "a full name without the first": {"fullName": "محمد", "firstName": "أحمد"},
@@ -228,26 +286,29 @@ READINGS: dict[str, dict[str, Any]] = {
     },
     "English names apart": {"fullNameEn": "Ahmed", "firstNameEn": "Mona"},
     "question marks": {"familyName": "محمد ??"},
+    **{f"question marks in {name}": {name: "a??"} for name in (
+        "fullName", "firstName", "familyName", "fullNameEn", "firstNameEn", "familyNameEn")},
+    "swapped in both scripts": {"fullName": "ب ا", "firstName": "ا", "familyName": "ب", "fullNameEn": "B A",
+                                "firstNameEn": "A", "familyNameEn": "B"},
+    "midnight five hours off": {"idNumber": NUMBER, "birthdate": "1998-12-31T21:30:00Z"},
     "one question mark": {"familyName": "محمد ?"},
     "a replacement": {"fullNameEn": "Ahm\ufffdd", "firstNameEn": "x"},
     "names that are none": {"fullName": 7, "firstName": 8},
 }  # fmt: skip
 
 
+def line_of(seen: Observation) -> str:
+    return f"{ {True: 'ok ', False: 'BAD'}[seen.ok] } {seen.clause} | {seen.required} | {seen.actual} | {seen.where}"
+
+
 def said() -> str:
     lines = []
     for name, exchange in CASES.items():
         lines.append(f"## {name}: accepted {accepted(exchange)}, data {customer_data(exchange) is not None}")
-        lines += [
-            f"{'ok ' if o.ok else 'BAD'} {o.clause} | {o.required} | {o.actual} | {o.where}"
-            for o in judge_answer(exchange)
-        ]
+        lines += map(line_of, judge_answer(exchange))
     for name, data in READINGS.items():
         lines.append(f"## reading: {name}: {numbers_in(data)}")
-        lines += [
-            f"{'ok ' if o.ok else 'BAD'} {o.clause} | {o.required} | {o.actual} | {o.where}"
-            for o in judge_reading(data)
-        ]
+        lines += map(line_of, judge_reading(data))
     return "\n".join(lines) + "\n"
 
 
@@ -301,6 +362,46 @@ def test_what_is_json_is_read() -> None:
 )
 def test_what_counts_as_performed(exchange: Exchange, performed: bool, data: bool) -> None:
     assert (accepted(exchange), customer_data(exchange) is not None) == (performed, data)
+
+
+@pytest.mark.parametrize(
+    ("body", "known"),
+    [
+        ({"errorCode": "10103"}, True),
+        ({"errorCode": 10103, "message": None}, True),
+        ({"errorCode": "10104"}, False),
+        ({"message": "10103"}, False),
+        (["errorCode"], False),
+        (b"10103", False),
+    ],
+)
+def test_who_is_known_already(body: Any, known: bool) -> None:
+    assert already_registered(came(body, 400)) is known
+
+
+@pytest.mark.parametrize(
+    ("token", "claims"),
+    [
+        *[(jwt({"exp": 1, "x": "y" * n}), {"exp": 1, "x": "y" * n}) for n in range(4)],
+        (jwt({"x": "\u00ff?>"}), {"x": "\u00ff?>"}),
+        ("e30.e30", {}),
+        ("e30.e30.e30.x", {}),
+        ("e30 eyJhIjoxfQ x", {}),
+        (jwt([1]), {}),
+        ("e30.?.x", {}),
+        ("e30..x", {}),
+        (jwt(json.loads("[" * 900 + "]" * 900)), {}),
+    ],
+)
+def test_what_a_token_says(token: str, claims: dict[str, Any]) -> None:
+    assert jwt_claims(token) == claims
+
+
+def test_the_days_that_a_moment_may_mean() -> None:
+    evening = datetime(1998, 12, 31, 22, 30, tzinfo=UTC)
+    assert days_of(evening) == (date(1998, 12, 31), date(1999, 1, 1), date(1999, 1, 1))
+    assert days_of(evening.replace(tzinfo=None)) == (date(1998, 12, 31),)
+    assert days_of(datetime(9999, 12, 31, 23, 30, tzinfo=UTC)) == (date(9999, 12, 31),)
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,55 @@ def test_a_part_is_enough_and_too_little_is_not() -> None:
     assert found("1opqrstuvwxyz1", letters_only) == [(1, 13, "v0")]
 
 
+def test_encodings_at_each_length() -> None:
+    """Whatever is left over when three bytes become four characters, each value is found wherever it begins."""
+    for size in range(9, 15):
+        value = "Kx7Qm2Zt9Wb4Rv"[:size]
+        for before in (b"", b"1", b"12"):
+            for behind in (b"", b"3", b"34"):
+                text = base64.b64encode(before + value.encode() + behind).decode()
+                hits = found(text, value)
+                assert len(hits) == 1, (size, before, behind)
+                # All but what the neighbours' bits are mixed into.
+                assert hits[0][1] - hits[0][0] >= size * 4 // 3 - 3
+
+
+def test_a_value_of_six_bytes_is_found_encoded() -> None:
+    assert found("x 4b7837516d32 y", "Kx7Qm2") == [(2, 14, "v0")]
+    assert found("x 4b7837516d y", "Kx7Qm") == []
+
+
+def test_the_shortest_encoded_values_are_found_whole() -> None:
+    """In base64 what neighbours' bits are mixed into is left out, and not a character more."""
+    encoded = [base64.b64encode(before + b"Kx7Qm2Z").decode() for before in (b"", b"x", b"xy")]
+    assert found("S3g3UW0y", "Kx7Qm2") == [(0, 8, "v0")]
+    assert [found(text, "Kx7Qm2Z") for text in encoded] == [[(0, 9, "v0")], [(2, 10, "v0")], [(3, 12, "v0")]]
+
+
+def test_broken_bytes_break_nothing() -> None:
+    assert letters("%FF%41") == ("a", [(3, 6)])
+    assert found("\ud800abcdefghijkl", "abcdefghijkl") == [(1, 13, "v0")]
+    needles = Needles()
+    needles.add("\ud800abcdefghijkl", "x")
+    assert needles.find("abcdefghijkl") == [Found(0, 12, "x")]
+
+
+def test_blocks_at_every_place_of_a_value() -> None:
+    for size in range(8, 34):
+        value = "abcdefghijklmnopqrstuvwxyz0123456789"[:size]
+        assert found(f"-{value}-", value) == [(1, 1 + size, "v0")]
+        if size >= 15:
+            # 15 characters from any place hold a whole block.
+            assert all(found(f"-{value[n : n + 15]}-", value) for n in range(size - 14))
+
+
+def test_the_end_of_a_value_counts_as_much_as_its_beginning() -> None:
+    value = "abcdefghijklmnopqrstuvwxyz"[:23]
+    assert found(f"-{value[:12]}-", value) == found(f"-{value[11:]}-", value) == [(1, 13, "v0")]
+
+
 def test_a_short_value_is_found_whole() -> None:
+    assert found("xeightchay", "eightcha") == [(1, 9, "v0")]
     assert found("ninechars ninechar", "ninechars") == [(0, 9, "v0")]
     assert found("x-eightcha-x", "eightcha") == [(2, 10, "v0")]
     assert found("eightchb", "eightcha") == []
@@ -111,6 +159,10 @@ def test_of_two_that_fit_the_longer_is_named() -> None:
     assert found("commonstart-longer-end", "commonstart", "commonstartlongerend")[0] == (0, 22, "v1")
 
 
+def test_of_two_that_share_a_block_the_longer_is_named() -> None:
+    assert found("5678commonst", "commonst", "12345678commonst") == [(0, 12, "v1")]
+
+
 def test_a_word_within_something_found_is_not_found_again() -> None:
     assert found("secret-with-Mona-inside", "secretwithmonainside", "Mona") == [(0, 23, "v0")]
 
@@ -133,6 +185,13 @@ def test_secrets_get_their_name_and_the_rest_stays() -> None:
     assert redactor.text(f"a {SECRET} b p! c {quote('p!', safe='')} d {base64.b64encode(b'p!').decode()}") == (
         "a $KEY b $SHORT c $SHORT d $SHORT"
     )
+    redactor.add_secret("/?/", "SLASHES")
+    redactor.add_secret("q\ud800", "BROKEN")
+    assert redactor.text("p! %2F%3F%2F %2f /?/ q\ud800") == "$SHORT $SLASHES %2f $SLASHES q?"
+    redactor.add_secret("a!", "LITTLE")
+    redactor.add_secret("a!b!", "LARGE")
+    redactor.add_secret("eight-ch", "EIGHT")
+    assert redactor.text("eightch p! a!") == "$EIGHT $SHORT $LITTLE"
     redactor.add_secret('"', "QUOTE")
     assert redactor.text('x\\"y"') == "x$QUOTEy$QUOTE"
 
@@ -203,6 +262,13 @@ def test_directions_and_surrogates_are_written_out() -> None:
     )
 
 
+def test_a_missing_key_hides_strings() -> None:
+    redactor = Redactor()
+    assert redactor.tree("Ahmed") == f"xxxxx #{redactor.fingerprint('Ahmed')}"
+    assert redactor.tree(7) == "<integer>"
+    assert redactor.body(b"B" * 79 + b"c") == "<80 characters>"
+
+
 def test_trees() -> None:
     redactor = Redactor()
     redactor.add_secret(SECRET, "KEY")
@@ -233,6 +299,25 @@ def test_trees() -> None:
     assert len(redactor.tree({str(n): n for n in range(200)})) == 100
     assert len(redactor.tree([None] * 50)) == 20
     assert redactor.tree({"message": ["x"]}) == {"message": ["x"]}
+
+
+def test_a_birth_date_is_found_encoded_in_every_order() -> None:
+    redactor = Redactor()
+    redactor.add_personal(["1998-09-19"])
+    for separator in ("-", "/", ".", ""):
+        for parts in (("1998", "09", "19"), ("19", "09", "1998"), ("09", "19", "1998")):
+            encoded = base64.b64encode(separator.join(parts).encode()).decode().rstrip("=")
+            assert encoded[:-1] not in redactor.text(f"x {encoded} y")
+
+
+def test_the_longest_form_of_a_secret_is_taken_first() -> None:
+    redactor = Redactor()
+    redactor.add_secret("\\x", "KEY")
+    assert redactor.text("\\\\x and \\x") == "$KEY and $KEY"
+
+
+def test_a_picture_that_is_no_text_is_described() -> None:
+    assert Redactor().tree("a\ud800", "image").startswith("<2 characters of base64, no line breaks, sha256 ")
 
 
 def test_bodies() -> None:
@@ -297,6 +382,8 @@ def test_what_is_unknown_is_recorded_as_such() -> None:
     assert (recorded.failure, recorded.picture) == (None, None)
     clocks = recorded.clocks
     assert (clocks.sending_ms, clocks.thinking_ms, clocks.reading_ms) == (None, None, None)
+    exchange.clocks = Clocks(0, 0, 10_000_123_456)
+    assert Redactor().record(exchange, "").clocks.service_ms == 10_000.123
     exchange.clocks = Clocks(0, 0, 5_000_000, None, 2_000_000)
     clocks = Redactor().record(exchange, "").clocks
     assert (clocks.sending_ms, clocks.thinking_ms, clocks.reading_ms) == (None, None, 3.0)

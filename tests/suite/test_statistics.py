@@ -44,6 +44,13 @@ def test_bounds_at_the_ends() -> None:
     assert share_bounds(1, 1, 0.95)[0] == pytest.approx(0.05, abs=1e-9)
 
 
+def test_effective_samples_may_be_fractions() -> None:
+    """Of less than one good sample, too: the beta distribution goes on between the integers."""
+    low, high = share_bounds(0.5, 2.5, 0.95)
+    assert 0 < low < share_bounds(1, 3, 0.95)[0] < 0.2 < high < 1
+    assert float(EXACT.above(0.5, 1.5, 0.2)) > float(EXACT.above(1.0, 1.5, 0.2))
+
+
 def test_the_words_of_the_method() -> None:
     assert (EXACT.words, EXACT.source) == ("exact binomial bounds, one-sided", "Clopper and Pearson 1934")
 
@@ -73,6 +80,12 @@ def test_a_design_effect_widens() -> None:
     narrow, wide = ranks(200, 0.9, 1.0, 0.95), ranks(200, 0.9, 4.0, 0.95)
     assert wide[0] < narrow[0] <= narrow[1] < wide[1]
     assert ranks(200, 0.9, 1.0, 0.99)[0] < narrow[0]
+    # 200 samples that are worth 50: the ranks of 50, four times.
+    few = ranks(50, 0.9, 1.0, 0.95)
+    assert (wide[0] // 4, -(-wide[1] // 4)) == (few[0], few[1])
+    assert ranks(100, 0.99, 1.0, 0.5)[0] <= 100
+    assert ranks(3, 0.01, 1.0, 0.9) == (0, 1)
+    assert ranks(3, 0.999, 1.0, 0.9) == (3, 4)
 
 
 @pytest.mark.parametrize(
