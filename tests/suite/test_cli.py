@@ -122,10 +122,15 @@ def test_refused_credentials_end_3(tmp_path: Path) -> None:
 
 def test_verify_from_nothing_to_a_verdict(tmp_path: Path) -> None:
     """The first command of the README, with less load; then its folder, looked at from all sides."""
-    done = kycgate("verify", "--out", "run", "--duration", "5", "--load-rate", "12", "--seed", "11", cwd=tmp_path)
+    options = ("--duration", "5", "--load-rate", "12", "--seed", "11")
+    for attempt in range(3):
+        done = kycgate("verify", "--out", f"run{attempt}", *options, cwd=tmp_path)
+        folder = tmp_path / f"run{attempt}"
+        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        if not run["load"]["health"]["void"]:
+            break  # else other tests kept the machine too busy, which is rightly no verdict
+        assert (done.returncode, run["verdict"]) == (3, "unclear")
     assert done.returncode == 0, done.stdout + done.stderr
-    folder = tmp_path / "run"
-    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     first = ["schema_version", "command", "verdict", "exit_code", "requests_sent", "uploads_sent", "clauses"]
     assert list(run)[:7] == first
     assert run["verdict"] == "kept"
@@ -141,7 +146,7 @@ def test_verify_from_nothing_to_a_verdict(tmp_path: Path) -> None:
     assert len(page) < 1_500_000
     assert (folder / "latency.hlog").read_text().startswith("#[")
     before = page
-    assert kycgate("report", "run", cwd=tmp_path).returncode == 0
+    assert kycgate("report", folder.name, cwd=tmp_path).returncode == 0
     assert (folder / "report.html").read_text(encoding="utf-8") == before
     again = kycgate("check", "--out", "run", cwd=tmp_path)
     assert (again.returncode, "already holds a run" in again.stderr) == (2, True)
