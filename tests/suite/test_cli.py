@@ -148,7 +148,7 @@ def test_verify_from_nothing_to_a_verdict(tmp_path: Path) -> None:
     before = page
     assert kycgate("report", folder.name, cwd=tmp_path).returncode == 0
     assert (folder / "report.html").read_text(encoding="utf-8") == before
-    again = kycgate("check", "--out", "run", cwd=tmp_path)
+    again = kycgate("check", "--out", folder.name, cwd=tmp_path)
     assert (again.returncode, "already holds a run" in again.stderr) == (2, True)
 
 
