@@ -69,6 +69,17 @@ class Change(NamedTuple):
         return f"{self.function} | {self.old} => {self.new}"
 
 
+class Ran(NamedTuple):
+    """What became of each mutant, and which changes survived."""
+
+    made: str
+    sample: int | None
+    seed: int
+    areas: dict[str, list[str]]
+    results: dict[str, str]
+    survivors: Sequence[Change]
+
+
 class Reason(NamedTuple):
     """Why mutants may survive."""
 
@@ -91,7 +102,28 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--sample", type=int, help="so many mutants of each area, drawn at random; all without it")
     parser.add_argument("--seed", type=int, default=8)
+    parser.add_argument("--keep", type=Path, help="where to write what became of each mutant")
+    parser.add_argument("--again", type=Path, help="such a file: the page is written from it, and nothing is run")
     chosen = parser.parse_args()
+    ran = Ran(**json.loads(chosen.again.read_text(encoding="utf-8"))) if chosen.again else run_all(chosen)
+    if chosen.keep:
+        chosen.keep.write_text(json.dumps(ran._asdict()), encoding="utf-8")
+    survivors = [Change(*change) for change in ran.survivors]
+    reasons = read_reasons()
+    unexplained = [change for change in survivors if not any(reason.covers(change) for reason in reasons)]
+    page, short = report(ran, survivors, reasons, unexplained)
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
+    chosen.out.write_text(page, encoding="utf-8")
+    print(page.partition("## The survivors")[0])
+    for change in unexplained:
+        print(f"survived without a reason: {change}")
+    print(f"{len(survivors)} survivors, {len(unexplained)} without a reason in {REASONS.name}; {chosen.out}")
+    if unexplained or (short and ran.sample is None):
+        raise SystemExit(1)
+
+
+def run_all(chosen: argparse.Namespace) -> Ran:
+    """Runs what is chosen."""
     areas = {
         area: [path for path in AREAS[area] if chosen.only in path]
         for area in chosen.area or AREAS
@@ -104,17 +136,11 @@ def main() -> None:
         left = sorted(mutant for mutant, status in results.items() if status not in KILLED and status != "not checked")
         with ThreadPoolExecutor(chosen.jobs) as pool:
             survivors = list(pool.map(lambda mutant: change_of(folder, mutant), left))
-    reasons = read_reasons()
-    unexplained = [change for change in survivors if not any(reason.covers(change) for reason in reasons)]
-    page, short = report(areas, results, survivors, reasons, unexplained, chosen.sample, chosen.seed)
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    chosen.out.write_text(page, encoding="utf-8")
-    print(page.partition("## The survivors")[0])
-    for change in unexplained:
-        print(f"survived without a reason: {change}")
-    print(f"{len(survivors)} survivors, {len(unexplained)} without a reason in {REASONS.name}; {chosen.out}")
-    if unexplained or (short and chosen.sample is None):
-        raise SystemExit(1)
+    made = (
+        f"{datetime.now(UTC):%Y-%m-%d}; kycgate {version('kycgate')}, mutmut {version('mutmut')}, "
+        f"Python {sys.version.split()[0]}"
+    )
+    return Ran(made, chosen.sample, chosen.seed, areas, results, survivors)
 
 
 def lay_out(folder: Path, areas: dict[str, list[str]]) -> None:
@@ -197,28 +223,24 @@ def read_reasons() -> list[Reason]:
 
 
 def report(
-    areas: dict[str, list[str]], results: dict[str, str], survivors: Sequence[Change], reasons: Sequence[Reason],
-    unexplained: Sequence[Change], sample: int | None, seed: int,
-) -> tuple[str, bool]:  # fmt: skip
+    ran: Ran, survivors: Sequence[Change], reasons: Sequence[Reason], unexplained: Sequence[Change]
+) -> tuple[str, bool]:
     """The page, and whether too few were killed somewhere."""
-    rows = list(_rows(areas, results))
-    options = "" if sample is None else f" --sample {sample} --seed {seed}"
-    which = "All mutants were run." if sample is None else (
-        f"{sample} mutants of each area were drawn at random (seed {seed}); the rest was not run."
+    rows = list(_rows(ran.areas, ran.results))
+    options = "" if ran.sample is None else f" --sample {ran.sample} --seed {ran.seed}"
+    which = "All mutants were run." if ran.sample is None else (
+        f"{ran.sample} mutants of each area were drawn at random (seed {ran.seed}; all where there are fewer); the "
+        "rest was not run."
     )  # fmt: skip
     lines = [
         "# What the tests would miss",
         "",
-        (
-            f"Printed by `python benchmarks/mutation.py{options}` on "
-            f"{datetime.now(UTC):%Y-%m-%d}; kycgate {version('kycgate')}, mutmut {version('mutmut')}, "
-            f"Python {sys.version.split()[0]}."
-        ),
+        f"Printed by `python benchmarks/mutation.py{options}` on {ran.made}.",
         "",
         (
             "One thing is changed at a time (an operator, a number, a word, an argument), and the area's quick tests "
             f"are run on it. {which} Killed: a test fails, or does not end. Of each module at least {AT_LEAST:.0%} "
-            "have to be, and each survivor needs a reason."
+            "have to be when all are run, and each survivor needs a reason."
         ),
         "",
         "| area | module | mutants | run | killed | share | 95% interval for all |",

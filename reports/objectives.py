@@ -49,8 +49,8 @@ def share_bounds(good: float, n: float, confidence: float, method: Method = EXAC
     if not n:
         return 0.0, 1.0
     miss, bad = 1 - confidence, n - good
-    low = _last(lambda share: method.above(good, bad, share) <= miss, 0.0, good / n) if good > 0 else 0.0
-    high = _last(lambda share: method.below(good, bad, share) <= miss, 1.0, good / n) if bad > 0 else 1.0
+    low = _last(lambda share: method.above(good, bad, share) <= miss, 0.0, good / n)
+    high = _last(lambda share: method.below(good, bad, share) <= miss, 1.0, good / n)
     return low, high
 
 

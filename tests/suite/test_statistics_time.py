@@ -104,7 +104,7 @@ NOISE = np.random.default_rng(3).normal(size=400).tolist()
 LINKED = [a + 0.45 * b for a, b in pairwise(NOISE)]
 
 
-@pytest.mark.parametrize("blocks", [[1.0, -1] * 10, [1.0] * 15, [0.0] * 15, WAVE, NOISE, LINKED], ids=str)
+@pytest.mark.parametrize("blocks", [[1.0, -1] * 10, [1.0] * 15, [0.0] * 15, [0.01] * 15, WAVE, NOISE, LINKED], ids=str)
 def test_neighbours_that_are_alike(blocks: list[float]) -> None:
     assert float(beyond(np.array(blocks))) == pytest.approx(beyond_of(blocks))
     assert beyond(np.array([blocks, blocks[::-1]])).tolist() == pytest.approx([beyond_of(blocks)] * 2)
@@ -168,6 +168,11 @@ def test_the_design_effect(kind: str, miss: float) -> None:
     assert float(design_effect(timed._replace(squares=None), miss)) == pytest.approx(design_of(total, good, miss))
     both = Seconds(*(np.array([column, column]) for column in (total, good, [0.0] * 75)))
     assert design_effect(both, miss).tolist() == pytest.approx([design_of(total, good, miss)] * 2)
+    other = in_time("gaps" if kind == "bursts" else "bursts")
+    runs = [(total, good, [0.0] * 75, score, squares), (*other[:2], [0.0] * 75, *other[2:])]
+    stacked = Seconds(*(np.array(columns) for columns in zip(*runs, strict=True)))
+    one, two = (design_of(run[0], run[1], miss, run[3], run[4]) for run in runs)
+    assert design_effect(stacked, miss).tolist() == pytest.approx([one, two])
     if kind == "bursts":
         assert float(design_effect(counted, miss)) > 3
 
@@ -177,6 +182,8 @@ def test_what_never_failed_or_never_came_is_worth_itself() -> None:
     assert float(design_effect(Seconds(one, one, 0 * one), 0.05)) == 1
     assert float(design_effect(Seconds(0 * one, 0 * one, 0 * one), 0.05)) == 1
     assert float(design_effect(Seconds(one[:14], 0 * one[:14], one[:14]), 0.05)) == 1
+    once = np.eye(20)[3]
+    assert float(design_effect(Seconds(once, 0 * once, 0 * once), 0.05)) == 1
     # A spread of 1e-9 is rounding; that of a whole second apart is none.
     assert float(design_effect(Seconds(one, one, 0 * one, 7 * one, 49 * one), 0.05)) == 1
 
@@ -212,8 +219,13 @@ def test_quantiles_of_counted_cells() -> None:
 def a_sample(seed: int, slower: float = 0.0, length: int = 48) -> Sample:
     rng = np.random.default_rng(seed)
     values = np.log(np.arange(1.0, 9)) + slower
-    level = np.sin(np.arange(length) / 5) * 1.5 + 4
-    counts = np.array([np.bincount(rng.normal(mean, 1, 12).clip(0, 7).astype(int), minlength=8) for mean in level])
+    noise = rng.normal(0, 1, length + 1)
+    level = 4 + noise[1:] + 0.4 * noise[:-1]
+    drawn = [
+        rng.normal(mean, 1, n).clip(0, 7).astype(int)
+        for mean, n in zip(level, rng.integers(5, 25, length), strict=True)
+    ]
+    counts = np.array([np.bincount(of_second, minlength=8) for of_second in drawn])
     return Sample(counts.astype(float), values)
 
 
@@ -224,13 +236,24 @@ def away_of(sample: Sample) -> list[float]:
     return [s - mean * n for s, n in zip(sums, totals, strict=True)]
 
 
-def block_of(sample: Sample) -> int:
+def block_of(away: list[float]) -> int:
     def variance(length: int) -> float:
-        away = away_of(sample)
         blocks = [sum(away[n * length : (n + 1) * length]) for n in range(len(away) // length)]
         return sum(x * x for x in blocks) / len(blocks) / length * beyond_of(blocks)
 
-    return max((1, 2) if len(sample.counts) < 60 else (1, 2, 4), key=variance)
+    return max(block_lengths(len(away)), key=variance)
+
+
+def test_the_blocks_that_vary_most() -> None:
+    """Of runs whose seconds hang together more or less; in some of them what the blocks cannot show decides."""
+    rng = np.random.default_rng(5)
+    chosen = set()
+    for linked in (0.0, 0.5, 1.0) * 20:
+        noise = rng.normal(size=66)
+        away = noise[1:] + linked * noise[:-1]
+        assert bootstrap._block_s(away) == block_of(away.tolist())
+        chosen.add(block_of(away.tolist()))
+    assert chosen == {1, 2, 4}
 
 
 def quantile_of(counts: list[float], values: list[float], share: float) -> float:
@@ -244,7 +267,7 @@ def quantile_of(counts: list[float], values: list[float], share: float) -> float
 
 def side_of(rng: np.random.Generator, samples: list[Sample], asked: list[tuple[int, float]]) -> Any:
     length = len(samples[0].counts)
-    block = max(map(block_of, samples))
+    block = max(block_of(away_of(sample)) for sample in samples)
     begins = rng.integers(0, length, (bootstrap.DRAWS, -(-length // block)))
     deviations, points = np.zeros((bootstrap.DRAWS, len(asked))), []
     for place, (number, share) in enumerate(asked):
@@ -351,8 +374,10 @@ def test_what_is_counted_and_what_is_too_much() -> None:
 
 @pytest.mark.parametrize("method", [EXACT, ANYTIME], ids=["exact", "anytime"])
 def test_what_is_unclear_speaks_for_neither_side(method: Method) -> None:
-    for good, unclear, effect in ((99, 0, 1), (99, 0, 9), (70, 0, 1), (70, 29, 1), (80, 3, 2), (40, 30, 1)):
-        total = 99
+    for good, unclear, total, effect in (
+        (99, 0, 99, 1), (99, 0, 99, 9), (70, 0, 99, 1), (70, 29, 99, 1), (80, 3, 99, 2), (70, 50, 130, 1),
+        (380, 4, 384, 4),
+    ):  # fmt: skip
         bad = total - good - unclear
         holds = float(method.above(good / effect, (bad + unclear) / effect, 0.9)) <= 0.05
         broken = float(method.below((good + unclear) / effect, bad / effect, 0.9)) <= 0.05
@@ -379,6 +404,10 @@ def test_a_look_at_samples_in_time() -> None:
     assert int(look(seconds.until(59), 0, 0.1, 0.05, EXACT).verdict) == HOLDS
     two = Seconds(*(np.array([column, column[::-1]]) for column in seconds[:3]))
     assert look(two, None, 0.1, 0.05, EXACT).verdict.tolist() == [HOLDS] * 2
+    mixed = Seconds(np.array([total, total]), np.array([total, 0 * total]), np.zeros((2, 60)))
+    assert look(mixed, 0, 0.8, 0.05, EXACT).verdict.tolist() == [HOLDS, BROKEN]
+    early = look(mixed.until(59), None, 0.8, 0.05, EXACT)
+    assert (early.verdict.tolist(), early.effect.tolist()) == ([UNDECIDED] * 2, [1.0] * 2)
 
 
 UP = {"kind": "availability", "at_least": 0.9}
@@ -426,6 +455,11 @@ RESULTS: dict[str, Samples] = {
     "in bursts": seen(UP, *[(10, 10, 0)] * 5, *[(10, 0, 0)] * 65),
     "in bursts, as the policy says": seen(UP | {"bursts_s": 5}, *[(10, 1, 0)] * 5, *[(10, 0, 0)] * 65),
     "up, in bursts by the policy": seen(UP | {"bursts_s": 5}, *[(10, 0, 0)] * 300),
+    "in bursts of little": seen(UP | {"bursts_s": 0.15}, *[(10, 0, 0)] * 70),
+    "just long enough": seen(UP, *[(10, 0, 0)] * 60),
+    "one second": seen(UP, (10, 0, 0)),
+    "one lacking": seen(SLOW | FREE | {"percentile": 95}, (50,) * 58),
+    "partly cut by the limit": seen(SLOW | FREE | {"limit_ms": 100.01}, *[(50,) * 19 + (100.02,)] * 2),
     "too short": seen(UP, *[(10, 0, 0)] * 30),
     "too short and bad": seen(UP, *[(10, 6, 0)] * 40),
     "nothing": seen(UP),
@@ -507,6 +541,23 @@ def test_a_run_that_is_decided_stays_so_until_it_is_broken() -> None:
     decider.add({}, 10_000, 0, 0)
     assert [r.verdict for r in decider.results()] == ["broken", "holds"]
     assert [r.samples for r in decider.results()] == [10_200, 10_160]
+    assert [r.value for r in decider.results()] == pytest.approx([10_160 / 10_200, 10_150 / 10_160])
+
+
+@pytest.mark.parametrize("second", [1, 2, 25, 39, 49])
+def test_at_first_each_second_is_looked_at(second: int) -> None:
+    decider = Decider(a_policy(UP | FREE))
+    for _ in range(second - 1):
+        decider.add({}, 0, 0, 0)
+    decider.add({}, 100, 0, 0)
+    assert decider.decided
+
+
+def test_what_ends_when_nobody_comes_any_more_was_due_before() -> None:
+    decider = Decider(a_policy(UP | FREE | {"at_rate": 5}, SLOW | FREE))
+    decider.add({}, 100, 0, 0, [], 6)
+    decider.add({}, 200, 0, 0)
+    assert [r.samples for r in decider.results()] == [300, 0]
 
 
 def test_nothing_is_decided_between_two_looks() -> None:
