@@ -48,10 +48,10 @@ Printed by `python benchmarks/chaos.py` on {datetime.now(UTC):%Y-%m-%d}, kycgate
 Python {platform.python_version()}, {os.cpu_count()} cores, in {seconds / 60:.0f} minutes. {len(BEHAVIOURS)} behaviours,
 {len(trials)} runs, {bad} not as declared beside the behaviour (`chaos/behaviours.py`).
 
-Each run has a time-out of {TIMEOUT_S:g} s a request and a stated limit of {limits}. Memory is the peak of all its
-processes together (proportional set size); it must stay under {MEMORY_MB} MB. In each run the environment names a
-proxy, and redirects point, at a canary on another address: nobody came. After each run `run.json` (with that exit
-code), every exchange, and the three reports were on disk.
+Each run has a time-out of {TIMEOUT_S:g} s a request and a stated limit of {limits}.
+Memory is the peak of all its processes together (proportional set size), and must stay under {MEMORY_MB} MB. In each
+run the environment names a proxy, and redirects point, at a canary on another address: nobody came. After each run
+`run.json` (with that exit code), every exchange, and the three reports were on disk.
 
 Longest {max(t.seconds for t in trials):.0f} s; most memory {max(t.peak_mb for t in trials)} MB.
 """

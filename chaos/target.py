@@ -24,7 +24,7 @@ class Canary:
 
     def __init__(self) -> None:
         self._socket = socket.create_server((CANARY_HOST, 0))
-        self._socket.settimeout(0.1)
+        self._socket.settimeout(0.02)
         self.url = f"http://{CANARY_HOST}:{self._socket.getsockname()[1]}"
         self.contacts = 0
         self._gone = threading.Event()
@@ -93,7 +93,7 @@ class ChaosTarget:
             made.close()
             raise UsageError(f"cannot listen on port {port}: {error.strerror}") from None
         made.listen(256)
-        made.settimeout(0.05)
+        made.settimeout(0.02)
         return made
 
     def __enter__(self) -> Self:
@@ -173,7 +173,12 @@ class ChaosTarget:
             return
         if self._served is not None:
             hand.connection.settimeout(5)
-            hand.connection = self._served.context.wrap_socket(hand.connection, server_side=True)
+            try:
+                hand.connection = self._served.context.wrap_socket(hand.connection, server_side=True)
+            except OSError:
+                # The certificate was all that was wrong, and the other side has seen it.
+                self.mistreated += 1
+                raise
         while not self._gone.is_set() and hand.read_request():
             wrong = self._wrong(count=True)
             if wrong and stage in (Stage.CONNECT, Stage.LISTEN):

@@ -95,8 +95,8 @@ class Target:
         """Send it, wait for the answer, record both.
 
         A 429 is honoured: the request is sent again after Retry-After, some times; each of them is recorded. So is one
-        that met a kept connection which had been closed in between. While
-        nobody answers, or a gateway says so, pauses grow before each request, so that a restart is waited for.
+        that met a kept connection which had been closed in between. While nobody answers, or a gateway says so, pauses
+        grow before each request, so that a restart is waited for.
 
         Raises:
             BudgetExhausted: nothing was sent.
@@ -113,6 +113,9 @@ class Target:
             if exchange.status != 429 or attempt == THROTTLED_TRIES:
                 return exchange
             wait = retry_after_s(exchange.answer_header("Retry-After"), attempt)
+            if attempt > 1:
+                # It said that it would be well by now, and was not.
+                wait = max(wait, float(2 ** (attempt - 1)))
             self._throttled_s += wait
             if self._throttled_s > MAX_THROTTLED_S or wait >= self.budget.left_s:
                 self.gave_up = "the target answers 429, and there is no time left to wait for it: lower --rate"

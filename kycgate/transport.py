@@ -155,9 +155,9 @@ class BoundedTransport(httpx.HTTPTransport):
     """httpx's transport whose exchanges end in time. Thread-safe; no proxy of the environment is used."""
 
     def __init__(self, verify: ssl.SSLContext | bool, connections: int) -> None:
-        super().__init__(verify=verify, trust_env=False)
-        self._exchange = _Exchange()
         context = verify if isinstance(verify, ssl.SSLContext) else httpx.create_ssl_context(verify, trust_env=False)
+        super().__init__(verify=context, trust_env=False)
+        self._exchange = _Exchange()
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
             max_connections=connections,

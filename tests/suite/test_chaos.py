@@ -1,8 +1,6 @@
 """Targets that misbehave: each exchange ends, nobody else is contacted, and the command says why in one line."""
 
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +14,7 @@ from pydantic import SecretStr
 from kycgate.budget import Budget
 from kycgate.chaos import BEHAVIOURS, ChaosTarget
 from kycgate.chaos.registry import Mode
-from kycgate.chaos.trial import SECRET, TENANT, environment, run_trial
+from kycgate.chaos.trial import SECRET, TENANT, run_trial
 from kycgate.check import run_contract_tests
 from kycgate.contracts.endpoints import TOKEN
 from kycgate.errors import CannotJudge
@@ -27,7 +25,8 @@ from kycgate.profile import Limits, Profile, Secrets
 from kycgate.requests import CLIENT_HEADERS, to_json
 from kycgate.run import Verdict
 from kycgate.sandbox import RunningSandbox, SandboxSettings
-from kycgate.target import STALE, Target, Wanted
+from kycgate.target import MAX_THROTTLED_S, STALE, Target, Wanted
+from kycgate.tests.suite.conftest import Call
 
 TIMEOUT_S = 0.4
 UNUSUAL = {"closed-when-idle", "interim", "answer-behind-the-answer", "http-1.0", "gzip-unasked", "tls-good"}
@@ -82,7 +81,7 @@ def test_each_exchange_ends_and_is_recorded(
         ("no-such-host", "check", Mode.ALWAYS),
         ("gzip-bomb", "load", Mode.ALWAYS),
         ("redirect-to-another-host", "verify", Mode.ALWAYS),
-        ("says-gzip", "check", Mode.LATER),
+        ("says-gzip", "probe", Mode.LATER),
     ],
 )
 def test_a_command_against_a_misbehaving_target(name: str, command: str, mode: Mode, tmp_path: Path) -> None:
@@ -122,18 +121,18 @@ def test_a_target_that_comes_back_is_judged_on(upstream: str) -> None:
     assert sum(verdict is Verdict.KEPT for verdict in results.values()) > 40
 
 
-def test_unverified_tls_is_loud_everywhere(upstream: str, tmp_path: Path) -> None:
+def test_unverified_tls_is_loud_everywhere(
+    upstream: str, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KYCGATE_TENANT_ID", TENANT)
+    monkeypatch.setenv("KYCGATE_TENANT_SECRET", SECRET)
     with ChaosTarget(BEHAVIOURS["tls-unknown-ca"], upstream) as chaos:
         profile = f'base_url = "{chaos.base_url}"\nverify_tls = false\n[limits]\nrequests = 6\nuploads = 2\n'
         (tmp_path / "kycgate.toml").write_text(profile)
-        arguments = ["check", "--profile", "kycgate.toml", "--out", "run"]
-        done = subprocess.run(
-            [sys.executable, "-m", "kycgate", *arguments],
-            cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        _, out, err = call("check", "--profile", "kycgate.toml", "--out", "run")
     words = "NOT verified"
-    assert words in done.stdout
-    assert words in done.stderr
+    assert words in out
+    assert words in err
     for name in ("run.json", "report.html", "summary.md"):
         assert words in (tmp_path / "run" / name).read_text(encoding="utf-8"), name
     suite = ET.parse(tmp_path / "run" / "junit.xml").getroot()  # noqa: S314 - we wrote it
@@ -205,6 +204,24 @@ def test_no_answer_under_load_is_said(name: str, says: str, upstream: str) -> No
         with pytest.raises(NoAnswer, match=says):
             connection.post(TOKEN.path, headers, body, time.perf_counter_ns())
         assert chaos.requests <= 3
+
+
+def test_a_target_that_always_says_soon_is_not_asked_for_ever(upstream: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Retry-After in the past is now: once it was not so, the waits grow, and then the run is over."""
+    waits: list[float] = []
+    monkeypatch.setattr("kycgate.target.time.sleep", waits.append)
+    sent = 0
+    with ChaosTarget(BEHAVIOURS["429-in-the-past"], upstream) as chaos:
+        target = Target(Profile(base_url=chaos.base_url), Budget(), lambda *_: None)
+        while not target.gave_up:
+            assert target.send(Wanted("token", "POST", "/", {})).status == 429
+            sent += 1
+        with pytest.raises(CannotJudge, match="answers 429"):
+            target.send(Wanted("token", "POST", "/", {}))
+        target.close()
+    assert waits[:6] == [0, 2, 4, 0, 2, 4]
+    assert sum(waits) <= MAX_THROTTLED_S
+    assert sent <= 21
 
 
 def test_time_outs_end_a_run(upstream: str) -> None:
