@@ -98,7 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--out", type=Path, default=Path("kycgate-out/mutation.md"))
     parser.add_argument("--area", action="append", choices=sorted(AREAS), help="may be repeated; all without it")
-    parser.add_argument("--only", default="", help="a part of a module's path")
+    parser.add_argument("--only", default="", help="a pattern of modules' paths")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--sample", type=int, help="so many mutants of each area, drawn at random; all without it")
     parser.add_argument("--seed", type=int, default=8)
@@ -125,9 +125,9 @@ def main() -> None:
 def run_all(chosen: argparse.Namespace) -> Ran:
     """Runs what is chosen."""
     areas = {
-        area: [path for path in AREAS[area] if chosen.only in path]
+        area: [path for path in AREAS[area] if re.search(chosen.only, path)]
         for area in chosen.area or AREAS
-        if any(chosen.only in path for path in AREAS[area])
+        if any(re.search(chosen.only, path) for path in AREAS[area])
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -157,7 +157,8 @@ def lay_out(folder: Path, areas: dict[str, list[str]]) -> None:
         "pytest_add_cli_args_test_selection": ["tests"],
     }
     config = "\n".join(f"{key} = {json.dumps(value)}" for key, value in lists.items())
-    config = f"[tool.mutmut]\n{config}\nuse_git_change_detection = false\n\n[tool.pytest.ini_options]\naddopts = []\n"
+    config = f"[tool.mutmut]\n{config}\nuse_git_change_detection = false\n"
+    config += '[tool.pytest.ini_options]\naddopts = []\nfilterwarnings = ["error"]\n'
     (folder / "pyproject.toml").write_text(config, encoding="utf-8")
 
 
