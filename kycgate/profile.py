@@ -64,9 +64,15 @@ class Limits(_Section):
 
     requests: int = Field(default=400, ge=1, description="Requests in all.")
     uploads: int = Field(default=120, ge=1, description="Billed uploads among them.")
-    rate: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="Requests a second.")
+    rate: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="Requests a second.", examples=[5.0]
+    )
     max_load_rate: float | None = Field(
-        default=None, gt=0, allow_inf_nan=False, description="Onboardings a second that a load run may start."
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Onboardings a second that a load run may start.",
+        examples=[1.0],
     )
     time_s: float | None = Field(
         default=None,
@@ -74,6 +80,7 @@ class Limits(_Section):
         allow_inf_nan=False,
         description="Seconds that a whole run may take; without it 1800 for a check and, for load, 300 and its "
         "duration.",
+        examples=[1_800.0],
     )
 
 
@@ -85,7 +92,11 @@ class Profile(BaseSettings):
     )
 
     name: str = Field(default="", description="Shown in reports.")
-    base_url: BaseUrl | None = Field(default=None, description="The target; the path below it is the contract's.")
+    base_url: BaseUrl | None = Field(
+        default=None,
+        description="The target; the path below it is the contract's.",
+        examples=["https://vendor.example"],
+    )
     translation: Literal["on", "off", "auto"] = Field(
         default="auto", description="The vendor's translation feature; auto learns it from the first reading."
     )
@@ -94,15 +105,23 @@ class Profile(BaseSettings):
     )
     timeout_s: float = Field(default=60.0, gt=0, le=600, description="Seconds until an answer counts as none.")
     ca_file: Path | None = Field(
-        default=None, description="A PEM file with the CA that signed the target's certificate."
+        default=None,
+        description="A PEM file with the CA that signed the target's certificate.",
+        examples=["vendor-ca.pem"],
     )
     verify_tls: bool = Field(default=True, description="False switches off certificate checks, loudly.")
-    specimens: Path | None = Field(default=None, description="A folder with the vendor's own test cards.")
+    specimens: Path | None = Field(
+        default=None, description="A folder with the vendor's own test cards.", examples=["cards"]
+    )
     strict: bool = Field(default=False, description="Breaches of expected clauses fail the gate too.")
     find_image_limit: bool = Field(
         default=False, description="Find the largest picture that is taken, by bisection; about ten uploads more."
     )
-    pins: Path | None = Field(default=None, description="A file that `kycgate pin` wrote: what changed since is said.")
+    pins: Path | None = Field(
+        default=None,
+        description="A file that `kycgate pin` wrote: what changed since is said.",
+        examples=["kycgate.pins.toml"],
+    )
     fail_on_drift: bool = Field(default=False, description="What changed since the pins fails the gate.")
     severity: dict[SeverityKey, Severity] = Field(
         default_factory=dict, description="Whether a breach of a level, or of one clause, fails or warns."

@@ -31,6 +31,8 @@ class Key:
     type: str
     default: Any
     description: str
+    sample: Any
+    """The default or, where there is none, a value that may well be commented in."""
 
     @property
     def path(self) -> str:
@@ -57,7 +59,8 @@ def keys() -> Iterator[Key]:
 
 def _key(section: str, name: str, info: FieldInfo) -> Key:
     default = None if info.is_required() else info.get_default(call_default_factory=True)
-    return Key(section, name, type_words(info.annotation), default, info.description or "")
+    sample = default if default is not None else next(iter(info.examples or ()), None)
+    return Key(section, name, type_words(info.annotation), default, info.description or "", sample)
 
 
 def type_words(annotation: Any) -> str:
@@ -104,27 +107,22 @@ def profile_text(chosen: Mapping[str, Any], learned: Mapping[str, str] | None = 
         if key.path in chosen:
             place.add(key.name, chosen[key.path])
         else:
-            place.add(tomlkit.comment(f"{key.name} = {_example(key)}"))
+            sample = str(key.sample) if isinstance(key.sample, Path) else key.sample
+            place.add(tomlkit.comment(f"{key.name} = {tomlkit.item(sample).as_string()}"))
     return document.as_string().rstrip("\n") + _RULES
-
-
-def _example(key: Key) -> str:
-    if key.default is None:
-        return {"whole number": "1", "number": "1.0"}.get(key.type, '"…"')
-    return tomlkit.item(str(key.default) if isinstance(key.default, Path) else key.default).as_string()
 
 
 _RULES = """
 
 # Whether a breach fails or warns, by level (documented, relied-on, expected) or by clause.
 # [severity]
-# expected = "fail"
-# "order.closed" = "warn"
+# relied-on = "fail"
+# "order.closed" = "fail"
 
-# A known breach, amber until the end of that day (UTC), then red again.
+# A known breach, amber until the end of that day (UTC), then red again. This one has expired: put in a day to come.
 # [[waiver]]
 # clause = "answer.in-time"
 # reason = "their ticket 17"
 # owner = "payments team"
-# expires = 2026-12-31
+# expires = 2020-01-31
 """

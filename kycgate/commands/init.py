@@ -144,8 +144,9 @@ def _probe(profile: Any, chosen: dict[str, Any], learned: dict[str, str]) -> str
         gate.close()
     today = datetime.now(UTC).date().isoformat()
     if profile.translation == "auto" and gate.translation != "auto":
-        chosen["translation"] = gate.translation
-        learned["translation"] = f"Learned from a first reading on {today}."
+        # One reading is little to accuse a vendor by: auto learns it anew, whoever knows writes it down.
+        chosen["translation"] = "auto"
+        learned["translation"] = f"A first reading on {today} showed it {gate.translation}; to demand that, write so."
     if profile.auth_scheme == "auto":
         chosen["auth_scheme"] = gate.scheme
         learned["auth_scheme"] = f"Learned on {today}: so a first upload was accepted."

@@ -11,7 +11,8 @@ import threading
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
@@ -25,7 +26,9 @@ from kycgate.exchange import RecordedClocks, RecordedExchange
 from kycgate.profile import Profile, Secrets, load_profile
 from kycgate.profile_file import keys, profile_text
 from kycgate.run import write_atomically
+from kycgate.runner import CHECK_S
 from kycgate.sandbox import SandboxSettings
+from kycgate.severity import Effect, severity_by_level
 from kycgate.tests.suite.test_cli import SECRETS, kycgate
 
 
@@ -229,6 +232,7 @@ def test_a_profile_file_explains_every_key_and_is_right_about_the_defaults(tmp_p
     """Each key that is commented out can be commented in, and then says what was so before."""
     text = profile_text({"base_url": "https://vendor.example"})
     assert all(key.description for key in keys())
+    assert all(key.sample is not None for key in keys() if key.section != "waiver")
     optional = {key.name for key in keys() if key.default is None}
     commented_in = "\n".join(
         line[2:] if (found := re.match(r"# ([a-z_]+) = ", line)) and found[1] not in optional else line
@@ -245,7 +249,24 @@ def test_a_profile_file_explains_every_key_and_is_right_about_the_defaults(tmp_p
     )
     assert len(tomllib.loads(rules)["waiver"]) == 1
     (tmp_path / "c.toml").write_text(rules, encoding="utf-8")
-    assert load_profile(tmp_path / "c.toml").severity == {"expected": "fail", "order.closed": "warn"}
+    sample = load_profile(tmp_path / "c.toml")
+    assert sample.severity == {"relied-on": "fail", "order.closed": "fail"}
+    # Whoever comments everything in has made nothing softer.
+    for strict in (False, True):
+        rules_now = replace(sample.rules(strict=strict), today=date(2026, 1, 1))
+        assert all(
+            rules_now.decide(one.id, one.level).effect is Effect.FAILS
+            for one in CATALOGUE
+            if severity_by_level(one.level, strict=strict) == "fail"
+        )
+
+
+def test_no_sample_cuts_a_run_short(tmp_path: Path) -> None:
+    """What stands for a key that has no default, commented in, asks for files or limits in reason."""
+    numbers = {key.path: key.sample for key in keys() if key.default is None and isinstance(key.sample, float)}
+    assert set(numbers) == {"limits.rate", "limits.max_load_rate", "limits.time_s"}
+    assert numbers["limits.time_s"] == CHECK_S
+    assert Profile().limits.requests / numbers["limits.rate"] < CHECK_S / 4
 
 
 def test_init_learns_from_the_target(tmp_path: Path) -> None:
@@ -258,9 +279,11 @@ def test_init_learns_from_the_target(tmp_path: Path) -> None:
     assert int(sent[1]) <= 10
     profile = load_profile(tmp_path / "kycgate.toml")
     assert (profile.base_url, profile.name) == (url, 'it\'s "theirs"')
-    assert (profile.auth_scheme, profile.translation) == ("bare", "off")
+    assert (profile.auth_scheme, profile.translation) == ("bare", "auto")
     text = (tmp_path / "kycgate.toml").read_text(encoding="utf-8")
-    assert "# Learned from a first reading on" in text
+    assert re.search(
+        r'# A first reading on [\d-]+ showed it off; to demand that, write so\.\ntranslation = "auto"', text
+    )
     assert SECRETS["KYCGATE_TENANT_SECRET"] not in text
     assert "kycgate doctor --profile kycgate.toml" in done.stdout
 
