@@ -39,7 +39,7 @@ def _no_such_host(hand: Hand) -> None:
 
 
 @behaviour("reset-before", "The connection is reset before the request is read.", stage=Stage.CONNECT,
-           always=Expected(UNCLEAR, "reset by peer"), later=GONE_OR_HUNG_UP)  # fmt: skip
+           always=Expected(UNCLEAR), later=GONE_OR_HUNG_UP)  # fmt: skip
 def _reset_before(hand: Hand) -> None:
     hand.reset()
 
