@@ -7,18 +7,17 @@ contract then is another one. Words that a vendor gives in English where the car
 are English names while the translation is off; both are left out.
 """
 
-import contextlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from collections.abc import Mapping
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
 from kycgate.contracts.models import ENGLISH_NAMES, parse_date_time
 from kycgate.contracts.national_id import to_ascii_digits
-from kycgate.judge import gender_of
+from kycgate.judge import days_of, gender_of
 from kycgate.run import FieldReading
 
 _DATES = frozenset({"birthdate", "issueDate", "expirationDate"})
@@ -26,7 +25,6 @@ _WORDS = frozenset({"gender", "religion", "maritalStatus", "nationality", "profe
 _SAME_LETTER = str.maketrans({"\u06cc": "\u064a", "\u06a9": "\u0643", "\u2010": "-", "\u2011": "-", "\u2013": "-"})
 # Cf holds the direction marks, Mn the vowel marks; tatweel (U+0640) only stretches a line.
 _UNSEEN = frozenset({"Cf", "Mn", "Cc"})
-_EGYPT = (timedelta(hours=2), timedelta(hours=3))
 
 
 def compare(reading: Mapping[str, Any], truth: Mapping[str, str]) -> dict[str, bool]:
@@ -63,18 +61,12 @@ def plain(text: str) -> str:
     return re.sub(r"\s+", " ", to_ascii_digits(kept.translate(_SAME_LETTER))).strip().casefold()
 
 
-def _days(text: str) -> Iterator[date]:
-    """The days that a date or date-time may mean: where it names an offset, also the day in Egypt."""
+def _days(text: str) -> tuple[date, ...]:
+    """The days that a date or date-time may mean; none when it is neither."""
     try:
-        moment = parse_date_time(text if "T" in text else f"{text}T00:00:00")
+        return days_of(parse_date_time(text if "T" in text else f"{text}T00:00:00"))
     except ValueError:
-        return
-    yield moment.date()
-    offset = moment.utcoffset()
-    if offset is not None:
-        for egypt in _EGYPT:
-            with contextlib.suppress(OverflowError):  # at the ends of the calendar
-                yield (moment.replace(tzinfo=None) - offset + egypt).date()
+        return ()
 
 
 class Readings:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from kycgate.contracts.journey import Step
 from kycgate.errors import BudgetExhausted, CannotJudge
-from kycgate.exchange import RecordedExchange
+from kycgate.exchange import RecordedExchange, header_of
 from kycgate.gate import Gate
 from kycgate.profile import Profile, Secrets
 from kycgate.requests import Outcome, Variation
@@ -172,7 +172,7 @@ def _clock(exchanges: Sequence[RecordedExchange]) -> Symptom:
     """How far the target's clock is off, by the Date header of the answer that took least time."""
     offsets: list[tuple[float, float]] = []
     for exchange in exchanges:
-        date = next((value for name, value in exchange.answer_headers.items() if name.lower() == "date"), "")
+        date = header_of(exchange.answer_headers.items(), "Date") or ""
         try:
             theirs = parsedate_to_datetime(date).timestamp()
         except ValueError:
@@ -215,7 +215,8 @@ def _burst(gate: Gate) -> Iterator[Symptom]:
     )
     headers = f"; {', '.join(named[:4])}" if named else ""
     if throttled:
-        after = next((v for n, v in throttled[0].answer_headers.items() if n.lower() == "retry-after"), "none")
+        asked = header_of(throttled[0].answer_headers.items(), "Retry-After")
+        after = "none" if asked is None else asked
         yield Symptom(
             State.WARNING, "rate limit",
             f"429 at request {throttled[0].number}, Retry-After {after}{headers}: set limits.rate in the profile",

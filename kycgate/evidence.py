@@ -164,8 +164,9 @@ class Ledger:
             result.verdict = Verdict.KEPT
         elif tally.unclear:
             shown, more = tally.unclear[:3], len(tally.unclear) - 3
-            result.verdict = Verdict.UNCLEAR
-            result.reason = "; ".join([*shown, *([f"and {more} more"] if more > 0 else [])])
+            if more > 0:
+                shown.append(f"and {more} more")
+            result.verdict, result.reason = Verdict.UNCLEAR, "; ".join(shown)
         else:
             result.reason = not_tried or "no test reached it"
         return result

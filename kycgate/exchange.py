@@ -5,6 +5,7 @@ show, leaves them out). What goes to disk is made from
 it by `kycgate.redaction` at the moment of recording.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,11 @@ from kycgate.contracts.journey import Step
 
 EARLIER_FLOW = "bring the key's earlier flow to its end"
 """The intent of requests that only clean up: whose flow it was, nobody knows."""
+
+
+def header_of(headers: Iterable[tuple[str, str]], name: str) -> str | None:
+    """The first header of this name, whatever its case."""
+    return next((value for key, value in headers if key.lower() == name.lower()), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ class Exchange:
 
     def answer_header(self, name: str) -> str | None:
         """The first header of this name, whatever its case."""
-        return next((value for key, value in self.answer_headers if key.lower() == name.lower()), None)
+        return header_of(self.answer_headers, name)
 
 
 class RecordedClocks(BaseModel):

@@ -470,8 +470,10 @@ def _days_away(text: str, number: NationalId) -> int:
 def days_of(moment: datetime) -> tuple[date, ...]:
     """The days that a date-time may mean: its own, and that of the same instant in Egypt (UTC+2, +3 in summer)."""
     days = [moment.date()]
-    with contextlib.suppress(OverflowError):  # before the year 1, after 9999
-        days += [moment.astimezone(zone).date() for zone in _EGYPT if moment.tzinfo is not None]
+    if moment.tzinfo is not None:
+        for zone in _EGYPT:
+            with contextlib.suppress(OverflowError):  # before the year 1, after 9999
+                days.append(moment.astimezone(zone).date())
     return tuple(days)
 
 

@@ -130,12 +130,10 @@ def execute(
         profile_file=_from_here(profile_file),
         detection=committed_detection() if check else None,
     )
-    if not profile.verify_tls:
-        run.notes.append(NO_TLS)
-        say(NO_TLS)
-    if secrets is not None and secrets.left_out:
-        run.notes.append(secrets.left_out)
-        say(secrets.left_out)
+    for warning in (NO_TLS if not profile.verify_tls else "", secrets.left_out if secrets is not None else ""):
+        if warning:
+            run.notes.append(warning)
+            say(warning)
     cannot = write(folder, run)
     if cannot:
         raise UsageError(f"{cannot}; name another folder with --out")

@@ -7,6 +7,8 @@ from kycgate.run import ClauseResult, DriftItem, ObjectiveResult, Verdict, Waive
 from kycgate.severity import Effect, Rules, Waiver, severity_by_level
 from kycgate.words import counted
 
+_NO_VERDICT = (Verdict.UNCLEAR, Verdict.NOT_TRIED)
+
 
 def decide(clauses: list[ClauseResult], rules: Rules) -> list[WaiverResult]:
     """Enter into each clause what its breach comes to today; returns what became of the waivers."""
@@ -73,15 +75,16 @@ def exit_code_of(
     by_effect = {effect: [c for c in clauses if effect_of(c, strict=strict) is effect] for effect in Effect}
     failing = by_effect[Effect.FAILS]
     broken = [o for o in objectives if o.verdict == "broken"]
+    not_judged = _not_judged(clauses)
     if failing or broken or drift:
         parts = [f"{counted(len(failing), 'clause')} broken"] if failing else []
         parts += [f"{counted(len(broken), 'objective')} broken"] if broken else []
         parts += [f"{counted(len(drift), 'pinned answer')} changed"] if drift else []
         names = ", ".join([c.id for c in failing][:4] + [o.id for o in broken][:4] + [d.subject for d in drift][:4])
         said = f"{' and '.join(parts)}: {names}"
-        return ExitCode.BROKEN, "; ".join([said, *filter(None, [", ".join(_not_judged(clauses))])])
+        return ExitCode.BROKEN, f"{said}; {', '.join(not_judged)}" if not_judged else said
     kept = [c for c in clauses if c.verdict is Verdict.KEPT]
-    counts = [*([f"{counted(len(kept), 'clause')} kept"] if kept else []), *_not_judged(clauses)]
+    counts = [*([f"{counted(len(kept), 'clause')} kept"] if kept else []), *not_judged]
     if cannot_judge:
         # Where nothing was judged the counts would only hide why.
         return ExitCode.UNCLEAR, f"{cannot_judge}; {', '.join(counts)}" if kept else cannot_judge
@@ -94,16 +97,12 @@ def exit_code_of(
     open_objectives = [o for o in objectives if o.verdict == "not enough evidence"]
     if open_objectives:
         return ExitCode.UNCLEAR, f"not enough evidence for {', '.join(_lacking(o) for o in open_objectives)}"
-    parts = counts
-    parts += [f"{len(objectives)} objectives hold"] if objectives else []
-    said = ", ".join(parts) or "nothing was to be judged"
+    held = [f"{len(objectives)} objectives hold"] if objectives else []
+    said = ", ".join(counts + held) or "nothing was to be judged"
     for word, effect in (("waived", Effect.WAIVED), ("warnings", Effect.WARNS)):
         names = ", ".join(c.id for c in by_effect[effect])
         said += f"; {word}: {names}" if names else ""
     return ExitCode.KEPT, said
-
-
-_NO_VERDICT = (Verdict.UNCLEAR, Verdict.NOT_TRIED)
 
 
 def _lacking(objective: ObjectiveResult) -> str:

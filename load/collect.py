@@ -23,7 +23,9 @@ from kycgate.run import Clock, FieldReading, GeneratorHealth, LoadPoint, LoadRes
 
 DIGITS = 3
 CLOCKS: tuple[Clock, ...] = get_args(Clock)
-ENDS = ("ended", "cut_off", "refused_photos", "registered", "throttled")
+TURNED_AWAY = ("refused_photos", "registered", "throttled")
+"""How an onboarding may end early by the target's right."""
+ENDS = ("ended", "cut_off", *TURNED_AWAY)
 """How an onboarding may end."""
 _COUNTS = ("requests", "uploads", "wrong", "due", "begun", "tokens", *ENDS)
 MAX_TURNED_AWAY = 0.01
@@ -292,14 +294,13 @@ class Collector:
         """All of it."""
         counts, health = self.counts, self.health()
         under_way = counts["begun"] - sum(counts[end] for end in ENDS)
-        turned_away = counts["refused_photos"] + counts["registered"] + counts["throttled"]
         measured = [(size, service) for size, service, _ in self._sizes]
         result = LoadResult(
             workload=self.plan.words,
             seed=self.plan.seed,
             duration_s=self.plan.duration_s,
             scheduled=counts["due"],
-            recorded=counts["ended"] + turned_away,
+            recorded=counts["ended"] + sum(counts[end] for end in TURNED_AWAY),
             in_flight=under_way,
             not_started=counts["due"] - counts["begun"] + counts["cut_off"],
             wrong_answers=counts["wrong"],
@@ -315,10 +316,7 @@ class Collector:
             stopped=self.stopped,
             workers=self.workers,
             tokens=counts["tokens"],
-            extra={
-                "start_monotonic_ns": self.start_ns,
-                **{name: counts[name] for name in ("refused_photos", "registered", "throttled")},
-            },
+            extra={"start_monotonic_ns": self.start_ns, **{name: counts[name] for name in TURNED_AWAY}},
         )
         return LoadOutcome(
             result=result,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import gevent
 
 from kycgate.contracts.endpoints import TOKEN
+from kycgate.exchange import header_of
 from kycgate.gate import seconds_to_expiry
 from kycgate.load.client import Connection, NoAnswer
 from kycgate.load.plan import LoadPlan
@@ -41,8 +42,7 @@ def mint(connection: Connection, plan: LoadPlan) -> tuple[str, float]:
     headers = {**CLIENT_HEADERS, "Content-Type": "application/json"}
     status, answered, answer, _ = connection.post(TOKEN.path, headers, body, time.perf_counter_ns())
     if status == 429:
-        asked = next((value for name, value in answered if name.lower() == "retry-after"), None)
-        raise Throttled(retry_after_s(asked, 1))
+        raise Throttled(retry_after_s(header_of(answered, "Retry-After"), 1))
     try:
         value = json.loads(answer)
         return str(value["token"]), seconds_to_expiry(value) or float("inf")

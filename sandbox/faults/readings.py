@@ -198,7 +198,9 @@ def _swaps(name: str, sentence: str, first: str, second: str) -> None:
 
 
 _swaps("address-lines-swapped", "The address's two lines stand in each other's place.", "address", "state")
-_swaps("religion-is-gender", "religion and maritalStatus stand in each other's place.", "religion", "maritalStatus")
+_swaps(
+    "religion-is-marital-status", "religion and maritalStatus stand in each other's place.", "religion", "maritalStatus"
+)
 
 
 @fault("family-name-is-first", "reading.as-printed", "semantics")

@@ -1,7 +1,5 @@
 """Targets that turn somebody away lawfully: people known already, keys that serve one flow. Nobody is accused."""
 
-from pathlib import Path
-
 import pytest
 
 from kycgate.check import run_contract_tests
@@ -13,10 +11,9 @@ from kycgate.run import ClauseResult, Verdict
 from kycgate.sandbox import SandboxSettings
 
 
-def checked(sandbox: Embedded, seed: int, profile: Profile | None = None) -> dict[str, ClauseResult]:
+def checked(sandbox: Embedded, seed: int) -> dict[str, ClauseResult]:
     """A whole check, strictly."""
-    chosen = (profile or Profile()).model_copy(update={"base_url": sandbox.profile.base_url})
-    gate = Gate(chosen, sandbox.secrets, seed=seed, expired_token=sandbox.expired_token)
+    gate = Gate(sandbox.profile, sandbox.secrets, seed=seed, expired_token=sandbox.expired_token)
     try:
         gate.preflight()
         outcome = run_contract_tests(gate, strict=True)
@@ -55,7 +52,7 @@ def test_keys_that_serve_one_flow_are_used_for_that_flow(keys: int, known: str) 
         assert results[clause].verdict is Verdict.KEPT, results[clause].reason
 
 
-def test_keys_that_open_new_flows_with_people_who_are_known(tmp_path: Path) -> None:
+def test_keys_that_open_new_flows_with_people_who_are_known() -> None:
     settings = SandboxSettings(known_person="refused", front_after_approval="refused")
     with embedded_sandbox(Profile(), settings, keys=3) as sandbox:
         results = checked(sandbox, 3)

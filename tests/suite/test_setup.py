@@ -81,6 +81,12 @@ def lines_of(text: str) -> dict[str, str]:
     }
 
 
+def secrets_of(*, fixed: bool) -> Secrets:
+    """Fixed keys, or a tenant."""
+    tenant = {"tenant_id": TENANT, "tenant_secret": TENANT_SECRET}
+    return Secrets.model_validate({"api_keys": ["key-one-1", "key-two-2"]} if fixed else tenant)
+
+
 def test_doctor_finds_a_sound_set_up_sound(tmp_path: Path) -> None:
     done = kycgate("doctor", cwd=tmp_path)
     said = lines_of(done.stdout)
@@ -108,8 +114,7 @@ def test_doctor_never_sends_more_than_ten_requests(
     status: int, headers: dict[str, str], what: str, says: str, fixed: bool
 ) -> None:
     """Whatever comes back, whichever way credentials are given."""
-    tenant = {"tenant_id": TENANT, "tenant_secret": TENANT_SECRET}
-    secrets = Secrets.model_validate({"api_keys": ["key-one-1", "key-two-2"]} if fixed else tenant)
+    secrets = secrets_of(fixed=fixed)
     with serving(status, headers) as server:
         symptoms = list(examine(Profile(base_url=f"http://127.0.0.1:{server.server_port}"), secrets))
         assert server.requests <= MAX_REQUESTS
@@ -154,9 +159,7 @@ def test_a_path_that_is_not_there_is_said_at_once(fixed: bool, tmp_path: Path) -
     env = {"KYCGATE_API_KEYS": "key-one-1"} if fixed else SECRETS
     with serving(404) as server:
         url = f"http://127.0.0.1:{server.server_port}"
-        secrets = Secrets.model_validate({"api_keys": ["key-one-1"]} if fixed else {
-            "tenant_id": TENANT, "tenant_secret": TENANT_SECRET})  # fmt: skip
-        symptoms = {symptom.what: symptom for symptom in examine(Profile(base_url=url), secrets)}
+        symptoms = {symptom.what: symptom for symptom in examine(Profile(base_url=url), secrets_of(fixed=fixed))}
         assert (symptoms["path"].state, "knows no such path" in symptoms["path"].said) == (State.FAILED, True)
         assert (symptoms["credentials"].state, symptoms["specimens"].state) == (State.SKIPPED, State.SKIPPED)
         server.requests = 0
