@@ -7,12 +7,9 @@ WORKDIR /src
 RUN python -m pip install --no-cache-dir uv==0.13.9 && uv venv /opt/kycgate
 COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY kycgate kycgate
-COPY chaos chaos
 COPY contracts contracts
 COPY load load
 COPY reports reports
-COPY sandbox sandbox
-COPY specimens specimens
 COPY tests tests
 RUN uv pip install --no-cache --python /opt/kycgate --constraint constraints.txt .
 

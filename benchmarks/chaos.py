@@ -18,8 +18,8 @@ from pathlib import Path
 import kycgate
 from kycgate.chaos import BEHAVIOURS
 from kycgate.chaos.registry import Mode, named
-from kycgate.chaos.trial import AFTER, COMMANDS, MEMORY_MB, TIME_LIMITS_S, TIMEOUT_S, Trial, run_trial
-from kycgate.run import write_atomically
+from kycgate.runs.folder import write_atomically
+from kycgate.tests.suite.chaos_trial import AFTER, COMMANDS, MEMORY_MB, TIME_LIMITS_S, TIMEOUT_S, Trial, run_trial
 
 
 def _job(name: str, command: str, mode: Mode) -> Trial:
@@ -46,7 +46,7 @@ def table(trials: list[Trial], seconds: float) -> str:
 
 Printed by `python benchmarks/chaos.py` on {datetime.now(UTC):%Y-%m-%d}, kycgate {kycgate.__version__},
 Python {platform.python_version()}, {os.cpu_count()} cores, in {seconds / 60:.0f} minutes. {len(BEHAVIOURS)} behaviours,
-{len(trials)} runs, {bad} not as declared beside the behaviour (`chaos/behaviours.py`).
+{len(trials)} runs, {bad} not as declared beside the behaviour (`kycgate/chaos/behaviours.py`).
 
 Each run has a time-out of {TIMEOUT_S:g} s a request and a stated limit of {limits}.
 Memory is the peak of all its processes together (proportional set size), and must stay under {MEMORY_MB} MB. In each

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from kycgate.check import run_contract_tests
-from kycgate.embedded import embedded_sandbox
-from kycgate.gate import Gate
-from kycgate.pins import drift_since, pins_of
-from kycgate.profile import Profile
-from kycgate.run import Observed, Run
+from kycgate.check.embedded import embedded_sandbox
+from kycgate.check.runner import run_contract_tests
+from kycgate.gate.gate import Gate
+from kycgate.judging.drift import drift_since, pins_of
+from kycgate.runs.model import Observed, Run
 from kycgate.sandbox import SandboxSettings, variants
+from kycgate.settings.profile import Profile
 
 KEYS = 4
 MORE: dict[str, tuple[SandboxSettings, int, Profile]] = {

@@ -33,9 +33,9 @@ from kycgate.contracts.endpoints import STEP_ENDPOINTS, TOKEN
 from kycgate.contracts.journey import Step
 from kycgate.load import LoadPlan, Topology, run_load
 from kycgate.load.pacing import arrivals
-from kycgate.profile import Secrets
 from kycgate.sandbox import SandboxSettings
 from kycgate.sandbox.vendor import Onboarding, Vendor
+from kycgate.settings.profile import Secrets
 from kycgate.specimens import make_person
 
 STALL_EVERY_S, STALL_S = 5.0, 1.0

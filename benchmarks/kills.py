@@ -19,10 +19,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import kycgate
-from kycgate.chaos.kills import COMMANDS, SIGNALS, Kill, kill_once, moments
-from kycgate.chaos.trial import SECRET, TENANT, environment
-from kycgate.run import write_atomically
+from kycgate.runs.folder import write_atomically
 from kycgate.sandbox import RunningSandbox, SandboxSettings
+from kycgate.tests.suite.chaos_trial import SECRET, TENANT, environment
+from kycgate.tests.suite.kills import COMMANDS, SIGNALS, Kill, kill_once, moments
 
 
 def lasting(base_url: str, folder: Path, recorded: Path, wanted: list[str]) -> dict[str, float]:

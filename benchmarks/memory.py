@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from scipy.stats import theilslopes
 
 from kycgate.load import LoadPlan, run_load
-from kycgate.profile import Secrets
+from kycgate.settings.profile import Secrets
 
 WARMING = 0.25
 LIMIT_MB_AN_HOUR = 50.0

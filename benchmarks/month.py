@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from kycgate.probes import Probe, ProbeStep
-from kycgate.reports.period import Interval, days_of, exclusions
-from kycgate.reports.policy import Policy, load_policy
-from kycgate.run import Outage, PeriodResult, RunFolder
-from kycgate.store import open_store
+from kycgate.probing import open_store
+from kycgate.probing.probe import Probe, ProbeStep
+from kycgate.runs.folder import RunFolder
+from kycgate.runs.model import Outage, PeriodResult
+from kycgate.sla.period import Interval, days_of, exclusions
+from kycgate.sla.policy import Policy, load_policy
 
 MONTH = date(2026, 10, 1)
 POLICY = Path(__file__).parents[1] / "docs" / "policy.example.toml"

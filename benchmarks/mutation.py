@@ -26,31 +26,36 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from kycgate.reports.objectives import share_bounds
+from kycgate.sla.objectives import share_bounds
 
 ROOT = Path(__file__).resolve().parents[1]
 REASONS = Path(__file__).with_name("survivors.toml")
 AREAS = {
-    "judge": ("kycgate/judge.py",),
+    "judge": ("kycgate/judging/answers.py",),
     "order": ("kycgate/contracts/journey.py",),
     "statistics": (
-        "kycgate/accuracy.py",
-        "kycgate/reports/blocks.py",
-        "kycgate/reports/bootstrap.py",
-        "kycgate/reports/martingale.py",
-        "kycgate/reports/needs.py",
-        "kycgate/reports/objectives.py",
-        "kycgate/reports/sequential.py",
-        "kycgate/reports/verdicts.py",
+        "kycgate/judging/readings.py",
+        "kycgate/sla/blocks.py",
+        "kycgate/sla/bootstrap.py",
+        "kycgate/sla/martingale.py",
+        "kycgate/sla/needs.py",
+        "kycgate/sla/objectives.py",
+        "kycgate/sla/sequential.py",
+        "kycgate/sla/objective_verdict.py",
     ),
-    "redaction": ("kycgate/needles.py", "kycgate/redaction.py"),
+    "redaction": ("kycgate/target/known_values.py", "kycgate/target/redaction.py"),
 }
 """What is mutated."""
 TESTS = {
-    "judge": ("test_judge_words.py", "judge.txt"),
-    "order": ("test_journey.py",),
-    "statistics": ("test_accuracy.py", "test_statistics.py", "test_statistics_time.py", "verdicts.txt"),
-    "redaction": ("test_redaction.py",),
+    "judge": ("golden/test_judge_words.py", "golden/judge.txt"),
+    "order": ("unit/test_journey.py",),
+    "statistics": (
+        "unit/test_accuracy.py",
+        "unit/test_statistics.py",
+        "golden/test_statistics_time.py",
+        "golden/verdicts.txt",
+    ),
+    "redaction": ("unit/test_redaction.py",),
 }
 """The tests that shall notice, with the texts that they compare with."""
 AT_LEAST = 0.9

@@ -3,8 +3,8 @@
     python benchmarks/ocr_accuracy.py --people 60 --out docs/ocr.md
 
 Cards of people whose seeds nothing else uses are drawn, degraded, read by `kycgate.specimens.ocr`, and compared with
-their truth by `kycgate.accuracy`. Accuracies are of the pictures that were read; intervals are exact (Clopper and
-Pearson 1934), 95%, two-sided.
+their truth by `kycgate.judging.readings`. Accuracies are of the pictures that were read; intervals are exact (Clopper
+and Pearson 1934), 95%, two-sided.
 """
 
 import argparse
@@ -20,8 +20,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from kycgate.accuracy import Readings
-from kycgate.reports.objectives import share_bounds
+from kycgate.judging.readings import Readings
+from kycgate.sla.objectives import share_bounds
 from kycgate.specimens import Degradation, draw, make_person
 from kycgate.specimens.ocr import read_print, tessdata, warm_up
 
@@ -85,7 +85,7 @@ def _page(people: int, readings: dict[str, Readings], refused: dict[tuple[str, s
         "",
         "Share of fields read as they are printed, among the pictures that were read at all, with its exact interval",
         "(Clopper and Pearson, 95%). A picture is refused, as a vendor would, when its number cannot be made out.",
-        "A strength of 1 would be unreadable. What counts as the same: `kycgate/accuracy.py`.",
+        "A strength of 1 would be unreadable. What counts as the same: `kycgate/judging/readings.py`.",
         "",
         f"Reading a side takes {statistics.median(ms):.0f} ms of one core (median;",
         f"{cuts[0]:.0f} to {cuts[-1]:.0f} ms from the 5th to the 95th percentile).",

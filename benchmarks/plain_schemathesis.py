@@ -25,11 +25,11 @@ from typing import NamedTuple
 
 import httpx
 
+from kycgate.check.embedded import embedded_sandbox
 from kycgate.contracts.endpoints import TOKEN
 from kycgate.contracts.openapi import text as openapi_text
-from kycgate.embedded import embedded_sandbox
-from kycgate.profile import Profile
 from kycgate.sandbox import FAULTS, variants
+from kycgate.settings.profile import Profile
 
 SEED = 7
 _OPERATION = re.compile(r"^_{3,} ((?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|TRACE|QUERY)? ?\S.*?) _{3,}$")

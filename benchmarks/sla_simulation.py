@@ -27,14 +27,14 @@ from scipy.signal import lfilter
 from scipy.special import ndtri
 from scipy.stats import binom
 
-from kycgate.reports import bootstrap
-from kycgate.reports.blocks import Seconds
-from kycgate.reports.bootstrap import Sample, estimate
-from kycgate.reports.martingale import ANYTIME
-from kycgate.reports.needs import POWER
-from kycgate.reports.objectives import EXACT, ranks, share_bounds
-from kycgate.reports.sequential import next_look
-from kycgate.reports.verdicts import BROKEN, HOLDS, UNDECIDED, look
+from kycgate.sla import bootstrap
+from kycgate.sla.blocks import Seconds
+from kycgate.sla.bootstrap import Sample, estimate
+from kycgate.sla.martingale import ANYTIME
+from kycgate.sla.needs import POWER
+from kycgate.sla.objective_verdict import BROKEN, HOLDS, UNDECIDED, look
+from kycgate.sla.objectives import EXACT, ranks, share_bounds
+from kycgate.sla.sequential import next_look
 
 MISS = 0.05
 OFF = 0.01

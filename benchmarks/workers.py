@@ -17,7 +17,7 @@ from honesty import Target
 from pydantic import SecretStr
 
 from kycgate.load import LoadPlan, Topology, run_load
-from kycgate.profile import Secrets
+from kycgate.settings.profile import Secrets
 
 PRECISION = 0.001
 """Of a histogram with three significant digits."""

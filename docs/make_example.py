@@ -15,15 +15,16 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from kycgate.embedded import TENANT, TENANT_SECRET, embedded_sandbox
+from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
+from kycgate.cli.execute import execute
+from kycgate.cli.load_part import LoadOptions
+from kycgate.judging.drift import pins_of, save_pins
 from kycgate.load import LoadPlan
-from kycgate.loading import LoadOptions
-from kycgate.pins import pins_of, save_pins
-from kycgate.profile import Profile
-from kycgate.run import Run, RunFolder
-from kycgate.runner import execute
+from kycgate.runs.folder import RunFolder
+from kycgate.runs.model import Run
 from kycgate.sandbox import LatencyModel, SandboxSettings
-from kycgate.severity import Waiver
+from kycgate.settings.profile import Profile
+from kycgate.settings.severity import Waiver
 
 DOCS = Path(__file__).parent
 SLOW = LatencyModel(base_ms=60, ms_per_mb=45, sigma=0.35, seed=3)

@@ -13,12 +13,12 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from typer.cli import get_docs_for_click
 
-from kycgate.cli import app
+from kycgate.cli.main import app
 from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT, OPEN_POINTS, Level
 from kycgate.errors import ExitCode
-from kycgate.profile_file import keys
-from kycgate.reports.policy import Policy
-from kycgate.run import Run
+from kycgate.runs.model import Run
+from kycgate.settings.template import keys
+from kycgate.sla.policy import Policy
 
 _LEVELS = {
     Level.DOCUMENTED: "The vendor's own documentation says it. A breach fails the gate.",

@@ -17,9 +17,9 @@ def main() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
-    from kycgate.cli import main as run
+    from kycgate.cli.main import main as run
+    from kycgate.cli.streams import open_what_is_closed
     from kycgate.processes import interrupted
-    from kycgate.streams import open_what_is_closed
 
     open_what_is_closed()
     try:

@@ -10,6 +10,7 @@ Each message is one line: what is wrong, and what to do about it.
 """
 
 from enum import IntEnum
+from typing import Literal
 
 
 class ExitCode(IntEnum):
@@ -19,6 +20,11 @@ class ExitCode(IntEnum):
     BROKEN = 1
     USAGE = 2
     UNCLEAR = 3
+
+    @property
+    def word(self) -> Literal["kept", "broken", "unclear"]:
+        """The run's verdict, in one word."""
+        return "kept" if self is ExitCode.KEPT else "broken" if self is ExitCode.BROKEN else "unclear"
 
     @property
     def meaning(self) -> str:

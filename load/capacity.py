@@ -18,9 +18,9 @@ from kycgate.errors import CannotJudge
 from kycgate.load.clocks import WHOLE
 from kycgate.load.collect import Collector, Second
 from kycgate.load.plan import LoadOutcome, LoadPlan, Topology
-from kycgate.load.run import run_load
-from kycgate.profile import Secrets
-from kycgate.run import CapacityPoint, CapacityResult
+from kycgate.load.start import run_load
+from kycgate.runs.model import CapacityPoint, CapacityResult
+from kycgate.settings.profile import Secrets
 
 SETTLING = 0.3
 """Of each plateau, what is left out: queues need time to become what they are at this rate."""

@@ -14,9 +14,9 @@ import httptools
 from gevent import ssl as gssl
 from gevent.timeout import Timeout
 
-from kycgate.content import MAX_ANSWER, decoded
-from kycgate.exchange import Clocks
 from kycgate.load.wire import TlsWire, Wire
+from kycgate.target.decoding import MAX_ANSWER, decoded
+from kycgate.target.exchange import Clocks
 
 READ = 65_536
 MAX_HEAD = 100_000

@@ -4,8 +4,8 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-from kycgate.exchange import Clocks
 from kycgate.load.interval import Interval, pack
+from kycgate.target.exchange import Clocks
 
 WHOLE = "onboarding"
 LOWEST_US, HIGHEST_US = 1, 120_000_000

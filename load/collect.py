@@ -16,10 +16,10 @@ from hdrh.log import HistogramLogWriter
 from kycgate.load.clocks import HIGHEST_US, LOWEST_US, MAX_EXAMPLES, WHOLE
 from kycgate.load.interval import GENERATOR, Interval
 from kycgate.load.plan import LoadOutcome, LoadPlan
+from kycgate.load.self_check import MAX_CPU_SHARE, MAX_GC_MS, MAX_LAG_MS, MAX_SLIP_MS
 from kycgate.load.sizes import fit, size_points
-from kycgate.load.watch import MAX_CPU_SHARE, MAX_GC_MS, MAX_LAG_MS, MAX_SLIP_MS
 from kycgate.load.wire import SENDING_CLOCK
-from kycgate.run import Clock, FieldReading, GeneratorHealth, LoadPoint, LoadResult, StepLatency
+from kycgate.runs.model import Clock, FieldReading, GeneratorHealth, LoadPoint, LoadResult, StepLatency
 
 DIGITS = 3
 CLOCKS: tuple[Clock, ...] = get_args(Clock)
@@ -245,7 +245,7 @@ class Collector:
         return float(whole.get_value_at_percentile(percentile)) / 1e3
 
     def health(self) -> GeneratorHealth:
-        """How the generators did, and why the run is void if it is (the limits stand in `kycgate.load.watch`)."""
+        """How the generators did, and why the run is void if it is (the limits stand in `kycgate.load.self_check`)."""
         cpu = max((sum(shares) / len(shares) for shares in self._cpu.values()), default=0.0)
         found = GeneratorHealth(
             loop_lag_p99_ms=self.percentile_ms([GENERATOR], "lag", 99),

@@ -13,18 +13,18 @@ import gevent
 import gevent.pool
 from locust import User, task
 
-from kycgate.accuracy import compare
-from kycgate.cards import Cards
 from kycgate.contracts.journey import CLIENT_ORDER, PAGE_ORDER, Step
-from kycgate.judge import customer_data
+from kycgate.judging.answers import customer_data
+from kycgate.judging.readings import compare
 from kycgate.load.client import NoAnswer, tls_context
 from kycgate.load.clocks import WHOLE, Recorder
 from kycgate.load.interval import GENERATOR, Interval
 from kycgate.load.journey import Answered, Ended, Onboarding, Prepared, name_of
 from kycgate.load.pacing import arrivals
 from kycgate.load.plan import LoadPlan
+from kycgate.load.self_check import Watch
 from kycgate.load.tokens import Credentials
-from kycgate.load.watch import Watch
+from kycgate.specimens.deck import Cards
 
 MAX_RUNNING = 5_000
 ENOUGH_TO_STOP = 50

@@ -8,16 +8,16 @@ from enum import Enum
 
 import gevent
 
-from kycgate.cards import Card
 from kycgate.contracts.endpoints import endpoint
 from kycgate.contracts.journey import PAGE_ORDER, Step
-from kycgate.exchange import Clocks, Exchange, Picture
-from kycgate.judge import accepted, already_registered, customer_data, judge_answer
+from kycgate.judging.answers import accepted, already_registered, customer_data, judge_answer
 from kycgate.load.client import Connection, NoAnswer
 from kycgate.load.plan import LoadPlan
-from kycgate.redaction import redacted
-from kycgate.requests import CLIENT_HEADERS, approval_of, to_json, upload_body
 from kycgate.specimens import degrade_jpeg, pad_jpeg
+from kycgate.specimens.deck import Card
+from kycgate.target.exchange import Clocks, Exchange, Picture
+from kycgate.target.redaction import redacted
+from kycgate.target.requests import CLIENT_HEADERS, approval_of, to_json, upload_body
 
 
 @dataclass(frozen=True, slots=True)

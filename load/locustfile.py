@@ -14,7 +14,6 @@ from locust import User, between, events, task
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-from kycgate.cards import Cards
 from kycgate.errors import KycgateError
 from kycgate.load.client import Connection, NoAnswer, tls_context
 from kycgate.load.clocks import WHOLE
@@ -22,8 +21,9 @@ from kycgate.load.journey import Answered, Ended, Onboarding, Prepared, name_of
 from kycgate.load.page import Page, listen
 from kycgate.load.plan import LoadPlan
 from kycgate.load.tokens import mint
-from kycgate.profile import Environment as Names
-from kycgate.profile import Secrets, load_secrets
+from kycgate.settings.profile import Environment as Names
+from kycgate.settings.profile import Secrets, load_secrets
+from kycgate.specimens.deck import Cards
 
 _PREPARED: list[Prepared] = []
 _PAGES: list[Page] = []

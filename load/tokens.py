@@ -9,12 +9,12 @@ from collections.abc import Callable
 import gevent
 
 from kycgate.contracts.endpoints import TOKEN
-from kycgate.exchange import header_of
-from kycgate.gate import seconds_to_expiry
+from kycgate.gate.gate import seconds_to_expiry
 from kycgate.load.client import Connection, NoAnswer
 from kycgate.load.plan import LoadPlan
-from kycgate.requests import CLIENT_HEADERS, to_json
-from kycgate.target import retry_after_s
+from kycgate.target.client import retry_after_s
+from kycgate.target.exchange import header_of
+from kycgate.target.requests import CLIENT_HEADERS, to_json
 
 MINTERS = 8
 SPARE_LIFE_S = 30.0

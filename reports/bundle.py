@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 import kycgate
 from kycgate.errors import Contradiction, UsageError
 from kycgate.reports.crosscheck import Evidence, contradictions, differences, parse_policy
-from kycgate.reports.policy import Policy, load_policy
-from kycgate.run import RunFolder, write_atomically
-from kycgate.verdict import exit_code_of
+from kycgate.runs.folder import RunFolder, write_atomically
+from kycgate.runs.verdict import exit_code_of
+from kycgate.sla.policy import Policy, load_policy
 
 FORMAT, VERSION = "kycgate evidence bundle", 1
 MANIFEST = "manifest.json"

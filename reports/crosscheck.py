@@ -14,19 +14,20 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from kycgate.clock import Offset, common_offset, offset_of
 from kycgate.errors import CannotJudge, ExitCode, UsageError
-from kycgate.exchange import RecordedExchange
-from kycgate.probes import read_probes
-from kycgate.reports.histograms import Cells, Counts, IntervalLog, decode, edges, empty
-from kycgate.reports.latency import figures_of
-from kycgate.reports.month import Judged, counts_of_values, judge_month
-from kycgate.reports.period import parse_month
-from kycgate.reports.policy import Policy
-from kycgate.reports.recording import Recording, tag_of
-from kycgate.reports.sla import judge
-from kycgate.run import LoadPoint, LoadResult, ObjectiveResult, PeriodResult, Run, RunFolder, StepLatency, Verdict
-from kycgate.verdict import WORDS, exit_code_of
+from kycgate.probing.probe import read_probes
+from kycgate.runs.folder import RunFolder
+from kycgate.runs.model import LoadPoint, LoadResult, ObjectiveResult, PeriodResult, Run, StepLatency, Verdict
+from kycgate.runs.verdict import exit_code_of
+from kycgate.sla.histograms import Cells, Counts, IntervalLog, decode, edges, empty
+from kycgate.sla.judge import judge
+from kycgate.sla.latency import figures_of
+from kycgate.sla.month import Judged, counts_of_values, judge_month
+from kycgate.sla.period import parse_month
+from kycgate.sla.policy import Policy
+from kycgate.sla.recording import Recording, tag_of
+from kycgate.target.clock import Offset, common_offset, offset_of
+from kycgate.target.exchange import RecordedExchange
 
 Intervals = Mapping[str, Mapping[int, Cells]]
 _SAME = 1e-9
@@ -168,8 +169,8 @@ def _verdict(run: Run) -> Iterator[str]:
     allowed = {code} if code is not ExitCode.KEPT else {ExitCode.KEPT, ExitCode.UNCLEAR}
     if run.exit_code not in allowed:
         yield f"exit_code is {run.exit_code}; clauses and objectives say {int(code)}"
-    elif run.verdict != WORDS[ExitCode(run.exit_code)]:
-        yield f"verdict is {run.verdict!r}; exit code {run.exit_code} says {WORDS[ExitCode(run.exit_code)]!r}"
+    elif run.verdict != ExitCode(run.exit_code).word:
+        yield f"verdict is {run.verdict!r}; exit code {run.exit_code} says {ExitCode(run.exit_code).word!r}"
     for clause in run.clauses:
         if (clause.verdict is Verdict.BROKEN) != (clause.broken > 0) or clause.broken > clause.observed:
             yield f"{clause.id} is {clause.verdict}, with {clause.broken} of {clause.observed} observations broken"

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kycgate.run import DetectedFaults, Detection
+from kycgate.runs.model import DetectedFaults, Detection
 
 
 def committed_detection() -> Detection:
@@ -19,7 +19,7 @@ def committed_detection() -> Detection:
 
 
 def detection_of(trials: Sequence[Any], kinds: Mapping[str, str], made: str) -> Detection:
-    """The matrix of `trials`, the `Trial`s of `kycgate.prove`; `kinds` gives each fault's."""
+    """The matrix of `trials`, the `Trial`s of `kycgate.check.prove`; `kinds` gives each fault's."""
     found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     missed: dict[str, list[str]] = defaultdict(list)
     faithful = [trial for trial in trials if trial.kind == "variant"]

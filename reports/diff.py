@@ -7,7 +7,7 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
-from kycgate.reports.text import visible
+from kycgate.text import visible
 
 ALIKE: Final = 0.35
 """Where a smaller share of the words is shared, two texts say different things: all of what came is marked."""

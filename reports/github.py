@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from kycgate.errors import ExitCode
-from kycgate.reports.failing import decided_by, status, worst_first
-from kycgate.reports.text import one_line
-from kycgate.run import Run
+from kycgate.reports.status import decided_by, status, worst_first
+from kycgate.runs.model import Run
+from kycgate.text import one_line
 
 MAX_OF_A_KIND: Final = 10
 _COMMANDS = {"broken": "error", "warning": "warning", "waived": "notice"}

@@ -18,12 +18,12 @@ from markupsafe import Markup
 
 from kycgate.contracts.clauses import BACK, Level
 from kycgate.contracts.journey import EDGES, Step
-from kycgate.exchange import RecordedExchange
 from kycgate.reports import charts, diff
-from kycgate.reports.failing import STATES, decided_by, status, worst_first
 from kycgate.reports.sla_page import sla_page
-from kycgate.reports.text import cut, html, visible
-from kycgate.run import ClauseResult, FieldReading, Run, Verdict
+from kycgate.reports.status import STATES, decided_by, status, worst_first
+from kycgate.runs.model import ClauseResult, FieldReading, Run, Verdict
+from kycgate.target.exchange import RecordedExchange
+from kycgate.text import cut, html, visible
 
 MAX_EXCHANGES: Final = 400
 """Of the recorded exchanges the last so many are listed one by one."""

@@ -2,9 +2,9 @@
 
 import xml.etree.ElementTree as ET
 
-from kycgate.reports.failing import decided_by, fails, status
-from kycgate.reports.text import xml
-from kycgate.run import ClauseResult, Run, Verdict
+from kycgate.reports.status import decided_by, fails, status
+from kycgate.runs.model import ClauseResult, Run, Verdict
+from kycgate.text import xml
 
 
 def render_junit(run: Run) -> str:

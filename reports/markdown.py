@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from kycgate.reports.failing import LINE, STATES, alike, decided_by, named, status, worst_first
 from kycgate.reports.sla_page import month_of
-from kycgate.reports.text import markdown
-from kycgate.run import ClauseResult, Run, Verdict
-from kycgate.words import counted
+from kycgate.reports.status import LINE, STATES, alike, decided_by, named, status, worst_first
+from kycgate.runs.model import ClauseResult, Run, Verdict
+from kycgate.text import counted, markdown
 
 MAX_ROWS = 40
 MAX_CHARACTERS: Final = 60_000

@@ -10,9 +10,9 @@ import json
 from typing import Any, Final
 
 from kycgate.contracts.clauses import CATALOGUE
-from kycgate.reports.failing import decided_by, fails, status, worst_first
-from kycgate.reports.text import visible
-from kycgate.run import ClauseResult, Finding, GoneFinding, Run, Verdict
+from kycgate.reports.status import decided_by, fails, status, worst_first
+from kycgate.runs.model import ClauseResult, Finding, GoneFinding, Run, Verdict
+from kycgate.text import visible
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _BASELINE = {"new": "new", "known": "unchanged"}

@@ -7,8 +7,9 @@ breach is not called new, and where it is full now, none is called gone. Nor is 
 
 from pathlib import Path
 
-from kycgate.reports.failing import worst_first
-from kycgate.run import MAX_FINDINGS, Baseline, ClauseResult, Finding, GoneFinding, Run, RunFolder, Verdict
+from kycgate.reports.status import worst_first
+from kycgate.runs.folder import RunFolder
+from kycgate.runs.model import MAX_FINDINGS, Baseline, ClauseResult, Finding, GoneFinding, Run, Verdict
 
 
 def read_baseline(path: Path) -> tuple[str, Run]:

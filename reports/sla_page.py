@@ -11,10 +11,10 @@ import numpy as np
 from markupsafe import Markup, escape
 from pydantic import ValidationError
 
-from kycgate.reports.histograms import Counts, decode, edges, empty, quantile_us
-from kycgate.reports.policy import Latency, share_of
-from kycgate.run import Day, ObjectiveResult, Outage, PeriodResult, Run, Stretch
-from kycgate.words import counted
+from kycgate.runs.model import Day, ObjectiveResult, Outage, PeriodResult, Run, Stretch
+from kycgate.sla.histograms import Counts, decode, edges, empty, quantile_us
+from kycgate.sla.policy import Latency, share_of
+from kycgate.text import counted
 
 REFERENCES = {
     "Clopper and Pearson 1934": "C. J. Clopper and E. S. Pearson, The use of confidence or fiducial limits illustrated "

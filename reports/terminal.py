@@ -6,10 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kycgate.reports.failing import LINE, alike, decided_by, named, status, worst_first
-from kycgate.reports.text import one_line
-from kycgate.run import Baseline, Run, Verdict
-from kycgate.words import counted
+from kycgate.reports.status import LINE, alike, decided_by, named, status, worst_first
+from kycgate.runs.model import Baseline, Run, Verdict
+from kycgate.text import counted, one_line
 
 MAX_ROWS = 25
 _STYLES = {"kept": "green", "broken": "bold red", "unclear": "yellow"}

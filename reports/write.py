@@ -4,7 +4,8 @@ from kycgate.reports.html import render_html
 from kycgate.reports.junit import render_junit
 from kycgate.reports.markdown import render_markdown
 from kycgate.reports.sarif import render_sarif
-from kycgate.run import Run, RunFolder, write_atomically
+from kycgate.runs.folder import RunFolder, write_atomically
+from kycgate.runs.model import Run
 
 
 def write_all(folder: RunFolder, run: Run) -> None:

@@ -1,8 +1,8 @@
 """As the vendor's Android client does it (API.md, tag `client`): whoever fails here breaks installed phones."""
 
-from kycgate.plan import judges
-from kycgate.requests import Variation, to_json, upload_body
-from kycgate.session import Session
+from kycgate.gate.plan import judges
+from kycgate.gate.session import Session
+from kycgate.target.requests import Variation, to_json, upload_body
 
 ANDROID = {"Accept": "application/json", "Content-Type": "application/json; charset=UTF-8"}
 EXTRA = {"scanType": 1, "customerId": None, "fullNameAr": "SPECIMEN"}

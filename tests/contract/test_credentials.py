@@ -8,11 +8,11 @@ import pytest
 
 from kycgate.contracts.journey import PAGE_ORDER, Step
 from kycgate.errors import CannotJudge
-from kycgate.gate import Gate
-from kycgate.judge import jwt_claims
-from kycgate.plan import judges
-from kycgate.requests import Outcome, Variation
-from kycgate.session import Session
+from kycgate.gate.gate import Gate
+from kycgate.gate.plan import judges
+from kycgate.gate.session import Session
+from kycgate.judging.answers import jwt_claims
+from kycgate.target.requests import Outcome, Variation
 
 NO_CREDENTIALS_CAN_BE = "xkycgate-unknown"
 LONG = 6_000

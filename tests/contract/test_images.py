@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from kycgate.contracts.journey import Step
-from kycgate.gate import Gate
-from kycgate.judge import accepted
-from kycgate.plan import judges
-from kycgate.requests import Outcome, Variation, to_base64, to_json
-from kycgate.session import LARGE_CAPTURE, Session
+from kycgate.gate.gate import Gate
+from kycgate.gate.plan import judges
+from kycgate.gate.session import LARGE_CAPTURE, Session
+from kycgate.judging.answers import accepted
 from kycgate.specimens import pad_jpeg
+from kycgate.target.requests import Outcome, Variation, to_base64, to_json
 
 
 @judges("image.line-feeds", "image.crlf", "order.retry", requests=7, uploads=4, telling=8)

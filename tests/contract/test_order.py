@@ -9,12 +9,12 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from kycgate.contracts.journey import CLIENT_ORDER, EDGES, PAGE_ORDER, Step, legal_orderings, predecessors, violations
 from kycgate.errors import CannotJudge
-from kycgate.evidence import Observation
-from kycgate.gate import Gate
-from kycgate.judge import accepted, already_registered
-from kycgate.plan import judges
-from kycgate.requests import Outcome, Variation, upload_body
-from kycgate.session import REGISTERED, Interrupted, Session
+from kycgate.gate.gate import Gate
+from kycgate.gate.plan import judges
+from kycgate.gate.session import REGISTERED, Interrupted, Session
+from kycgate.judging.answers import accepted, already_registered
+from kycgate.judging.ledger import Observation
+from kycgate.target.requests import Outcome, Variation, upload_body
 
 NAMES = {PAGE_ORDER: "order.page", CLIENT_ORDER: "order.client"}
 

@@ -13,13 +13,13 @@ import pytest
 from kycgate.contracts.endpoints import BASE_PATH
 from kycgate.contracts.journey import PAGE_ORDER, Step
 from kycgate.contracts.models import ENGLISH_NAMES
-from kycgate.exchange import Exchange
-from kycgate.gate import Gate
-from kycgate.judge import accepted
-from kycgate.plan import judges
-from kycgate.requests import Outcome, Variation, to_json, upload_body
-from kycgate.session import Session
-from kycgate.target import Wanted
+from kycgate.gate.gate import Gate
+from kycgate.gate.plan import judges
+from kycgate.gate.session import Session
+from kycgate.judging.answers import accepted
+from kycgate.target.client import Wanted
+from kycgate.target.exchange import Exchange
+from kycgate.target.requests import Outcome, Variation, to_json, upload_body
 
 BROKEN_JSON: dict[str, bytes] = {
     "JSON cut short": b'{"image": "AAAA"',

@@ -15,10 +15,10 @@ from schemathesis.generation.modes import GenerationMode
 from kycgate.contracts.endpoints import endpoint
 from kycgate.contracts.journey import Step
 from kycgate.contracts.openapi import build
-from kycgate.gate import Gate
-from kycgate.plan import judges
-from kycgate.requests import Outcome, Variation, to_json
-from kycgate.session import Session
+from kycgate.gate.gate import Gate
+from kycgate.gate.plan import judges
+from kycgate.gate.session import Session
+from kycgate.target.requests import Outcome, Variation, to_json
 
 
 def _outcome(model: type[BaseModel], body: bytes, step: Step) -> tuple[Outcome, str | None]:

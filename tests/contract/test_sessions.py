@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from kycgate.contracts.journey import PAGE_ORDER, Step, predecessors
 from kycgate.errors import CannotJudge
-from kycgate.evidence import Observation
-from kycgate.exchange import Exchange
-from kycgate.gate import Gate
-from kycgate.judge import accepted
-from kycgate.plan import judges
-from kycgate.requests import Outcome, Variation, to_base64, to_json
-from kycgate.session import Session
+from kycgate.gate.gate import Gate
+from kycgate.gate.plan import judges
+from kycgate.gate.session import Session
+from kycgate.judging.answers import accepted
+from kycgate.judging.ledger import Observation
+from kycgate.target.exchange import Exchange
+from kycgate.target.requests import Outcome, Variation, to_base64, to_json
 
 ROUNDS = 1
 PEOPLE = 4

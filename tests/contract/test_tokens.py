@@ -7,12 +7,12 @@ from typing import Any
 from kycgate.contracts.endpoints import TOKEN_SIBLING
 from kycgate.contracts.models import parse_date_time
 from kycgate.errors import CannotJudge
-from kycgate.evidence import Observation
-from kycgate.exchange import Exchange
-from kycgate.gate import OPTIONAL_TOKEN_PROPERTIES, Gate, seconds_to_expiry, token_of
-from kycgate.judge import accepted, json_or_none
-from kycgate.plan import judges
-from kycgate.requests import Outcome, Variation
+from kycgate.gate.gate import OPTIONAL_TOKEN_PROPERTIES, Gate, seconds_to_expiry, token_of
+from kycgate.gate.plan import judges
+from kycgate.judging.answers import accepted, json_or_none
+from kycgate.judging.ledger import Observation
+from kycgate.target.exchange import Exchange
+from kycgate.target.requests import Outcome, Variation
 
 MIN_AGE_S = 4.0
 MIN_LIFE_S = 60.0

@@ -1,6 +1,6 @@
 """Canaries: what must never come out, in every way it could, and a vendor that says it back in odd places.
 
-Knows nothing of `kycgate.redaction`: what hides and what searches must not share their blind spots.
+Knows nothing of `kycgate.target.redaction`: what hides and what searches must not share their blind spots.
 """
 
 import base64

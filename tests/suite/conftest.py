@@ -27,7 +27,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Within the test's own folder. For calls that end before anything heavy: a new process takes seconds to begin."""
-    from kycgate.cli import main
+    from kycgate.cli.main import main
 
     monkeypatch.chdir(tmp_path)
 

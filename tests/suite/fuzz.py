@@ -26,22 +26,23 @@ from typing import Any
 
 import tomlkit
 
-from kycgate import cli
+from kycgate.cli import main as cli
+from kycgate.cli.execute import execute
 from kycgate.errors import KycgateError
-from kycgate.pins import load_pins
-from kycgate.probes import Probe, ProbeStep, read_probes
-from kycgate.profile import Limits, Profile, load_profile
-from kycgate.profile_file import profile_text
+from kycgate.judging.drift import load_pins
+from kycgate.probing import open_store
+from kycgate.probing.probe import Probe, ProbeStep, read_probes
 from kycgate.reports.bundle import pack, verify
-from kycgate.reports.histograms import IntervalLog
-from kycgate.reports.policy import load_policy
-from kycgate.reports.recording import Recording
-from kycgate.reports.sla import judge
 from kycgate.reports.write import write_all
-from kycgate.run import Run, RunFolder
-from kycgate.runner import execute
+from kycgate.runs.folder import RunFolder
+from kycgate.runs.model import Run
+from kycgate.settings.profile import Limits, Profile, load_profile
+from kycgate.settings.template import profile_text
+from kycgate.sla.histograms import IntervalLog
+from kycgate.sla.judge import judge
+from kycgate.sla.policy import load_policy
+from kycgate.sla.recording import Recording
 from kycgate.specimens import load_directory, save
-from kycgate.store import open_store
 from kycgate.tests.suite.recorded import write_load
 
 ROOT = Path(__file__).resolve().parents[2]

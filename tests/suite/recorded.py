@@ -7,7 +7,8 @@ from typing import Any
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
-from kycgate.run import LoadPoint, LoadResult, Run, RunFolder, StepLatency
+from kycgate.runs.folder import RunFolder
+from kycgate.runs.model import LoadPoint, LoadResult, Run, StepLatency
 
 
 def histogram_of(latencies_ms: Sequence[float]) -> HdrHistogram:

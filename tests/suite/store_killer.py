@@ -14,8 +14,8 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from kycgate.probes import Probe, ProbeStep
-from kycgate.store import open_store
+from kycgate.probing import open_store
+from kycgate.probing.probe import Probe, ProbeStep
 
 STEPS = ("upload_front", "upload_back", "approve_front", "approve_back")
 

@@ -1,0 +1,44 @@
+"""The embedded sandbox: the target when no base URL is given."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from kycgate.sandbox import RunningSandbox, SandboxSettings
+from kycgate.settings.profile import Profile, Secrets
+
+TENANT = "tenant-1"
+TENANT_SECRET = "sandbox-secret"  # noqa: S105 - of a server that lives as long as this process
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A running sandbox and how to reach it."""
+
+    profile: Profile
+    secrets: Secrets
+    expired_token: str | None
+
+
+@contextmanager
+def embedded_sandbox(
+    profile: Profile, settings: SandboxSettings | None = None, faults: tuple[str, ...] = (), *, keys: int = 0
+) -> Iterator[Embedded]:
+    """Serve the sandbox on a free loopback port; with `keys`, by so many fixed keys instead of minted tokens."""
+    fixed = tuple(f"sandbox-key-{number:04d}" for number in range(1, keys + 1))
+    chosen = (settings or SandboxSettings()).model_copy(
+        update={"api_keys": fixed, "tenants": {} if fixed else {TENANT: TENANT_SECRET}}
+    )
+    secrets = (
+        Secrets(api_keys=tuple(SecretStr(key) for key in fixed))
+        if fixed
+        else Secrets(tenant_id=TENANT, tenant_secret=SecretStr(TENANT_SECRET))
+    )
+    with RunningSandbox(chosen, faults) as sandbox:
+        yield Embedded(
+            profile.model_copy(update={"base_url": sandbox.base_url}),
+            secrets,
+            None if fixed else sandbox.expired_token(),
+        )

@@ -1,0 +1,179 @@
+"""Proves the check: every fault of the sandbox must be found, no faithful variant accused."""
+
+import json
+import multiprocessing
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ValidationError
+
+import kycgate
+from kycgate.check.embedded import embedded_sandbox
+from kycgate.check.runner import run_contract_tests
+from kycgate.contracts.clauses import CORE
+from kycgate.errors import CannotJudge, UsageError
+from kycgate.gate.gate import Gate
+from kycgate.processes import end_with_parent
+from kycgate.runs.folder import write_atomically
+from kycgate.runs.model import Verdict
+from kycgate.runs.verdict import exit_code_of
+from kycgate.sandbox import FAULTS, SandboxSettings, variants
+from kycgate.settings.profile import Profile
+
+SEED = 7
+KEY_VARIANTS = {"fixed-keys": SandboxSettings(), "fixed-keys-bare": SandboxSettings(schemes=frozenset({"bare"}))}
+
+
+class Trial(BaseModel):
+    """One check against one fault or variant; exit codes are those of a strict check."""
+
+    kind: Literal["fault", "variant"]
+    name: str
+    clause: str = ""
+    exit_code: int
+    broken: list[str]
+    not_tried: list[str]
+    by_test: str = ""
+    after: int = 0
+    requests: int
+    uploads: int
+    seconds: float = 0.0
+    reason: str
+
+    @property
+    def passed(self) -> bool:
+        """A fault is found at its own clause; a faithful variant is not accused and leaves no clause out."""
+        if self.kind == "fault":
+            return self.exit_code == 1 and self.clause in self.broken
+        # Fixed keys spend uploads on bringing flows to their end, so there the budget may cut something off.
+        return self.exit_code == 0 and (not self.not_tried or self.name in KEY_VARIANTS)
+
+
+def trial(kind: Literal["fault", "variant"], name: str) -> Trial:
+    """Check one sandbox in this process."""
+    fault = FAULTS.load()[name] if kind == "fault" else None
+    keys = 3 if name in KEY_VARIANTS else 0
+    settings = None if fault else (variants() | KEY_VARIANTS)[name]
+    with embedded_sandbox(Profile(), settings, (name,) if fault else (), keys=keys) as embedded:
+        gate = Gate(embedded.profile, embedded.secrets, seed=SEED, expired_token=embedded.expired_token)
+        cannot, not_tried = "", dict[str, str]()
+        begun = time.monotonic()
+        try:
+            gate.preflight()
+            not_tried = run_contract_tests(gate, strict=True).not_tried
+        except CannotJudge as error:
+            cannot = str(error)
+        finally:
+            cannot = gate.settle() or cannot
+            gate.close()
+        seconds = time.monotonic() - begun
+        results = gate.ledger.results(not_tried)
+    code, reason = exit_code_of(results, [], strict=True, cannot_judge=cannot, demanded=CORE)
+    own = next((r for r in results if fault and r.id == fault.clause and r.findings), None)
+    numbers = [f.exchange.number for f in own.findings if f.exchange] if own else []
+    return Trial(
+        kind=kind,
+        name=name,
+        clause=fault.clause if fault else "",
+        exit_code=int(code),
+        broken=[r.id for r in results if r.verdict is Verdict.BROKEN],
+        not_tried=[r.id for r in results if r.verdict is Verdict.NOT_TRIED],
+        by_test=own.findings[0].test if own else "",
+        after=min(numbers, default=0),
+        requests=gate.budget.requests_sent,
+        uploads=gate.budget.uploads_sent,
+        seconds=round(seconds, 2),
+        reason=reason,
+    )
+
+
+def prove(out: Path, only: Sequence[str], *, resume: bool, say: Callable[[str], None]) -> list[Trial]:
+    """Run all trials; write prove.json after each and prove.md at the end.
+
+    Returns their results, in the order of their kinds and names.
+
+    Raises:
+        UsageError: a name is unknown, or the folder or its prove.json cannot be used.
+    """
+    jobs = trials_named(only)
+    done = _load(out / "prove.json") if resume else {}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write to {out}: {error.strerror}") from None
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=end_with_parent) as pool:
+        futures = [pool.submit(trial, kind, name) for kind, name in jobs if f"{kind} {name}" not in done]
+        for future in as_completed(futures):
+            result = future.result()
+            done[f"{result.kind} {result.name}"] = result
+            say(f"{'ok  ' if result.passed else 'FAIL'} {result.kind} {result.name}: {result.reason}")
+            write_atomically(out / "prove.json", json.dumps([t.model_dump() for t in done.values()], indent=1))
+    results = sorted(done.values(), key=lambda t: (t.kind, t.name))
+    write_atomically(out / "prove.md", _markdown(results))
+    faults = [t for t in results if t.kind == "fault"]
+    faithful = [t for t in results if t.kind == "variant"]
+    say(
+        f"{sum(t.passed for t in faults)} of {len(faults)} faults found, "
+        f"{sum(t.exit_code != 0 for t in faithful)} false alarms in {len(faithful)} faithful variants"
+    )
+    return results
+
+
+def trials_named(only: Sequence[str]) -> list[tuple[Literal["fault", "variant"], str]]:
+    """The trials, or those of these names.
+
+    Raises:
+        UsageError: no fault or variant has this name.
+    """
+    jobs: list[tuple[Literal["fault", "variant"], str]] = [("fault", name) for name in FAULTS.load()]
+    jobs += [("variant", name) for name in variants() | KEY_VARIANTS]
+    unknown = set(only) - {name for _, name in jobs}
+    if unknown:
+        raise UsageError(f"no fault or variant is named {min(unknown)!r}")
+    return [job for job in jobs if not only or job[1] in only]
+
+
+def _load(path: Path) -> dict[str, Trial]:
+    if not path.exists():
+        return {}
+    try:
+        return {
+            f"{t.kind} {t.name}": t for t in map(Trial.model_validate, json.loads(path.read_text(encoding="utf-8")))
+        }
+    except (OSError, ValueError, TypeError, ValidationError):
+        raise UsageError(f"{path} is damaged: delete it, or run without --resume") from None
+
+
+def versions() -> str:
+    """When the trials ran, and by which versions."""
+    return f"{datetime.now(UTC):%Y-%m-%d}, kycgate {kycgate.__version__}, Python {platform.python_version()}."
+
+
+def _markdown(results: Sequence[Trial]) -> str:
+    faults = [t for t in results if t.kind == "fault"]
+    faithful = [t for t in results if t.kind == "variant"]
+    lines = [
+        "# What the check finds",
+        "",
+        f"Printed by `kycgate prove` (strict, default budget). {versions()}",
+        "",
+        f"{sum(t.passed for t in faults)} of {len(faults)} faults found at their own clause;",
+        f"{sum(t.exit_code != 0 for t in faithful)} false alarms in {len(faithful)} faithful variants.",
+        "",
+        "| fault | clause | found | by test | at request | requests | also broken |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for t in faults:
+        also = ", ".join(name for name in t.broken if name != t.clause)
+        found = "yes" if t.passed else "no"
+        lines.append(f"| {t.name} | {t.clause} | {found} | {t.by_test} | {t.after} | {t.requests} | {also} |")
+    lines += ["", "| faithful variant | exit code | requests | uploads |", "| --- | --- | --- | --- |"]
+    lines += [f"| {t.name} | {t.exit_code} | {t.requests} | {t.uploads} |" for t in faithful]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,250 @@
+"""Runs contract tests under pytest: gives them the gate, keeps to the budget, and turns breaches into failures."""
+
+import os
+import random
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from kycgate.check.embedded import embedded_sandbox
+from kycgate.contracts.clauses import CORE, clause
+from kycgate.errors import BudgetExhausted, CannotJudge, ExitCode, UsageError
+from kycgate.gate.gate import Gate
+from kycgate.gate.plan import MARK, PlannedTest, planned
+from kycgate.gate.session import Session
+from kycgate.settings.profile import Profile, load_profile, load_secrets
+from kycgate.settings.severity import Effect
+
+MAX_SECTION = 50_000
+"""Characters of captured output that pytest shows of a failed contract test."""
+THOROUGH_REQUESTS, THOROUGH_UPLOADS = 3_000, 1_000
+
+
+class GatePlugin:
+    """Bound to one gate, when the command line made it; else it makes one from pytest's own options."""
+
+    def __init__(self, gate: Gate | None = None, *, strict: bool = False, thorough: bool = False) -> None:
+        self.bound = gate
+        self._made_it = False
+        """Whether the gate is this plugin's own, as under plain pytest."""
+        self.strict = strict
+        self.is_thorough = thorough
+        self.plan: list[PlannedTest] = []
+        self.not_tried: dict[str, str] = {}
+        self.crashed: list[str] = []
+        self.done = 0
+        self._stack = ExitStack()
+        self._refused: CannotJudge | None = None
+        self._said = ""
+        """At the end of plain pytest: why its tests' passing is no verdict."""
+
+    # pytest's hooks
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.addinivalue_line("markers", f"{MARK}(*clauses, requests, uploads, telling): a contract test")
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """The most telling tests go first, so that a small budget is well spent."""
+        profile = self.bound.profile if self.bound is not None else Profile()
+        contract = [item for item in items if (plan := planned(item)) and self._wants(plan, profile)]
+        others = [item for item in items if not planned(item)]
+        contract.sort(key=lambda item: -_planned(item).telling)
+        items[:] = others + contract
+        self.plan = [_planned(item) for item in contract]
+
+    @staticmethod
+    def _wants(plan: PlannedTest, profile: Profile) -> bool:
+        return not plan.asked or bool(getattr(profile, plan.asked))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
+        """Opening a session may already show that the test cannot judge anything."""
+        plan = planned(item)
+        if plan is not None and self.bound is not None:
+            self.bound.target.test = plan.test
+        try:
+            yield
+        except CannotJudge as error:
+            self._give_up(plan, error)
+            pytest.skip(str(error))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        plan = planned(item)
+        if plan is None or self.bound is None:
+            yield
+            return
+        gate = self.bound
+        before = gate.ledger.breaches()
+        gate.target.test = plan.test
+        reason = ""
+        try:
+            if gate.budget.left_s <= 0:
+                raise BudgetExhausted(gate.budget.time_is_up)
+            if not gate.budget.has_room(requests=plan.requests - 1, uploads=plan.uploads):
+                raise BudgetExhausted("the budget has no room for it")
+            yield
+        except CannotJudge as error:
+            reason = str(error)
+            self._give_up(plan, error)
+        else:
+            for clause_id in plan.clauses:
+                if not gate.ledger.judged(clause_id):
+                    gate.ledger.unclear(clause_id, "tried, but what came gave nothing to judge it by")
+        finally:
+            gate.target.test = ""
+            self.done += 1
+        failing = self._failing(gate, gate.ledger.breaches() - before)
+        if failing:
+            pytest.fail("broken: " + "; ".join(f"{name} ({clause(name).sentence})" for name in failing), pytrace=False)
+        if reason:
+            pytest.skip(reason)
+
+    def _give_up(self, plan: PlannedTest | None, error: CannotJudge) -> None:
+        for clause_id in plan.clauses if plan else ():
+            if isinstance(error, BudgetExhausted):
+                self.not_tried.setdefault(clause_id, str(error))
+            elif self.bound is not None:
+                self.bound.ledger.unclear(clause_id, str(error))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A contract test that crashes is a bug of ours, and must not pass for a verdict."""
+        if report.failed and "broken: " not in str(report.longrepr):
+            self.crashed.append(f"{report.nodeid}: {str(report.longrepr)[-2000:]}")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
+        """What pytest shows, or writes into its own JUnit file, of a failed contract test holds nothing secret."""
+        report: pytest.TestReport = yield  # type: ignore[assignment]
+        if planned(item) is not None and self.bound is not None and report.longrepr is not None:
+            redact = self.bound.redactor.text
+            if isinstance(report.longrepr, tuple):
+                path, line, reason = report.longrepr
+                report.longrepr = path, line, redact(reason)
+            else:
+                report.longrepr = "\n".join(redact(line) for line in str(report.longrepr).splitlines())
+            report.sections = [(name, redact(text, MAX_SECTION)) for name, text in report.sections]
+        return report  # type: ignore[return-value]
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Plain pytest, where no test failed, is green only where something was judged of each core clause it ran."""
+        gate = self.bound
+        if gate is None or not self._made_it or exitstatus != pytest.ExitCode.OK:
+            return
+        wanted = {name for item in session.items if (plan := planned(item)) for name in plan.clauses}
+        lacking = [name for name in CORE if name in wanted and not gate.ledger.judged(name)]
+        before = gate.ledger.breaches()
+        self._said = gate.settle() or (f"too little evidence: no verdict on {', '.join(lacking)}" if lacking else "")
+        if self._failing(gate, gate.ledger.breaches() - before):
+            session.exitstatus, self._said = pytest.ExitCode.TESTS_FAILED, "broken: answer.in-time, at the very end"
+        elif self._said:
+            session.exitstatus = int(ExitCode.UNCLEAR)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._said and self.bound is not None:
+            terminalreporter.write_line(f"kycgate: {self.bound.redactor.text(self._said)}")
+
+    def _failing(self, gate: Gate, broken: Iterable[str]) -> list[str]:
+        """Those of the broken clauses that fail the gate."""
+        rules = gate.profile.rules(strict=self.strict)
+        return sorted(name for name in broken if rules.decide(name, clause(name).level).effect is Effect.FAILS)
+
+    def pytest_unconfigure(self) -> None:
+        self._stack.close()
+
+    # fixtures
+
+    @pytest.fixture(scope="session")
+    def gate(self, pytestconfig: pytest.Config) -> Gate:
+        """The gate to the target; with none given, to an embedded sandbox."""
+        if self._refused is not None:
+            raise self._refused
+        if self.bound is None:
+            try:
+                gate = self._make_gate(pytestconfig)
+                gate.preflight()
+                self.bound, self._made_it = gate, True
+            except UsageError as error:
+                pytest.exit(str(error), returncode=int(error.exit_code))
+            except CannotJudge as error:
+                self._refused = error
+                pytest.exit(str(error), returncode=int(error.exit_code))
+            return gate
+        return self.bound
+
+    @pytest.fixture
+    def session(self, gate: Gate) -> Iterator[Session]:
+        """A session in which nothing was done yet."""
+        opened = gate.session()
+        yield opened
+        gate.release(opened)
+
+    @pytest.fixture(scope="session")
+    def thorough(self, pytestconfig: pytest.Config) -> bool:
+        return self.is_thorough or bool(pytestconfig.getoption("thorough", default=False))
+
+    def _make_gate(self, config: pytest.Config) -> Gate:
+        option = config.getoption
+        path = option("profile")
+        thorough = bool(option("thorough"))
+        profile = load_profile(
+            Path(path) if path else None,
+            base_url=option("base_url"),
+            translation=option("translation"),
+            specimens=Path(option("specimens")) if option("specimens") else None,
+            limits__requests=option("budget") or (THOROUGH_REQUESTS if thorough else None),
+            limits__uploads=option("uploads") or (THOROUGH_UPLOADS if thorough else None),
+            limits__rate=option("rate"),
+            strict=option("strict_clauses") or None,
+        )
+        self.strict = profile.strict
+        seed = option("seed") if option("seed") is not None else random.randrange(2**31)
+        if profile.base_url is not None:
+            secrets = load_secrets(profile.environment)
+            gate = Gate(profile, secrets, seed=seed, expired_token=secrets.expired_token)
+        else:
+            embedded = self._stack.enter_context(embedded_sandbox(profile))
+            gate = Gate(embedded.profile, embedded.secrets, seed=seed, expired_token=embedded.expired_token)
+        self._stack.callback(gate.close)
+        return gate
+
+
+def _planned(item: pytest.Item) -> PlannedTest:
+    plan = planned(item)
+    assert plan is not None  # noqa: S101 - callers have filtered
+    return plan
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("kycgate", "contract tests against a National ID onboarding API")
+    group.addoption("--base-url", help="the target (default: KYCGATE_BASE_URL, else an embedded sandbox)")
+    group.addoption("--profile", help="a kycgate.toml")
+    group.addoption("--translation", choices=("on", "off", "auto"), help="the vendor's translation feature")
+    group.addoption("--specimens", help="a folder with the vendor's own test cards")
+    group.addoption("--budget", type=int, help="requests to send at most")
+    group.addoption("--uploads", type=int, help="uploads to send at most")
+    group.addoption("--rate", type=float, help="requests a second at most")
+    group.addoption("--seed", type=int, help="repeat the run with this seed")
+    group.addoption("--strict-clauses", action="store_true", help="expected clauses fail too")
+    group.addoption("--thorough", action="store_true", help="more of everything")
+
+
+def _has_target(config: pytest.Config) -> bool:
+    given = config.getoption("base_url") or config.getoption("profile") or os.environ.get("KYCGATE_BASE_URL")
+    return bool(given)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A target has one budget and one order of tests, which stay in one process; most tests of our own only wait."""
+    return 0 if _has_target(config) else (os.cpu_count() or 1) + 1
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Under plain pytest the gate is made from pytest's options."""
+    if config.getoption("numprocesses", default=None) and _has_target(config):
+        raise pytest.UsageError("-n: each process would have a budget of its own; leave it out for a target")
+    if not any(isinstance(plugin, GatePlugin) for plugin in config.pluginmanager.get_plugins()):
+        config.pluginmanager.register(GatePlugin(), "kycgate-gate")

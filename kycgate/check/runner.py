@@ -1,0 +1,83 @@
+"""Runs the contract tests against a gate, in this process, isolated from the pytest set-up of whoever calls."""
+
+import contextlib
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import kycgate.tests.contract
+from kycgate.check.pytest_plugin import GatePlugin
+from kycgate.errors import CannotJudge
+from kycgate.gate.gate import Gate
+from kycgate.gate.plan import PlannedTest
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """What became of the tests: reasons by clause for what the budget cut off, and tests of ours that crashed."""
+
+    plan: list[PlannedTest]
+    not_tried: dict[str, str]
+
+
+class _Ticker:
+    def __init__(self, plugin: GatePlugin, on_progress: Progress | None) -> None:
+        self._plugin = plugin
+        self._on_progress = on_progress
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        if self._on_progress is not None:
+            self._on_progress(self._plugin.done, len(self._plugin.plan), nodeid.rpartition("::")[2])
+
+
+def run_contract_tests(
+    gate: Gate | None, *, strict: bool = False, thorough: bool = False, on_progress: Progress | None = None
+) -> CheckOutcome:
+    """Run them all, the most telling first. Without a gate they are only collected (the plan).
+
+    Raises:
+        CannotJudge: a test of ours crashed, or pytest could not run them.
+    """
+    plugin = GatePlugin(gate, strict=strict, thorough=thorough)
+    folder = Path(kycgate.tests.contract.__file__).parent
+    arguments = [
+        str(folder),
+        f"--rootdir={folder}",
+        f"--confcutdir={folder}",
+        "-c",
+        os.devnull,
+        "--import-mode=importlib",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        "-x" if gate is None else "--tb=short",
+        *(["--collect-only"] if gate is None else []),
+    ]
+    said = io.StringIO()
+    # The caller's plugins and options are for the caller's tests.
+    guarded = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": ""}
+    before = {name: os.environ.get(name) for name in guarded}
+    os.environ.update(guarded)
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            code = pytest.main(arguments, plugins=[plugin, _Ticker(plugin, on_progress)])
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+    if plugin.crashed:
+        said_last = plugin.crashed[0].strip().splitlines()
+        raise CannotJudge(f"a contract test crashed, please report it: {said_last[0]} … {said_last[-1]}")
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        if code == pytest.ExitCode.INTERRUPTED:
+            raise KeyboardInterrupt
+        raise CannotJudge(f"pytest could not run the contract tests ({code!r}): {said.getvalue()[-2000:]}")
+    return CheckOutcome(plugin.plan, plugin.not_tried)

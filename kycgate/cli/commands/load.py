@@ -1,0 +1,148 @@
+"""`kycgate load`: the four-step onboarding under load, alone, on all cores, or with workers on other machines."""
+
+from typing import Annotated, Any
+
+import typer
+
+from kycgate.cli.options import (
+    BaseUrlOption,
+    DurationOption,
+    Format,
+    FormatOption,
+    LoadRateOption,
+    MineOption,
+    OutOption,
+    PolicyOption,
+    ProfileOption,
+    SeedOption,
+    Shape,
+    SinceOption,
+    SpecimensOption,
+    TimeLimitOption,
+    TranslationOption,
+    policy_of,
+    profile_of,
+)
+from kycgate.errors import UsageError
+
+_WORKLOAD, _LIMITS, _WHERE, _CAPACITY = "Workload", "Hard stops", "Cores and machines", "Capacity"
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(load)
+
+
+def _option(text: str, panel: str, *names: str, **more: Any) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=panel, **more)
+
+
+def load(
+    base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
+    translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
+    rate: LoadRateOption = 10.0, duration: DurationOption = 30.0,
+    poisson: Annotated[bool, _option("Arrivals at random instead of evenly.", _WORKLOAD, "--poisson")] = False,
+    shape: Annotated[Shape, _option("How the rate goes over time; --rate is its peak.", _WORKLOAD)] = Shape.STEADY,
+    people: Annotated[int, _option("Closed workload: so many people at once.", _WORKLOAD, min=0, max=5_000)] = 0,
+    think: Annotated[str, _option(
+        "Closed: pause between steps, s: a mean, uniform:1,5, lognormal:3,0.5, constant:2.", _WORKLOAD)] = "0",
+    client_order: Annotated[float, _option("Share in the Android client's order.", _WORKLOAD, min=0, max=1)] = 0.0,
+    retries: Annotated[float, _option("Share that begins with an unreadable photo.", _WORKLOAD, min=0, max=1)] = 0.0,
+    sizes: Annotated[str, _option(
+        "Picture sizes in kB, in turn: 300,1000,3000 (fits ms per MB); a mix: lognormal:900,0.5.", _WORKLOAD)] = "",
+    degrade: Annotated[str, _option(
+        "What is done to the pictures, in turn: blur:0.2,rotation:0.1,none.", _WORKLOAD)] = "",
+    cards: Annotated[int, _option(
+        "Different people to draw at most; reading accuracy counts different pictures.", _WORKLOAD, min=1, max=1_000)]
+        = 40,
+    max_requests: Annotated[int | None, _option("Stop there.", _LIMITS, min=1)] = None,
+    max_uploads: Annotated[int | None, _option("Stop there.", _LIMITS, min=1)] = None,
+    max_seconds: Annotated[float | None, _option("Stop then.", _LIMITS, min=1)] = None,
+    max_error_share: Annotated[float, _option("Stop when more answers fail.", _LIMITS, min=0, max=1)] = 1.0,
+    time_limit: TimeLimitOption = None,
+    processes: Annotated[int, _option("Worker processes here; 0 is one a core.", _WHERE, min=0, max=256)] = 1,
+    master: Annotated[bool, _option("Deal the load out to workers on other machines.", _WHERE, "--master")] = False,
+    expect_workers: Annotated[int, _option("With --master: workers to wait for.", _WHERE, min=1, max=1_000)] = 1,
+    bind_host: Annotated[str, _option("With --master: where to listen.", _WHERE)] = "0.0.0.0",  # noqa: S104
+    bind_port: Annotated[int, _option("With --master: where to listen.", _WHERE, min=0, max=65_535)] = 5557,
+    worker: Annotated[bool, _option("Serve the master at --master-host, with one's own secrets.", _WHERE, "--worker")]
+        = False,
+    master_host: Annotated[str, _option("With --worker: the master's machine.", _WHERE)] = "",
+    master_port: Annotated[int, _option("With --worker: the master's port.", _WHERE, min=1, max=65_535)] = 5557,
+    find_capacity: Annotated[bool, _option(
+        "Raise the rate from --rate until p95 or throughput gives in.", _CAPACITY, "--find-capacity")] = False,
+    highest_rate: Annotated[float, _option("Go no higher.", _CAPACITY, min=0.01, max=10_000)] = 200.0,
+    plateau: Annotated[float, _option("Seconds at each rate.", _CAPACITY, min=5, max=3_600)] = 15.0,
+    limit_ms: Annotated[float, _option("The uploads' p95 that a rate must keep.", _CAPACITY, min=1, max=120_000)]
+        = 5_000.0,
+    otel: Annotated[bool, typer.Option(
+        "--otel", help="Export Locust's metrics by OpenTelemetry, as OTEL_* variables say (extra `otel`).")] = False,
+    policy: PolicyOption = None,
+    until_decided: Annotated[bool, typer.Option(
+        "--until-decided", help="End once the policy is decided; --duration is the longest it may take.")] = False,
+    yes_this_is_mine: MineOption = False, since: SinceOption = None, output_format: FormatOption = Format.TEXT,
+) -> None:  # fmt: skip
+    """Onboardings arrive at a rate (or people come in a circle); response times count from when they were due."""
+    import os
+    from importlib.util import find_spec
+
+    from kycgate.cli.load_part import NOWHERE, LoadOptions
+    from kycgate.cli.progress import run_and_exit
+    from kycgate.load import LoadPlan, Topology
+    from kycgate.load.capacity import CapacitySearch
+    from kycgate.load.sizes import parse_sizes
+    from kycgate.load.think import parse_think
+    from kycgate.specimens import parse_degradations
+
+    chosen = profile_of(
+        profile, base_url=base_url, translation=translation, specimens=specimens, limits__time_s=time_limit
+    )
+    try:
+        workload = LoadPlan(
+            base_url=chosen.base_url or NOWHERE, rate=rate, duration_s=duration, poisson=poisson, shape=str(shape),
+            people=people, think=parse_think(think), client_order_share=client_order, retry_share=retries,
+            sizes=parse_sizes(sizes), cards=cards, degradations=parse_degradations(degrade), max_requests=max_requests,
+            max_uploads=max_uploads, max_error_share=max_error_share, timeout_s=chosen.timeout_s,
+            verify_tls=chosen.verify_tls, ca_file=chosen.ca_file, specimens=chosen.specimens,
+        )  # fmt: skip
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if otel and not (find_spec("opentelemetry") and find_spec("opentelemetry.sdk")):
+        raise UsageError("--otel takes the extra: install kycgate[otel]")
+    if worker:
+        _serve_master(chosen, workload, master_host, master_port, otel=otel)
+        return
+    if find_capacity and (people or until_decided):
+        raise UsageError("--find-capacity raises an arrival rate: leave out --people and --until-decided")
+    if find_capacity and highest_rate < rate:
+        raise UsageError(f"--highest-rate {highest_rate:g} lies below --rate {rate:g}, where the search begins")
+    options = LoadOptions(
+        workload,
+        Topology(
+            processes=processes or os.cpu_count() or 1,
+            remote_workers=expect_workers if master else 0,
+            bind_host=bind_host if master else "127.0.0.1",
+            bind_port=bind_port if master else 0,
+        ),
+        yes_this_is_mine,
+        until_decided,
+        max_seconds,
+        CapacitySearch(rate, highest_rate, plateau_s=plateau, limit_ms=limit_ms) if find_capacity else None,
+        otel,
+    )
+    run_and_exit(
+        "load", chosen, out=out, seed=seed, check=False, load=options, policy=policy_of(policy),
+        since=since, output_format=output_format, profile_file=profile,
+    )  # fmt: skip
+
+
+def _serve_master(profile: Any, workload: Any, host: str, port: int, *, otel: bool) -> None:
+    """Generate what the master deals out, against this side's own target."""
+    from kycgate.load.start import run_worker
+    from kycgate.settings.profile import load_secrets
+
+    if not host:
+        raise UsageError("--worker needs --master-host")
+    if profile.base_url is None:
+        raise UsageError("--worker needs the target too (--base-url): it sends its credentials nowhere else")
+    print(f"kycgate: serving the master at {host}:{port} against {profile.base_url}")
+    run_worker(workload, load_secrets(profile.environment), host, port, otel=otel)

@@ -1,0 +1,106 @@
+"""`kycgate probe`: one small onboarding for a scheduler, its result appended to a store."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kycgate.cli.options import (
+    BaseUrlOption,
+    ProfileOption,
+    SeedOption,
+    SpecimensOption,
+    StoreOption,
+    StrictOption,
+    TranslationOption,
+    profile_of,
+)
+
+EMBEDDED = "the embedded sandbox"
+"""The target's name in the store, as its port is another one each time."""
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(probe)
+
+
+def probe(
+    store: StoreOption, base_url: BaseUrlOption = None, profile: ProfileOption = None,
+    translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
+    strict: StrictOption = False,
+    name: Annotated[str, typer.Option("--from", help="Who probes, where several do.")] = "",
+    time_limit: Annotated[float | None, typer.Option(min=90, max=3_600, help="Seconds until it ends for sure.")] = None,
+    jitter: Annotated[
+        float, typer.Option(min=0, max=3_600, help="First wait a random time of up to so many seconds.")
+    ] = 0.0,
+    out: Annotated[Path | None, typer.Option("--out", help="Keep the redacted exchanges, as a run's folder.")] = None,
+) -> None:  # fmt: skip
+    """Take one person through the four steps, judge and time them, append the result to a store.
+
+    Ends within --time-limit, and --jitter before it; without a limit, within five time-outs of the profile and 40
+    seconds. A month of probes at random moments says what was so at the moments between them: let a scheduler start
+    one every five minutes with --jitter 300.
+    """
+    import random
+    import time
+    from contextlib import ExitStack
+
+    from kycgate import specimens as cards
+    from kycgate.check.embedded import embedded_sandbox
+    from kycgate.errors import ExitCode
+    from kycgate.gate.gate import Gate
+    from kycgate.probing import open_store
+    from kycgate.probing.prober import MAX_REQUESTS, MAX_UPLOADS, REQUESTS_IN_TURN, Prober
+    from kycgate.probing.store import WAIT_S
+    from kycgate.reports import write_all
+    from kycgate.runs.folder import RunFolder
+    from kycgate.runs.model import Run
+    from kycgate.settings.profile import load_secrets
+    from kycgate.text import one_line
+
+    chosen = profile_of(
+        profile, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
+        limits__requests=MAX_REQUESTS, limits__uploads=MAX_UPLOADS,
+    )  # fmt: skip
+    secrets = load_secrets(chosen.environment) if chosen.base_url is not None else None
+    if chosen.specimens is not None:
+        cards.load_directory(chosen.specimens)
+    # To open the store, to open it again and to append to it may each take as long as a writer waits.
+    for_store = 3 * WAIT_S + 5
+    limit = time_limit or REQUESTS_IN_TURN * chosen.timeout_s + for_store + 5
+    for_requests = limit - for_store
+    chosen = chosen.model_copy(update={"timeout_s": min(chosen.timeout_s, for_requests / REQUESTS_IN_TURN)})
+    seed = random.randrange(2**31) if seed is None else seed
+    # Before anything is sent, as what cannot be kept is not measured. No server's connection is held meanwhile.
+    open_store(store, create=True).close()
+    with ExitStack() as stack:
+        folder = RunFolder.create(out, "probe") if out is not None else None
+        target = chosen.base_url or EMBEDDED
+        if secrets is None:
+            embedded = stack.enter_context(embedded_sandbox(chosen))
+            chosen, secrets = embedded.profile, embedded.secrets
+        gate = Gate(chosen, secrets, seed=seed, folder=folder, time_s=for_requests)
+        stack.callback(gate.close)
+        if jitter:
+            # Not by the seed: whoever knew the moments could be at their best in them.
+            time.sleep(random.SystemRandom().uniform(0, jitter))
+        prober = Prober(gate, chosen, secrets, target=target, prober=one_line(name, 80), jitter_s=jitter)
+        result = prober.run(for_requests)
+        print(f"{result.verdict}: {result.reason}")
+        with open_store(store, create=True) as kept:
+            kept.append(result)
+            where = kept.name
+        print(f"{result.requests} requests, {result.uploads} uploads, {result.duration_us / 1e3:.0f} ms; in {where}")
+        code = {"kept": ExitCode.KEPT, "broken": ExitCode.BROKEN}.get(result.verdict, ExitCode.UNCLEAR)
+        if folder is not None:
+            run = Run(
+                command="probe", verdict=code.word, exit_code=int(code), reason=result.reason,
+                requests_sent=result.requests, uploads_sent=result.uploads, clauses=prober.clauses,
+                kycgate_version=result.kycgate_version, target=target, embedded_sandbox=target == EMBEDDED,
+                profile=chosen.name, started_at=result.started_at.isoformat(timespec="seconds"),
+                finished_at=result.ended_at.isoformat(timespec="seconds"), seed=seed, strict=chosen.strict,
+            )  # fmt: skip
+            folder.write_run(run)
+            write_all(folder, run)
+            print(f"report: {folder.path / 'report.html'}")
+    raise typer.Exit(int(code))

@@ -1,0 +1,175 @@
+"""`kycgate sla`: recorded runs, or a month of probes, against a policy."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kycgate.cli.options import OutOption
+from kycgate.errors import UsageError
+
+if TYPE_CHECKING:
+    from kycgate.runs.model import ObjectiveResult, PeriodResult
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(sla)
+
+
+def sla(
+    policy: Annotated[Path, typer.Option("--policy", help="An SLA policy (TOML).")],
+    runs: Annotated[list[Path] | None, typer.Argument(help="The folders of recorded load runs.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Say how many samples each objective needs.")] = False,
+    anytime: Annotated[
+        bool, typer.Option("--anytime", help="Judge so that you may look, add runs, and look again.")
+    ] = False,
+    period: Annotated[
+        str | None, typer.Option("--period", help="Judge the probes of a month, such as 2026-11, instead of runs.")
+    ] = None,
+    store: Annotated[
+        str | None, typer.Option("--store", envvar="KYCGATE_STORE", help="Where the probes are kept.")
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", help="Whose probes, where the store has several.")] = None,
+    every: Annotated[
+        float | None, typer.Option("--every", min=1, max=86_400, help="Seconds between probes; else learned.")
+    ] = None,
+    out: OutOption = None,
+) -> None:
+    """Judge recorded runs, or a month of probes, against a policy: holds, broken, or not enough evidence."""
+    from kycgate.sla.policy import load_policy
+
+    chosen = load_policy(policy)
+    if plan:
+        _print_needs(chosen)
+    elif period is not None:
+        if runs or anytime:
+            raise UsageError("--period judges the probes of a store, and takes neither runs nor --anytime")
+        _judge_month(chosen, period, store, target=target, every_s=every, out=out)
+    elif runs:
+        _judge_runs(chosen, runs, anytime=anytime)
+    else:
+        raise UsageError("name the folders of the runs to judge, or --period, or --plan")
+
+
+def _judge_runs(policy: Any, runs: list[Path], *, anytime: bool) -> None:
+    from kycgate.runs.folder import RunFolder
+    from kycgate.runs.verdict import exit_code_of
+    from kycgate.sla.judge import judge
+    from kycgate.sla.recording import Recording
+
+    recorded = [Recording.read(RunFolder(path)) for path in runs]
+    voids = [recording.load.health.void for recording in recorded if recording.load.health.void]
+    objectives = judge(policy, recorded, anytime=anytime)
+    _print_objectives(objectives, policy)
+    if policy.period.measure == "calendar month":
+        print("the policy is about calendar months: what a run shows owes no credit (--period judges a month)")
+    code, reason = exit_code_of([], objectives, strict=False, cannot_judge=f"void: {voids[0]}" if voids else "")
+    print(reason if code else f"{len(objectives)} objectives hold")
+    raise typer.Exit(int(code))
+
+
+def _judge_month(
+    policy: Any, text: str, where: str | None, *, target: str | None, every_s: float | None, out: Path | None
+) -> None:
+    import kycgate
+    from kycgate.probing import open_store
+    from kycgate.reports import write_all
+    from kycgate.runs.folder import RunFolder
+    from kycgate.runs.model import Run
+    from kycgate.runs.verdict import exit_code_of
+    from kycgate.sla.month import judge_month, write_evidence
+    from kycgate.sla.period import days_of, parse_month
+
+    month = parse_month(text)
+    if where is None:
+        raise UsageError("--period takes a --store: `kycgate probe` makes one")
+    if policy.period.measure == "run":
+        raise UsageError('the policy measures a run: write measure = "calendar month" into its [period]')
+    days = days_of(month, policy.period.zone)
+    now = datetime.now(UTC)
+    with open_store(where) as store:
+        chosen = _target_of(store.targets(), target, store.name)
+        probes = store.probes(chosen, days[0].start, days[-1].end)
+        name = store.name
+    judged = judge_month(policy, month, probes, target=chosen, now=now, every_s=every_s)
+    judged.period.store = name
+    code, reason = exit_code_of([], judged.objectives, strict=False)
+    run = Run(
+        command="sla", verdict=code.word, exit_code=int(code), reason=reason, kycgate_version=kycgate.__version__,
+        requests_sent=judged.sent[0], uploads_sent=judged.sent[1],
+        target=chosen, profile=policy.name, started_at=now.isoformat(timespec="seconds"),
+        finished_at=now.isoformat(timespec="seconds"), objectives=judged.objectives, period=judged.period,
+        policy=policy.model_dump(mode="json"), notes=judged.notes,
+    )  # fmt: skip
+    folder = RunFolder.create(out, "sla")
+    write_evidence(folder.path, judged, probes)
+    folder.write_run(run)
+    write_all(folder, run)
+    _print_month(judged.period)
+    _print_objectives(judged.objectives, policy)
+    for note in run.notes:
+        print(f"note: {note}")
+    print(reason if code else f"{len(judged.objectives)} objectives hold")
+    print(f"report: {folder.path / 'report.html'}")
+    raise typer.Exit(int(code))
+
+
+def _target_of(targets: dict[str, int], wanted: str | None, store: str) -> str:
+    if wanted is not None:
+        wanted = wanted.rstrip("/")
+    if wanted in targets:
+        return wanted
+    known = ", ".join(targets) or "nobody"
+    if wanted is None and len(targets) == 1:
+        return next(iter(targets))
+    if wanted is None and targets:
+        raise UsageError(f"{store} has probes of several targets: say --target, one of {known}")
+    raise UsageError(f"{store} has no probe of {wanted or 'any target'}: it has probes of {known}")
+
+
+def _print_month(period: "PeriodResult") -> None:
+    every = f"{period.every_s:g} s ({'learned' if period.every_learned else 'as said'})"
+    print(f"{period.name} ({period.zone}), {period.target}: {period.counted:,} probes count, one every {every}")
+    hours = f"{period.excluded_s / 3600:.1f} h left out, {period.gap_s / 3600:.1f} h not watched"
+    more = f", {period.to_come_s / 3600:.1f} h to come" if period.to_come_s else ""
+    print(f"{period.total_s / 3600:.1f} h count, {hours}{more}")
+    for outage in period.outages:
+        least, most = (timedelta(seconds=round(seconds)) for seconds in (outage.at_least_s, outage.at_most_s))
+        kinds = ", ".join(f"{kind} ({count})" for kind, count in outage.failures.items())
+        print(f"outage  {outage.first_bad:%Y-%m-%d %H:%M:%S} UTC  {least} to {most}, {outage.probes} probes: {kinds}")
+    if period.single_failures:
+        print(f"and {period.single_failures} failed probes that are part of no outage")
+    for credit in period.credits_owed:
+        shown = f"{credit.shown:g}% whatever chance did"
+        print(f"credit  {credit.objective}  {credit.percent:g}% at {credit.measured}, {shown}")
+    if period.credits_owed:
+        print(f"credits owed: {period.credit_percent:g}% of the fee, at least {period.credit_shown:g}%")
+
+
+def _print_objectives(objectives: "list[ObjectiveResult]", policy: Any) -> None:
+    for o in objectives:
+        more = f"; about {o.needed:,} more samples" if o.needed else ""
+        print(f"{o.verdict}  {o.id}  {o.measured}, limit {o.limit}; {o.interval}, n = {o.samples:,}{more}")
+        stands = f" Stands while answers hang together for at most {o.stands_s:g} s." if o.stands_s else ""
+        print(f"    {o.method} ({o.source}). {o.note}{stands}")
+    if objectives:
+        print(f"confidence of all together: {policy.confidence:.0%} ({objectives[0].correction})")
+
+
+def _print_needs(policy: Any) -> None:
+    from kycgate.sla.needs import MOST_SAMPLES, plan
+
+    def count(n: int | None) -> str:
+        return f"{n:,}" if n else f"over {MOST_SAMPLES:,}"
+
+    most = 0
+    for need in plan(policy):
+        print(
+            f"{need.objective}: {count(need.at_best)} {need.what} if none fails, {count(need.usually)} if half as many "
+            f"as may do; with --until-decided {count(need.early_at_best)}, and {count(need.early)} on average"
+        )
+        most = max(most, math.ceil((need.early or MOST_SAMPLES) / need.per_onboarding))
+    print(f"all of them with --until-decided, if half as many fail as may: about {most:,} onboardings, 2 uploads each")
+    print("counted as independent answers: where the run shows that they hang together, it takes more")

@@ -1,0 +1,297 @@
+"""Puts a run together: target, check, load, objectives, verdict, files."""
+
+import importlib.metadata
+import os
+import platform
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self
+
+import kycgate
+from kycgate import specimens
+from kycgate.check.embedded import embedded_sandbox
+from kycgate.check.runner import run_contract_tests
+from kycgate.cli.load_part import LoadOptions, Screen, demand_permission, may_load, send_load
+from kycgate.contracts.clauses import CORE
+from kycgate.errors import CannotJudge, ExitCode, UsageError
+from kycgate.gate.gate import Gate
+from kycgate.judging.drift import Pins, drift_since, load_pins
+from kycgate.processes import interrupted
+from kycgate.reports.detection import committed_detection
+from kycgate.reports.since import mark
+from kycgate.runs.checkpoint import Checkpoint, write
+from kycgate.runs.folder import RunFolder
+from kycgate.runs.model import Run
+from kycgate.runs.verdict import decide, exit_code_of, waiver_notes
+from kycgate.settings.profile import Profile, load_secrets
+from kycgate.sla.policy import Policy
+from kycgate.target.client import STOPPED
+
+Say = Callable[[str], None]
+
+CHECK_S, LOAD_S = 1_800.0, 300.0
+"""Seconds that a check, and a load beyond its own duration, may take when the profile says nothing."""
+WRITING_SHARE, WRITING_S = 0.25, 15.0
+"""Of the time limit, what is kept for ending and writing: this share, and no more than so many seconds."""
+HANG_S = 2.0
+NO_TLS = "TLS certificates were NOT verified (verify_tls = false): whoever sits between could answer for the target."
+
+
+class _Stop:
+    """Whether a signal has asked for the end, and how that is met."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self.finishing = False
+        """While what was learned is written, one more signal is borne; the next one ends it at once."""
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.finishing and self.requested:
+            os._exit(int(ExitCode.UNCLEAR))
+        self.requested = True
+        interrupted.set()
+        # Python drops an exception that comes while it cleans up an object: whoever sends next looks at `requested`.
+        if not self.finishing:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def _stoppable(seconds: float) -> Iterator[_Stop]:
+    """Ctrl-C, SIGTERM, or a terminal that is gone end a run in order: what was learned is kept.
+
+    So does a run of ours that hangs in spite of all limits, after so many `seconds`.
+    """
+    stop = _Stop()
+    # What is ignored stays so: nohup means it.
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    caught = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in (*caught, signal.SIGALRM)}
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield stop
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def execute(
+    command: str,
+    profile: Profile,
+    *,
+    out: Path | None,
+    seed: int | None,
+    check: bool,
+    load: LoadOptions | None,
+    thorough: bool = False,
+    policy: Policy | None = None,
+    baseline: tuple[str, Run] | None = None,
+    profile_file: Path | None = None,
+    say: Say,
+    progress: Callable[[int, int, str], None] | None = None,
+    screen: Screen | None = None,
+) -> tuple[Run, RunFolder]:
+    """Run `command` and write its folder; `baseline` is an earlier run and its name, to mark what has changed since.
+
+    Raises:
+        UsageError: the call or the profile is wrong; nothing was sent.
+    """
+    seed = random.randrange(2**31) if seed is None else seed
+    secrets = load_secrets(profile.environment) if profile.base_url is not None else None
+    if load is not None and profile.base_url is not None:
+        demand_permission(profile, load, only=not check)
+    if profile.specimens is not None:
+        specimens.load_directory(profile.specimens)
+    limits = _TimeLimits.of(profile, check=check, load=load)
+    if profile.fail_on_drift and profile.pins is None and check:
+        raise UsageError("there is nothing to have drifted from: give --pins (or the profile's key pins)")
+    pins = load_pins(profile.pins) if profile.pins is not None and check else None
+    folder = RunFolder.create(out, command)
+    run = Run(
+        command=command,
+        verdict="unclear",
+        exit_code=int(ExitCode.UNCLEAR),
+        reason=STOPPED,
+        complete=False,
+        kycgate_version=kycgate.__version__,
+        profile=profile.name,
+        target=profile.base_url or "",
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seed=seed,
+        strict=profile.strict,
+        options={"thorough": thorough, "load": load is not None, "time_limit_s": limits.whole_s},
+        versions=_versions(),
+        profile_file=_from_here(profile_file),
+        detection=committed_detection() if check else None,
+    )
+    for warning in (NO_TLS if not profile.verify_tls else "", secrets.left_out if secrets is not None else ""):
+        if warning:
+            run.notes.append(warning)
+            say(warning)
+    cannot = write(folder, run)
+    if cannot:
+        raise UsageError(f"{cannot}; name another folder with --out")
+    not_tried: dict[str, str] = {}
+    gate: Gate | None = None
+    with _stoppable(limits.left_s() + HANG_S) as stop:
+        with ExitStack() as stack:
+            try:
+                expired = secrets.expired_token if secrets else None
+                if secrets is None:
+                    say("starting the embedded sandbox")
+                    embedded = stack.enter_context(embedded_sandbox(profile))
+                    profile, secrets, expired = embedded.profile, embedded.secrets, embedded.expired_token
+                    run.embedded_sandbox = True
+                    run.target = profile.base_url or ""
+                gate = Gate(
+                    profile, secrets, seed=seed, folder=folder, expired_token=expired, time_s=limits.left_s(keep=load)
+                )
+                gate.target.asked_to_stop = lambda: stop.requested
+                stack.callback(gate.close)
+                say(f"target {run.target}")
+                gate.preflight()
+                if check:
+                    not_tried = run_contract_tests(
+                        gate, strict=profile.strict, thorough=thorough, on_progress=_keep(folder, run, gate, progress)
+                    ).not_tried
+                    cannot = gate.settle() or gate.gave_up or limits.reached(gate)
+                if load is not None and not cannot and may_load(profile, load, run):
+                    cannot = send_load(
+                        run, load, gate, secrets, folder, policy, within_s=limits.left_s, say=say, screen=screen,
+                        asked_to_stop=lambda: stop.requested,
+                    )  # fmt: skip
+                run.complete = not stop.requested
+            except CannotJudge as error:
+                cannot, run.complete = str(error), not stop.requested
+            except OSError as error:
+                cannot = f"cannot go on: {error.strerror or error}"
+            except KeyboardInterrupt:
+                cannot = limits.words if limits.left_s() <= 0 else STOPPED
+            finally:
+                stop.finishing = True
+        if gate is not None:
+            cannot = gate.redactor.text(gate.settle() or cannot)
+            _enter_check(run, gate, profile, not_tried, check=check)
+        if pins is not None:
+            _enter_drift(run, pins, fail=profile.fail_on_drift)
+        code, run.reason = exit_code_of(
+            run.clauses,
+            run.objectives,
+            strict=profile.strict,
+            cannot_judge=cannot,
+            drift=run.drift if profile.fail_on_drift else (),
+            demanded=CORE,
+        )
+        run.exit_code, run.verdict = int(code), code.word
+        run.finished_at = datetime.now(UTC).isoformat(timespec="seconds")
+        if baseline is not None:
+            mark(run, *baseline)
+        _finish(folder, run)
+    return run, folder
+
+
+@dataclass(frozen=True, slots=True)
+class _TimeLimits:
+    """How long a run may take, on the monotonic clock: a share of it is for ending the load and writing the reports."""
+
+    whole_s: float
+    load_s: float
+    begun: float
+
+    @classmethod
+    def of(cls, profile: Profile, *, check: bool, load: LoadOptions | None) -> Self:
+        """The profile's limit, or what check and load may take.
+
+        Raises:
+            UsageError: the load alone would take longer.
+        """
+        whole = profile.limits.time_s or (CHECK_S if check else 0.0) + (load.duration_s + LOAD_S if load else 0.0)
+        found = cls(whole, load.duration_s if load else 0.0, time.monotonic())
+        if load is not None and load.duration_s >= found.left_s():
+            raise UsageError(
+                f"{load.duration_s:g} s of load do not fit into a time limit of {whole:g} s: raise --time-limit"
+            )
+        return found
+
+    @property
+    def words(self) -> str:
+        return f"the time limit of {self.whole_s:g} s is reached"
+
+    def left_s(self, *, keep: object = None) -> float:
+        """Seconds in which something may still be sent; with `keep`, so that the load's seconds are left over."""
+        kept = min(self.whole_s * WRITING_SHARE, WRITING_S) + (self.load_s if keep else 0.0)
+        return self.begun + self.whole_s - kept - time.monotonic()
+
+    def reached(self, gate: Gate) -> str:
+        return self.words if gate.budget.left_s <= 0 else ""
+
+
+def _keep(
+    folder: RunFolder, run: Run, gate: Gate, then: Callable[[int, int, str], None] | None
+) -> Callable[[int, int, str], None]:
+    """As each test begins, what is known so far is kept; where it cannot be, nothing more is sent."""
+    checkpoint = Checkpoint(folder, run)
+
+    def progress(done: int, total: int, name: str) -> None:
+        checkpoint.take(lambda copy: _enter_check(copy, gate, gate.profile, {}, check=True))
+        gate.gave_up = gate.gave_up or checkpoint.problem
+        if then is not None:
+            then(done, total, name)
+
+    return progress
+
+
+def _enter_check(run: Run, gate: Gate, profile: Profile, not_tried: dict[str, str], *, check: bool) -> None:
+    run.requests_sent += gate.budget.requests_sent
+    run.uploads_sent += gate.budget.uploads_sent
+    if check:
+        run.clauses = gate.ledger.results(not_tried)
+        run.waivers = decide(run.clauses, profile.rules())
+        run.notes += waiver_notes(run.waivers)
+    run.open_points = gate.ledger.open_points()
+    run.behaviour = gate.behaviour.observed(run.open_points) if check else []
+
+
+def _finish(folder: RunFolder, run: Run) -> None:
+    """run.json and the reports; a verdict that could not be written is no verdict to pass on."""
+    # Imported here: the charts and the statistics weigh more than all the rest, and the load runs without them.
+    from kycgate.reports import write_all
+
+    problem = write(folder, run)
+    if not problem:
+        try:
+            write_all(folder, run)
+        except OSError as error:
+            problem = f"cannot write to {folder.path}: {error.strerror}"
+    if problem:
+        run.notes.append(f"The run is not recorded whole: {problem}.")
+        if run.exit_code == ExitCode.KEPT:
+            run.exit_code, run.verdict, run.reason = int(ExitCode.UNCLEAR), "unclear", problem
+        write(folder, run)
+
+
+def _enter_drift(run: Run, pins: Pins, *, fail: bool) -> None:
+    run.fail_on_drift = fail
+    run.drift, unseen = drift_since(pins, run.behaviour)
+    said = f"{len(run.drift)} changed" if run.drift else "nothing changed"
+    more = f"; {unseen} of {len(pins.subjects)} were not met with in this run" if unseen else ""
+    run.notes.append(f"Since the pins of {pins.pinned.isoformat()}: {said}{more}.")
+
+
+def _from_here(path: Path | None) -> str:
+    """The path as a repository names it; empty when it lies outside the working directory."""
+    here = Path.cwd().resolve()
+    return path.resolve().relative_to(here).as_posix() if path and path.resolve().is_relative_to(here) else ""
+
+
+def _versions() -> dict[str, str]:
+    names = ("schemathesis", "locust", "httpx", "hypothesis", "pytest", "pydantic", "hdrhistogram")
+    found: dict[str, Any] = {name: importlib.metadata.version(name) for name in names}
+    return {"python": platform.python_version(), **found}

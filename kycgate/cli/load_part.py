@@ -1,0 +1,221 @@
+"""The load part of a run: whether it may be sent, what it is, and what the policy says of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from kycgate.errors import UsageError
+from kycgate.gate.gate import Gate
+from kycgate.load import LoadOutcome, LoadPlan, Topology, run_load
+from kycgate.load.capacity import CapacitySearch, find_capacity
+from kycgate.load.collect import Collector, Second
+from kycgate.runs.checkpoint import Checkpoint
+from kycgate.runs.folder import RunFolder
+from kycgate.runs.model import CapacityResult, Run
+from kycgate.settings.profile import Profile, Secrets, is_loopback
+from kycgate.sla.policy import DEFAULT_POLICY, Policy
+from kycgate.target.client import STOPPED
+
+NOWHERE = "http://127.0.0.1"
+"""Stands for the target until it is known."""
+
+
+class Screen(Protocol):
+    """Who is shown the load as it goes on."""
+
+    def second(self, collector: Collector, second: Second) -> None:
+        """A second is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """What a load run shall do; `plan` has the workload, and the target's part is filled in when it is known."""
+
+    plan: LoadPlan
+    topology: Topology = field(default_factory=Topology)
+    yes_this_is_mine: bool = False
+    until_decided: bool = False
+    """End as soon as the policy's objectives are decided; the plan's duration is the longest it may take."""
+    max_seconds: float | None = None
+    """Hard stop, counted from the first arrival."""
+    capacity: CapacitySearch | None = None
+    otel: bool = False
+    """Locust's own export by OpenTelemetry."""
+
+    @property
+    def duration_s(self) -> float:
+        """How long it may go on sending."""
+        return self.capacity.longest_s if self.capacity else self.plan.duration_s
+
+    @property
+    def highest_rate(self) -> float:
+        """Onboardings a second that it may start."""
+        return self.capacity.max_rate if self.capacity else self.plan.rate
+
+
+def demand_permission(profile: Profile, load: LoadOptions, *, only: bool) -> None:
+    """Load goes to this machine, or to a target whose owner has said how much it may take.
+
+    Raises:
+        UsageError: nobody has said so, or the load is over what was said.
+    """
+    if is_loopback(profile.base_url or "") or load.yes_this_is_mine:
+        return
+    if load.plan.people:
+        raise UsageError(
+            "a closed workload goes as fast as the target lets it: against a target that is not this machine it needs "
+            "--yes-this-is-mine"
+        )
+    allowed = profile.limits.max_load_rate
+    if allowed is None and only:
+        raise UsageError(
+            "a load run against a target that is not this machine needs limits.max_load_rate in the profile, "
+            "or --yes-this-is-mine"
+        )
+    if allowed is not None and load.highest_rate > allowed:
+        raise UsageError(f"a rate of {load.highest_rate:g} is over the profile's limits.max_load_rate of {allowed:g}")
+
+
+def may_load(profile: Profile, load: LoadOptions, run: Run) -> bool:
+    """Whether the load that goes with a check may be sent; the run's notes say so when not."""
+    if is_loopback(profile.base_url or "") or load.yes_this_is_mine or profile.limits.max_load_rate is not None:
+        return True
+    run.notes.append(
+        "No load was sent: the target is not this machine, and neither limits.max_load_rate nor "
+        "--yes-this-is-mine is given."
+    )
+    return False
+
+
+def plan_for(load: LoadOptions, profile: Profile, gate: Gate) -> LoadPlan:
+    """The workload against this target, as the check has come to know it."""
+    return load.plan.model_copy(
+        update={
+            "base_url": profile.base_url or "",
+            "seed": gate.seed,
+            "scheme": "bare" if gate.scheme == "bare" else "bearer",
+            "translation": "off" if gate.translation == "off" else "on",
+            "timeout_s": profile.timeout_s,
+            "verify_tls": profile.verify_tls,
+            "ca_file": profile.ca_file,
+            "specimens": profile.specimens,
+        }
+    )
+
+
+def send_load(
+    run: Run,
+    load: LoadOptions,
+    gate: Gate,
+    secrets: Secrets,
+    folder: RunFolder,
+    policy: Policy | None,
+    *,
+    within_s: Callable[[], float],
+    say: Callable[[str], None],
+    screen: Screen | None,
+    asked_to_stop: Callable[[], bool] = lambda: False,
+) -> str:
+    """Send it and enter into `run` what came of it; returns why nothing can be concluded, if so."""
+    plan = plan_for(load, gate.profile, gate)
+    chosen = policy or DEFAULT_POLICY
+    say(f"load: {plan.words if load.capacity is None else load.capacity.words}")
+    if load.capacity is not None:
+        outcome = find_capacity(
+            load.capacity, plan, secrets, folder.path, topology=load.topology, within_s=within_s, say=say,
+            on_second=screen.second if screen else None,
+        )  # fmt: skip
+    else:
+        outcome = _send(
+            load, plan, secrets, folder, chosen, within_s(), say, screen, Checkpoint(folder, run), asked_to_stop
+        )
+    run.options["until_decided"] = load.until_decided
+    _enter(run, outcome, gate, folder, chosen)
+    return outcome.void
+
+
+def _send(
+    load: LoadOptions,
+    plan: LoadPlan,
+    secrets: Secrets,
+    folder: RunFolder,
+    policy: Policy,
+    within_s: float,
+    say: Callable[[str], None],
+    screen: Screen | None,
+    checkpoint: Checkpoint,
+    asked_to_stop: Callable[[], bool],
+) -> LoadOutcome:
+    # Imported here: the statistics weigh more than the generator, and only this kind of run needs them now.
+    from kycgate.sla.sequential import Decider
+
+    decider = Decider(policy) if load.until_decided else None
+
+    def on_second(collector: Collector, second: Second) -> str | None:
+        if screen is not None:
+            screen.second(collector, second)
+
+        def enter(run: Run) -> None:
+            so_far = collector.outcome()
+            run.load = so_far.result
+            run.requests_sent += so_far.result.requests_sent
+            run.uploads_sent += so_far.uploads
+
+        checkpoint.take(enter)
+        if checkpoint.problem or asked_to_stop():
+            return checkpoint.problem or STOPPED
+        if decider is not None:
+            readings = collector.readings(second.read_right, second.readings)
+            unavailable = second.unavailable.total()
+            decider.add(second.histograms, second.requests, unavailable, second.wrong, readings, second.due)
+            if decider.decided:
+                return "every objective is decided"
+        if load.max_seconds is not None and second.number + 1 >= load.max_seconds:
+            return f"{load.max_seconds:g} s were over"
+        return None
+
+    return run_load(plan, secrets, folder.path, within_s=within_s, topology=load.topology, on_second=on_second, say=say)
+
+
+def _enter(run: Run, outcome: LoadOutcome, gate: Gate, folder: RunFolder, policy: Policy) -> None:
+    from kycgate.sla.judge import judge
+    from kycgate.sla.recording import Recording
+
+    run.load = outcome.result
+    run.requests_sent += outcome.result.requests_sent
+    run.uploads_sent += outcome.uploads + outcome.result.other_uploads
+    run.policy = policy.model_dump(mode="json")
+    try:
+        run.objectives = judge(policy, [Recording(run, folder)], anytime=bool(run.options.get("until_decided")))
+    except UsageError as error:
+        # Its own recording is not whole (a full disk): that is no wrong call.
+        outcome.void = outcome.void or str(error)
+    if outcome.result.stopped:
+        run.notes.append(f"The load was stopped early: {outcome.result.stopped}.")
+    if outcome.result.size_fit:
+        found = outcome.result.size_fit
+        run.notes.append(
+            f"Latency against picture size: {found['slope_ms_per_mb']:.2f} ms per MB "
+            f"({found['slope_low']:.2f} to {found['slope_high']:.2f}, 95%), {found['intercept_ms']:.1f} ms at no size."
+        )
+    if outcome.result.capacity:
+        run.notes.append(capacity_words(outcome.result.capacity))
+    for said in outcome.wrong_examples:
+        run.notes.append(f"load: {gate.redactor.text(said)}")
+
+
+def capacity_words(found: CapacityResult) -> str:
+    """What the search found, in a few sentences."""
+    kept, broken = found.highest_kept, found.lowest_broken
+    words = f"Capacity: {f'{kept:.3g} onboardings/s were kept' if kept is not None else 'no rate was kept'}"
+    if broken is not None:
+        why = next((point.broke for point in found.points if point.rate == broken), "")
+        words += f", {broken:.3g} were not ({why})"
+    if found.knee:
+        knee = found.knee
+        interval = (
+            f" ({knee['throughput_low']:.3g} to {knee['throughput_high']:.3g}, 95%)" if "throughput_low" in knee else ""
+        )
+        words += f"; the fitted law peaks at {knee['throughput']:.3g} onboardings/s{interval}"
+        words += f" with {knee['concurrency']:.3g} under way"
+    return f"{words}. {found.note}".strip()

@@ -1,0 +1,251 @@
+"""The command line. Each command ends with one of the stable exit codes; what is wrong is said in one line."""
+
+import errno
+import sys
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+import kycgate
+from kycgate.cli.commands import bundle, chaos, compare, doctor, init, load, pin, probe, prove, report, schema, sla
+from kycgate.cli.options import (
+    BaseUrlOption,
+    BudgetOption,
+    DurationOption,
+    FailLevelOption,
+    FailOnDriftOption,
+    Format,
+    FormatOption,
+    LoadRateOption,
+    MineOption,
+    OutOption,
+    PinsOption,
+    PolicyOption,
+    ProfileOption,
+    RateOption,
+    Reading,
+    SeedOption,
+    SinceOption,
+    SpecimensOption,
+    StrictOption,
+    Switch,
+    ThoroughOption,
+    TimeLimitOption,
+    TranslationOption,
+    UploadsOption,
+    policy_of,
+    profile_of,
+)  # fmt: skip
+from kycgate.cli.progress import run_and_exit
+from kycgate.cli.streams import flush
+from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT
+from kycgate.contracts.openapi import text as openapi_text
+from kycgate.errors import ExitCode, KycgateError
+from kycgate.settings.profile import Profile
+
+app = typer.Typer(
+    help="Contract, load and SLA testing of a National ID onboarding API, with evidence.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for _command in (bundle, chaos, compare, doctor, init, load, pin, probe, prove, report, schema, sla):
+    _command.register(app)
+# Typer carries a click of its own; the errors of that one share this base.
+_TYPER_INTERRUPTED = 130
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_WRONG_CALL: Any = typer.BadParameter.__mro__[-4]
+_err = Console(stderr=True, highlight=False)
+
+
+@app.command()
+def verify(
+    base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
+    translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
+    strict: StrictOption = False, fail_level: FailLevelOption = None,
+    pins: PinsOption = None, fail_on_drift: FailOnDriftOption = False,
+    budget: BudgetOption = None, uploads: UploadsOption = None,
+    rate: RateOption = None, load_rate: LoadRateOption = 10.0, duration: DurationOption = 10.0,
+    time_limit: TimeLimitOption = None, policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
+    since: SinceOption = None, output_format: FormatOption = Format.TEXT,
+) -> None:  # fmt: skip
+    """Check the contract, run a short load, judge both."""
+    from kycgate.cli.load_part import NOWHERE, LoadOptions
+    from kycgate.load import LoadPlan
+
+    chosen = profile_of(
+        profile, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
+        fail_level=fail_level, pins=pins, fail_on_drift=fail_on_drift or None,
+        limits__requests=budget, limits__uploads=uploads, limits__rate=rate, limits__time_s=time_limit,
+    )  # fmt: skip
+    workload = LoadPlan(base_url=NOWHERE, rate=load_rate, duration_s=duration)
+    load = LoadOptions(workload, yes_this_is_mine=yes_this_is_mine)
+    run_and_exit(
+        "verify", chosen, out=out, seed=seed, check=True, load=load, policy=policy_of(policy),
+        since=since, output_format=output_format, profile_file=profile,
+    )  # fmt: skip
+
+
+@app.command()
+def check(
+    base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
+    translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
+    strict: StrictOption = False, fail_level: FailLevelOption = None,
+    pins: PinsOption = None, fail_on_drift: FailOnDriftOption = False,
+    budget: BudgetOption = None, uploads: UploadsOption = None,
+    rate: RateOption = None, thorough: ThoroughOption = False, time_limit: TimeLimitOption = None,
+    image_limit: Annotated[bool, typer.Option("--image-limit", help="Find the largest picture that is taken.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; send nothing.")] = False,
+    since: SinceOption = None, output_format: FormatOption = Format.TEXT,
+) -> None:  # fmt: skip
+    """Judge every clause of the contract."""
+    chosen = profile_of(
+        profile, thorough, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
+        fail_level=fail_level, pins=pins, fail_on_drift=fail_on_drift or None,
+        limits__requests=budget, limits__uploads=uploads, limits__rate=rate, limits__time_s=time_limit,
+        find_image_limit=image_limit or None,
+    )  # fmt: skip
+    if dry_run:
+        _print_plan(chosen)
+        return
+    run_and_exit(
+        "check", chosen, out=out, seed=seed, check=True, load=None, thorough=thorough,
+        since=since, output_format=output_format, profile_file=profile,
+    )  # fmt: skip
+
+
+def _print_plan(profile: Profile) -> None:
+    from kycgate.check.runner import run_contract_tests
+
+    requests = uploads = 0
+    print(f"{'requests':>8} {'uploads':>7}  test: clauses")
+    for test in run_contract_tests(None).plan:
+        fits = requests + test.requests <= profile.limits.requests and uploads + test.uploads <= profile.limits.uploads
+        room = "" if fits else "(if room is left) "
+        print(f"{test.requests:>8} {test.uploads:>7}  {room}{test.test}: {' '.join(test.clauses)}")
+        requests, uploads = requests + test.requests, uploads + test.uploads
+    print(
+        f"{requests:>8} {uploads:>7}  at most; the budget is {profile.limits.requests} requests "
+        f"and {profile.limits.uploads} uploads; nothing was sent"
+    )
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 picks a free one.")] = 0,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Listen on more than loopback.")] = False,
+    fault: Annotated[list[str] | None, typer.Option(help="Break one clause; may be given again.")] = None,
+    list_faults: Annotated[bool, typer.Option("--list-faults", help="Print the faults and end.")] = False,
+    translation: TranslationOption = Switch.ON,
+    latency: Annotated[
+        str,
+        typer.Option(help="How long a reading takes: base_ms=300,sigma=0.4,ms_per_mb=50,readers=8,stall_every_s=10."),
+    ] = "",
+    foreign_photos: Annotated[bool, typer.Option("--foreign-photos", help="Read any decodable picture.")] = False,
+    reading: Annotated[
+        Reading, typer.Option(help="By the specimen's code, or by OCR (extra `ocr`), which errs.")
+    ] = Reading.CODE,
+) -> None:
+    """Serve a vendor that keeps the contract, and breaks it on request."""
+    from kycgate.check.embedded import TENANT, TENANT_SECRET
+    from kycgate.sandbox import FAULTS, SandboxSettings, parse_latency, serve
+
+    if list_faults:
+        for name, known in FAULTS.load().items():
+            print(f"{name}: {known.sentence} ({known.clause}, {known.kind})")
+        return
+    settings = SandboxSettings(
+        tenants={TENANT: TENANT_SECRET},
+        translation=translation is not Switch.OFF,
+        foreign_photos=foreign_photos,
+        reading=reading.value,
+        latency=parse_latency(latency),
+    )
+    _err.print(f"export KYCGATE_TENANT_ID={TENANT} KYCGATE_TENANT_SECRET={TENANT_SECRET}; Ctrl-C ends")
+    serve(settings, fault or (), host=host, port=port, allow_remote=allow_remote)
+
+
+@app.command()
+def specimens(
+    out: Annotated[Path, typer.Option("--out", help="Where to write the pictures and truth.jsonl.")],
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="People to draw.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same people.")] = 0,
+    size: Annotated[int | None, typer.Option(help="Bytes of each JPEG, 100000 to 4000000.")] = None,
+) -> None:
+    """Draw synthetic cards with their truth."""
+    from kycgate.specimens import save
+
+    print(f"{save(out, count, seed=seed, size_bytes=size)} pictures and truth.jsonl in {out}")
+
+
+@app.command()
+def openapi() -> None:
+    """Print the contract as OpenAPI 3.1."""
+    print(openapi_text(), end="")
+
+
+@app.command()
+def clauses() -> None:
+    """List every clause with level, source and endpoints, and what was left out."""
+    for promise in CATALOGUE:
+        print(f"{promise.id} [{promise.level}] {promise.sentence} ({promise.source}; {', '.join(promise.endpoints)})")
+    for left in LEFT_OUT:
+        print(f"left out: {left.statement} {left.reason}")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(kycgate.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True)] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        code = app(standalone_mode=False)
+        if code == _TYPER_INTERRUPTED:
+            code = _complain("stopped", ExitCode.UNCLEAR)
+    except _WRONG_CALL as error:
+        code = _complain(error.format_message(), ExitCode.USAGE)
+    except (typer.Abort, KeyboardInterrupt):
+        code = _complain("stopped", ExitCode.UNCLEAR)
+    except KycgateError as error:
+        code = _complain(str(error), error.exit_code)
+    except SystemExit:
+        # Typer's way of saying that whoever read our output has left.
+        code = ExitCode.UNCLEAR
+    except Exception as error:  # noqa: BLE001 - whatever is left is a bug of ours, and no verdict
+        full = isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None
+        said = f"the output cannot be written: {error.strerror}" if full else _bug(error)  # type: ignore[attr-defined]
+        code = _complain(said, ExitCode.UNCLEAR)
+    problem = flush()
+    if problem:
+        code = code or _complain(problem, ExitCode.UNCLEAR)
+    sys.exit(int(code or 0))
+
+
+def _bug(error: Exception) -> str:
+    """Where it happened, and of what kind: the message of an error that nobody foresaw may hold what was sent."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    where = ", ".join(f"{Path(frame.filename).name}:{frame.lineno} ({frame.name})" for frame in reversed(frames))
+    what = f"{type(error).__name__}{f' ({error.strerror})' if isinstance(error, OSError) and error.strerror else ''}"
+    return f"stopped by a bug of kycgate, please report it: {what} in {where}"
+
+
+def _complain(message: str, code: ExitCode) -> ExitCode:
+    from kycgate.text import one_line
+
+    with suppress(OSError):
+        print(f"kycgate: {one_line(' '.join(message.split()))}", file=sys.stderr)
+    return code

@@ -1,0 +1,107 @@
+"""The options that commands share, and the profile they make."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kycgate.errors import UsageError
+from kycgate.settings.profile import Profile, load_profile
+from kycgate.settings.severity import FailLevel
+
+
+class Switch(StrEnum):
+    """--translation."""
+
+    ON = "on"
+    OFF = "off"
+    AUTO = "auto"
+
+
+class Shape(StrEnum):
+    """--shape."""
+
+    STEADY = "steady"
+    RAMP = "ramp"
+    STEP = "step"
+    SPIKE = "spike"
+    SOAK = "soak"
+
+
+class Reading(StrEnum):
+    """--reading."""
+
+    CODE = "code"
+    OCR = "ocr"
+
+
+class Format(StrEnum):
+    """--format."""
+
+    TEXT = "text"
+    GITHUB = "github"
+
+
+BaseUrlOption = Annotated[
+    str | None, typer.Option("--base-url", help="The target. Default: KYCGATE_BASE_URL, else an embedded sandbox.")
+]
+ProfileOption = Annotated[Path | None, typer.Option("--profile", help="A kycgate.toml.")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="The run's folder. Default: a new one in kycgate-out/.")]
+TranslationOption = Annotated[Switch | None, typer.Option(help="The vendor's translation feature.")]
+SpecimensOption = Annotated[Path | None, typer.Option(help="A folder with the vendor's own test cards.")]
+SeedOption = Annotated[int | None, typer.Option(help="Repeat a run: its seed stands in run.json.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Breaches of expected clauses fail the gate too.")]
+FailLevelOption = Annotated[
+    FailLevel | None,
+    typer.Option("--fail-level", help="The lowest level whose breaches fail; single clauses' rules still hold."),
+]
+PinsOption = Annotated[Path | None, typer.Option("--pins", help="What `kycgate pin` wrote: say what changed since.")]
+FailOnDriftOption = Annotated[bool, typer.Option("--fail-on-drift", help="What changed since the pins fails the gate.")]
+BudgetOption = Annotated[int | None, typer.Option(help="Requests to send at most.")]
+UploadsOption = Annotated[int | None, typer.Option(help="Billed uploads to send at most.")]
+RateOption = Annotated[float | None, typer.Option(help="Requests a second at most.")]
+ThoroughOption = Annotated[bool, typer.Option("--thorough", help="Up to 3,000 requests and longer random walks.")]
+LoadRateOption = Annotated[float, typer.Option(min=0.01, max=10_000, help="Onboardings that arrive each second.")]
+DurationOption = Annotated[float, typer.Option(min=1, max=86_400, help="Seconds of load.")]
+TimeLimitOption = Annotated[
+    float | None,
+    typer.Option(help="Seconds the whole run may take; without it 1800 to check, 300 and --duration for load."),
+]
+PolicyOption = Annotated[Path | None, typer.Option("--policy", help="An SLA policy (TOML).")]
+StoreOption = Annotated[
+    str, typer.Option("--store", envvar="KYCGATE_STORE", help="A file, or postgresql://… (a password: in PGPASSWORD).")
+]
+SinceOption = Annotated[
+    Path | None, typer.Option("--since", help="An earlier run's folder: marks what is new, known or gone since.")
+]
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="github also prints annotations and appends to the job's summary.")
+]
+MineOption = Annotated[bool, typer.Option("--yes-this-is-mine", help="Allow load on another machine.")]
+
+
+def profile_of(path: Path | None, thorough: bool = False, **flags: Any) -> Profile:
+    """The layered profile of a call: flags over environment over TOML.
+
+    Raises:
+        UsageError: the flags contradict each other, or what `load_profile` says.
+    """
+    level: FailLevel | None = flags.pop("fail_level", None)
+    if level is not None:
+        if flags.get("strict") and level is not FailLevel.EXPECTED:
+            raise UsageError(f"--strict and --fail-level {level} contradict each other: give one of them")
+        flags |= {f"severity__{name}": severity for name, severity in level.severities.items()}
+        flags["strict"] = level is FailLevel.EXPECTED
+    if thorough:
+        flags["limits__requests"] = flags.get("limits__requests") or 3_000
+        flags["limits__uploads"] = flags.get("limits__uploads") or 1_000
+    return load_profile(path, **flags)
+
+
+def policy_of(path: Path | None) -> Any:
+    """The policy of a call, or None."""
+    # Imported here: most calls need none.
+    from kycgate.sla.policy import load_policy
+
+    return load_policy(path) if path is not None else None

@@ -1,0 +1,1 @@
+"""Sends requests, records exchanges and asks the judge."""

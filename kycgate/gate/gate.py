@@ -1,0 +1,544 @@
+"""The gate: one target, its sessions, and the ledger of what was learned.
+
+Each exchange goes through `Gate.send`: it is recorded, judged by itself, judged with what came before, and judged for
+the promise behind its request. No test judges an answer by itself.
+"""
+
+import contextlib
+import math
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC
+from itertools import takewhile
+
+from kycgate.contracts.endpoints import TOKEN, Endpoint
+from kycgate.contracts.journey import EDGES, State, Step
+from kycgate.contracts.models import parse_date_time
+from kycgate.errors import CannotJudge
+from kycgate.gate.session import Credential, Session
+from kycgate.judging.answers import accepted, customer_data, json_or_none, judge_answer
+from kycgate.judging.behaviour import Behaviour
+from kycgate.judging.contradictions import Memory
+from kycgate.judging.ledger import Ledger, Observation
+from kycgate.runs.folder import RunFolder
+from kycgate.settings.profile import Profile, Secrets
+from kycgate.specimens.deck import Card, Cards
+from kycgate.target.budget import Budget
+from kycgate.target.client import Target, Wanted, unreachable
+from kycgate.target.clock import now_of
+from kycgate.target.exchange import EARLIER_FLOW, Exchange, RecordedExchange
+from kycgate.target.redaction import Redactor
+from kycgate.target.requests import CLIENT_HEADERS, Outcome, Variation, to_json
+
+_NOT_PERSONAL = frozenset({"gender", "detectedGender", "nationality", "documentTypeId", "documentTypeCode"})
+"""Words that say nothing about a person alone, and that findings are about."""
+GONE_AFTER = 3
+"""The run's last requests, so many in a row, found nobody: the target has gone away, it does not fail now and then."""
+_NO_ANSWER = frozenset({None, 429})
+_EXPLAINED_OTHERWISE = frozenset({None, *range(300, 400), 400, 401, 403, 404, 407, 429, 502, 503, 504})
+"""Statuses of a first answer that a proxy, a wrong URL, wrong credentials or cards explain as well."""
+
+
+class Gate:
+    """Everything a contract test needs. Thread-safe where tests send from several threads."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        secrets: Secrets,
+        *,
+        seed: int,
+        folder: RunFolder | None = None,
+        expired_token: str | None = None,
+        time_s: float | None = None,
+    ) -> None:
+        self.profile = profile
+        self.seed = seed
+        self.rng = random.Random(seed)
+        self.redactor = Redactor()
+        self.ledger = Ledger(self.redactor.text)
+        self.behaviour = Behaviour(self.redactor)
+        self.memory = Memory(profile.translation)
+        self.cards = Cards(seed, profile.specimens)
+        limits = profile.limits
+        self.budget = Budget(limits.requests, limits.uploads, limits.rate, time_s or limits.time_s or math.inf)
+        self.target = Target(profile, self.budget, self._on_exchange)
+        self.scheme = profile.auth_scheme
+        self.expired_token = expired_token
+        self._secrets = secrets
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._made_at = time.monotonic()
+        self.token_life_s = 0.0
+        """How long the last token lives, by its own expiry."""
+        self._token_properties: dict[str, object] = {}
+        self._tokens: set[str] = set()
+        self.first_session: Session | None = None
+        """The preflight's: its token is the run's oldest."""
+        self._held: list[tuple[list[Observation], Exchange]] | None = None
+        """While it is unknown whether the vendor answers at all: what is not yet counted."""
+        self._unanswered: list[tuple[list[Observation], Exchange]] = []
+        """What nobody answered. It breaks a clause once somebody answers again; else the target has gone away."""
+        self._went_away = ""
+        self._by_number: dict[int, RecordedExchange] = {}
+        self._sessions = 0
+        self._keys = [key.get_secret_value() for key in secrets.api_keys]
+        self._key_sessions: dict[str, Session] = {}
+        self._spent_keys: set[str] = set()
+        self._busy_keys: set[str] = set()
+        self._keys_reopen: bool | None = None
+        """Whether UploadFront opens a new flow after a fixed key's completed one; None until it was seen."""
+        self._sink = folder.exchanges_path.open("a", encoding="utf-8") if folder else None
+        for number, key in enumerate(self._keys, 1):
+            self.redactor.add_secret(key, f"KYCGATE_API_KEY_{number}")
+        if secrets.tenant_secret is not None and secrets.tenant_id is not None:
+            self.redactor.add_secret(secrets.tenant_secret.get_secret_value(), profile.environment.tenant_secret)
+            self.redactor.add_secret(secrets.tenant_id, profile.environment.tenant_id)
+        if expired_token:
+            self.redactor.add_secret(expired_token, "EXPIRED_TOKEN")
+
+    def close(self) -> None:
+        self.target.close()
+        if self._sink is not None:
+            with contextlib.suppress(OSError):
+                self._sink.close()
+
+    @property
+    def recorded(self) -> list[RecordedExchange]:
+        """Every exchange until now, redacted."""
+        with self._lock:
+            return list(self._by_number.values())
+
+    @property
+    def translation(self) -> str:
+        """on, off, or auto while nothing has been read yet."""
+        return self.memory.translation
+
+    @property
+    def gave_up(self) -> str:
+        """Why nothing more is sent to this target, whatever the budget; empty while something is."""
+        return self.target.gave_up
+
+    @gave_up.setter
+    def gave_up(self, reason: str) -> None:
+        self.target.gave_up = reason
+
+    @property
+    def mints_tokens(self) -> bool:
+        return self._secrets.mints
+
+    @property
+    def tenant_secret(self) -> str:
+        """Empty when fixed keys are used."""
+        return self._secrets.tenant_secret.get_secret_value() if self._secrets.tenant_secret else ""
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the gate was made."""
+        return time.monotonic() - self._made_at
+
+    @property
+    def concurrent_sessions(self) -> int:
+        """How many sessions can be had at once."""
+        return 1_000 if self.mints_tokens else len(self._keys) - len(self._spent_keys)
+
+    def send(self, wanted: Wanted, judge: Callable[[Exchange], Iterator[Observation]] | None = None) -> Exchange:
+        """Send, record, judge."""
+        exchange = self.target.send(wanted)
+        recorded = self._by_number[exchange.number]
+        observations = [*judge_answer(exchange), *self.memory.judge(exchange)]
+        promised = [*judge(exchange)] if judge else []
+        # What was not answered, or put off, says nothing of the promise behind the request.
+        if exchange.status not in _NO_ANSWER:
+            observations += promised
+        if exchange.status is not None:
+            self._enter_unanswered(before=exchange.clocks.sent)
+        if self._held is not None and (exchange.status in _EXPLAINED_OTHERWISE or is_page(exchange)):
+            self._held.append((observations, exchange))
+        elif exchange.nobody or exchange.hung_up:
+            with self._lock:
+                self._unanswered.append((observations, exchange))
+        else:
+            self.ledger.add(observations, exchange, recorded)
+        self._note_choices(exchange)
+        self.behaviour.note(exchange, self.memory.truth(exchange.picture.card) if exchange.picture else {})
+        return exchange
+
+    def _enter_unanswered(self, *, before: float = math.inf) -> None:
+        """Enter what nobody had answered before that moment, on the monotonic clock."""
+        with self._lock:
+            entered = [held for held in self._unanswered if held[1].clocks.last_byte <= before]
+            self._unanswered = [held for held in self._unanswered if held[1].clocks.last_byte > before]
+        for observations, exchange in entered:
+            self.ledger.add(observations, exchange, self._by_number[exchange.number])
+
+    def settle(self) -> str:
+        """Nothing more is sent for now: since when nobody has answered, in one line; empty when somebody did.
+
+        A target that fails now and then breaks its promise. One that has gone away could not be judged to the end.
+        """
+        with self._lock:
+            held = [exchange for _, exchange in self._unanswered]
+        hung_up = [*takewhile(lambda exchange: not exchange.nobody, held)]
+        gone = held[len(hung_up) :]
+        if len(gone) >= GONE_AFTER and all(exchange.nobody for exchange in gone):
+            first = self._by_number[gone[0].number]
+            self._went_away = (
+                f"nobody has answered since {first.at[11:19]} UTC (request {first.number}, {first.endpoint}): "
+                f"{first.failure}, {len(gone)} requests in a row"
+            )
+            self.ledger.unclear("answer.in-time", self._went_away)
+            # What was under way when it went was hung up on by one that ends, not by one that is there.
+            since = hung_up[-1].clocks.sent if hung_up else gone[0].clocks.sent
+            self._enter_unanswered(before=since)
+            self._unanswered = []
+        self._enter_unanswered()
+        return self._went_away
+
+    def observe(self, clause: str, exchange: Exchange, ok: bool, required: str, actual: str) -> None:
+        """Enter what a test alone can see of an exchange."""
+        if exchange.status in _NO_ANSWER:
+            return
+        recorded = self._by_number.get(exchange.number)
+        self.ledger.add([Observation(clause, ok, required, actual)], exchange, recorded)
+
+    def show(self, card: Card) -> None:
+        """`card` is about to be shown: what is printed on it is personal from now on."""
+        self.memory.show(card.id, card.truth)
+        self.redactor.add_personal(card.truth.values())
+
+    # Sessions
+
+    def session_with(self, token: str) -> Session:
+        """A session of a token that was minted apart."""
+        return self._new_session(Credential(token, "bearer" if self.scheme == "auto" else self.scheme), None)
+
+    def session(self, card: Card | None = None) -> Session:
+        """A session in which nothing was done yet.
+
+        Raises:
+            CannotJudge: no token could be minted, or the fixed keys are used up.
+        """
+        if self.mints_tokens:
+            credential = Credential(self.mint(), "bearer" if self.scheme == "auto" else self.scheme)
+            return self._new_session(credential, card)
+        return self._session_of_key(card)
+
+    def release(self, session: Session) -> None:
+        """The test is over: its key is free, and its card may be shown again unless the target knows its person now."""
+        self._busy_keys.discard(session.credential.value)
+        if not session.completed_once and not session.registered:
+            self.cards.give_back(session.card)
+
+    def mint(self) -> str:
+        """A fresh token.
+
+        Raises:
+            CannotJudge: none came.
+        """
+        exchange = self.request_token(properties=self._token_properties)
+        if exchange.status == 400 and not self._token_properties:
+            # Perhaps it demands what the contract leaves optional.
+            asked = self.request_token(properties=dict.fromkeys(OPTIONAL_TOKEN_PROPERTIES, "kycgate"))
+            if token_of(asked):
+                self._token_properties = dict.fromkeys(OPTIONAL_TOKEN_PROPERTIES, "kycgate")
+                required = "200: the other properties may be left out"
+                self.observe("token.optional", exchange, False, required, f"status {exchange.status}")
+                exchange = asked
+        token = token_of(exchange)
+        if token is not None:
+            return token
+        if exchange.status in (400, 401, 403):
+            names = self.profile.environment
+            raise CannotJudge(
+                f"the target gave no token (status {exchange.status}): check {names.tenant_id} and "
+                f"{names.tenant_secret}"
+            )
+        raise why_not(exchange, self.target.base_url, "a request for a token")
+
+    def request_token(
+        self,
+        endpoint: Endpoint = TOKEN,
+        judge: Callable[[Exchange], Iterator[Observation]] | None = None,
+        intent: str = "legal",
+        properties: Mapping[str, object] | None = None,
+        raw: bytes | None = None,
+    ) -> Exchange:
+        """Ask for a token; `properties` replace those of the legal request, and `...` leaves one out."""
+        secret = self._secrets.tenant_secret
+        body: dict[str, object] = {
+            "tenantId": self._secrets.tenant_id,
+            "tenantSecret": secret.get_secret_value() if secret else None,
+            "kycRequestTypeId": "1",
+        } | dict(properties or {})
+        body = {name: value for name, value in body.items() if value is not ...}
+        headers = {**CLIENT_HEADERS, "Content-Type": "application/json"}
+        wanted = Wanted(
+            endpoint.id, "POST", endpoint.path, headers, to_json(body) if raw is None else raw, intent=intent, turn=""
+        )
+        exchange = self.send(wanted, judge)
+        value = json_or_none(exchange)
+        if isinstance(value, dict) and isinstance(value.get("token"), str):
+            self.token_life_s = seconds_to_expiry(value, exchange.answer_header("Date")) or self.token_life_s
+            new = value["token"] not in self._tokens
+            self._tokens.add(value["token"])
+            self.observe("token.distinct", exchange, new, "a token of its own for each call", "the same token again")
+            jwt = value["token"].count(".") == 2 and value["token"].startswith("eyJ")
+            self.ledger.open_point("token-form", "a JWT" if jwt else "opaque")
+        return exchange
+
+    def _new_session(self, credential: Credential, card: Card | None) -> Session:
+        with self._lock:
+            self._sessions += 1
+            label = f"s{self._sessions}"
+        return Session(self, label, credential, card or self.cards.take())
+
+    def _session_of_key(self, card: Card | None) -> Session:
+        """A fixed key in a state that is known.
+
+        Where a key opens a new flow after a completed one, its earlier flow is brought to its end first, so that
+        nothing is left of it. Where it does not, each key serves one flow.
+        """
+        for key in list(self._keys):
+            if key in self._spent_keys or key in self._busy_keys:
+                continue
+            credential = Credential(key, "bearer" if self.scheme == "auto" else self.scheme, fixed=True)
+            last = self._key_sessions.get(key)
+            session: Session | None = None
+            if self._keys_reopen is not False:
+                clean = (last is not None and last.state.complete) or self._complete_key(credential)
+                if clean and self._reopens(credential):
+                    session = self._new_session(credential, card)
+            elif last is None:
+                session = self._first_flow(credential, card)
+            if session is None:
+                self._spent_keys.add(key)
+                continue
+            self._key_sessions[key] = session
+            self._busy_keys.add(key)
+            return session
+        spent = f"{len(self._spent_keys)} of {len(self._keys)} fixed keys take no new flow, and the rest are busy"
+        raise CannotJudge(f"{spent}: give more keys, or a tenant that mints tokens")
+
+    def _first_flow(self, credential: Credential, card: Card | None) -> Session | None:
+        """The session of a key that takes one flow alone, its front uploaded; None when it was used before.
+
+        A step that is taken before the front tells a flow that somebody has left halfway: nothing is known of its
+        state. One that is refused, where the front then is taken, was refused for its order.
+        """
+        anyhow = Variation(EARLIER_FLOW, Outcome.ANY, by_chance=True)
+        session = self._new_session(credential, card)
+        # Now and then an approval too: all that such keys can show of its order.
+        early = [edge for edge in EDGES if edge.first is Step.UPLOAD_FRONT][: 1 + len(self._key_sessions) % 2]
+        refused: list[tuple[str, Exchange]] = []
+        for edge in early:
+            exchange = session.do(edge.then, anyhow)
+            if accepted(exchange):
+                return None
+            refused.append((edge.clause, exchange))
+        if not accepted(session.do(Step.UPLOAD_FRONT, anyhow)):
+            return None
+        for clause, exchange in refused:
+            self.observe(clause, exchange, True, "refused before the front", f"status {exchange.status}")
+        session.state = State(frozenset({Step.UPLOAD_FRONT}))
+        return session
+
+    def _complete_key(self, credential: Credential) -> bool:
+        """Bring a key's unknown or unfinished flow to its end; False when it takes no new flow."""
+        session = self._new_session(credential, None)
+        anyhow = Variation(EARLIER_FLOW, Outcome.ANY, by_chance=True)
+        if not accepted(session.do(Step.UPLOAD_FRONT, anyhow)):
+            for step in (Step.UPLOAD_BACK, Step.APPROVE_FRONT, Step.APPROVE_BACK):
+                session.do(step, anyhow)
+            # Whoever has just been registered is not registered again.
+            session.card = self.cards.take()
+            if not accepted(session.do(Step.UPLOAD_FRONT, anyhow)):
+                return False
+        session.state = State(frozenset({Step.UPLOAD_FRONT}))
+        for step in (Step.UPLOAD_BACK, Step.APPROVE_FRONT, Step.APPROVE_BACK):
+            if not accepted(session.do(step, anyhow)):
+                return False
+        return True
+
+    def _reopens(self, credential: Credential) -> bool:
+        """Whether a new flow can begin after the completed one of this key; learned once, and recorded."""
+        if self._keys_reopen is None:
+            anyhow = Variation(EARLIER_FLOW, Outcome.ANY, by_chance=True)
+            self._keys_reopen = accepted(self._new_session(credential, None).do(Step.UPLOAD_FRONT, anyhow))
+            self.ledger.open_point("key-after-completion", "opens a new flow" if self._keys_reopen else "refused")
+            if self._keys_reopen:
+                return self._complete_key(credential)
+        return self._keys_reopen
+
+    # Learning
+
+    def preflight(self) -> None:
+        """Learn whether the target can be judged at all, and how it wants credentials written.
+
+        Raises:
+            CannotJudge: it is unreachable, refuses the credentials, or refuses our cards.
+        """
+        self._held = []
+        self._learn()
+        held, self._held = self._held, None
+        for observations, exchange in held:
+            self.ledger.add(observations, exchange, self._by_number[exchange.number])
+
+    def _learn(self) -> None:
+        scheme = self.scheme
+        credential = (
+            Credential(self.mint(), "bearer") if self.mints_tokens else Credential(self._keys[0], "bearer", fixed=True)
+        )
+        schemes = ("bearer", "bare") if scheme == "auto" else (scheme,)
+        probe = Variation("a first upload", Outcome.ANY, by_chance=True)
+        refusals: list[Exchange] = []
+        for written in schemes:
+            session = self._new_session(Credential(credential.value, written, credential.fixed), None)
+            for wrapping in ("none", "lf", "none", "none"):
+                exchange = session.do(Step.UPLOAD_FRONT, probe, wrapping=wrapping)
+                if exchange.status is None:
+                    raise why_not(exchange, self.target.base_url, "a first upload")
+                if accepted(exchange):
+                    self.scheme = "bearer" if written == "bearer" else "bare"
+                    self.first_session = session
+                    session.credential = Credential(credential.value, written, credential.fixed)
+                    return
+                refusals.append(exchange)
+                if exchange.status == 401:
+                    break
+                if exchange.status == 404 and len(refusals) == 1 and not self._has_path(session):
+                    raise why_not(exchange, self.target.base_url, "a first upload")
+                if credential.fixed and exchange.status in (400, 404):
+                    # The key's earlier flow may stand in the way.
+                    self.scheme = "bearer" if written == "bearer" else "bare"
+                    if self._complete_key(session.credential):
+                        return
+                session.card = self.cards.take()
+        raise _why_refused(refusals, self.target.base_url)
+
+    @staticmethod
+    def _has_path(session: Session) -> bool:
+        """Whether the steps lie below the base URL: a 404 may also be an order that an earlier flow stands in."""
+        nobody = Variation("no Authorization header", Outcome.ANY, authorization=None, by_chance=True)
+        return session.do(Step.APPROVE_BACK, nobody).status != 404
+
+    def _note_choices(self, exchange: Exchange) -> None:
+        """Record what the target does where the sources leave room."""
+        data = customer_data(exchange)
+        if data is None or exchange.step is None:
+            return
+        note = self.ledger.open_point
+        for name in ("birthdate", "issueDate", "expirationDate"):
+            value = data.get(name)
+            if isinstance(value, str) and value:
+                form = "Z" if value.endswith("Z") else "offset" if "+" in value or value.count("-") > 2 else "naive"
+                note("date-times", form)
+        for name in ("gender", "religion", "maritalStatus", "nationality"):
+            value = data.get(name)
+            if isinstance(value, str) and value.strip():
+                note("words", "English" if value.isascii() else "Arabic")
+        if exchange.step is Step.UPLOAD_BACK:
+            note("back-carries-front", "yes" if data.get("idNumber") or data.get("fullName") else "no")
+
+    def _on_exchange(self, exchange: Exchange, at: str) -> None:
+        data = customer_data(exchange)
+        if data is not None:
+            self.redactor.add_personal(
+                value for name, value in data.items() if isinstance(value, str) and name not in _NOT_PERSONAL
+            )
+        if exchange.endpoint.startswith("token"):
+            # Before it is recorded: the answer that brings a token may show it in more than one place.
+            given = json_or_none(exchange)
+            if isinstance(given, dict) and isinstance(given.get("token"), str):
+                self.redactor.add_secret(given["token"], "KYCGATE_TOKEN")
+        recorded = self.redactor.record(exchange, at)
+        self._by_number[exchange.number] = recorded
+        if self._sink is not None:
+            try:
+                with self._lock:
+                    self._sink.write(recorded.model_dump_json() + "\n")
+                    self._sink.flush()
+            except OSError as error:
+                # What cannot be recorded is not worth sending.
+                self.gave_up = f"cannot record what is sent: {error.strerror}"
+
+    def demand_sessions(self, count: int) -> None:
+        """Raises CannotJudge when so many sessions cannot run at once."""
+        if self.concurrent_sessions < count:
+            raise CannotJudge(
+                f"it takes {count} sessions at once: give {count} fixed keys, or a tenant that mints tokens"
+            )
+
+    def wait_for_expiry(self, exchange: Exchange, at_most_s: float) -> bool:
+        """Wait until the token of `exchange` has expired; False when that would take longer than `at_most_s`."""
+        value = json_or_none(exchange)
+        left = seconds_to_expiry(value, exchange.answer_header("Date")) if isinstance(value, dict) else None
+        if left is None:
+            return False
+        wait = max(left, 0) + 1
+        if not -at_most_s <= left <= at_most_s or wait > self.budget.left_s:
+            return False
+        time.sleep(wait)
+        return True
+
+
+def seconds_to_expiry(answer: Mapping[str, object], date_header: str | None = None) -> float | None:
+    """Seconds until a token answer's expirationDate (a naive one is read as UTC); None when it has none.
+
+    Counted from the answer's own Date where it has one: what a clock of ours says of the target's tokens, which may be
+    wrong or be set meanwhile, is nobody's breach.
+    """
+    try:
+        moment = parse_date_time(str(answer["expirationDate"]))
+    except (KeyError, ValueError):
+        return None
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now_of(date_header)).total_seconds()
+
+
+OPTIONAL_TOKEN_PROPERTIES = ("deviceId", "correlationId", "userId", "userName")
+
+
+def token_of(exchange: Exchange) -> str | None:
+    """The token that an answer gives, if it does."""
+    value = json_or_none(exchange)
+    token = value.get("token") if isinstance(value, dict) else None
+    given = exchange.status is not None and 200 <= exchange.status < 300 and isinstance(token, str)
+    return str(token) if given and token else None
+
+
+def is_page(exchange: Exchange) -> bool:
+    """Whether a web page came where JSON was due: a proxy's, a login's, a captive portal's."""
+    kind = (exchange.answer_header("Content-Type") or "").partition(";")[0].strip().lower()
+    return kind in ("text/html", "application/xhtml+xml") and exchange.answer_body.lstrip()[:1] == b"<"
+
+
+def why_not(exchange: Exchange, base_url: str, asked: str) -> CannotJudge:
+    """The one line for a target that cannot be judged, from its answer to `asked`."""
+    status = exchange.status
+    if status is None:
+        return unreachable(base_url, exchange.failure)
+    page = " and a web page, as a proxy or a login does" if is_page(exchange) else ""
+    if status == 404:
+        return CannotJudge(f"{base_url} knows no such path (404{page}): check the base URL")
+    if status == 429:
+        return CannotJudge(f"{base_url} answers 429 to everything: wait, or lower --rate")
+    if status >= 500:
+        return CannotJudge(f"{base_url} answers {asked} with {status}{page}: is it up?")
+    if 300 <= status < 400:
+        return CannotJudge(
+            f"{base_url} redirects (status {status}), which is not followed: give the URL it redirects to"
+        )
+    if page or not asked.endswith("upload"):
+        return CannotJudge(f"{base_url} answers {asked} with {status}{page or ' and no token'}: check the base URL")
+    return CannotJudge(
+        f"{base_url} refuses our cards (status {status}): bring the vendor's own test cards with --specimens DIR"
+    )
+
+
+def _why_refused(refusals: list[Exchange], base_url: str) -> CannotJudge:
+    """The one line for a target that accepted no first upload."""
+    if all(exchange.status == 401 for exchange in refusals):
+        return CannotJudge(f"{base_url} refuses the credentials (401): check the keys, or the tenant and its secret")
+    return why_not(next(e for e in reversed(refusals) if e.status != 401), base_url, "a first upload")

@@ -1,0 +1,298 @@
+"""One onboarding session against the target, compared at each step with the model of the journey."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from kycgate.contracts.endpoints import endpoint
+from kycgate.contracts.journey import Expected, State, Step
+from kycgate.errors import CannotJudge
+from kycgate.judging.answers import accepted, already_registered, customer_data, json_or_none
+from kycgate.judging.ledger import Observation
+from kycgate.specimens.deck import Card
+from kycgate.target.client import Wanted
+from kycgate.target.exchange import Exchange, Picture
+from kycgate.target.requests import (
+    CLIENT_HEADERS,
+    KEEP,
+    LEGAL,
+    Outcome,
+    Variation,
+    approval_of,
+    to_json,
+    upload_body,
+)
+
+REGISTERED = "the card is already registered (10103): bring fresh cards, or another --seed"
+
+LARGE_CAPTURE = 1_000_000
+"""Bytes from which a picture may be answered 413: captures begin at a few hundred kB."""
+
+
+class Interrupted(CannotJudge):
+    """A step that had to be accepted was not, so what was to follow cannot be judged."""
+
+
+class Sender(Protocol):
+    """What a session needs of the gate."""
+
+    def send(self, wanted: Wanted, judge: Callable[[Exchange], Iterator[Observation]]) -> Exchange: ...
+
+    def show(self, card: Card) -> None: ...
+
+    @property
+    def translation(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What goes into the Authorization header; `fixed` keys begin a new flow after a completed one."""
+
+    value: str = field(repr=False)
+    scheme: str
+    fixed: bool = False
+
+    def header(self) -> str:
+        return f"Bearer {self.value}" if self.scheme == "bearer" else self.value
+
+
+class Session:
+    """One token (or fixed key), one card, one journey.
+
+    `do` sends a step, compares the answer with what the contract expects now, and moves the model on.
+    """
+
+    def __init__(self, sender: Sender, label: str, credential: Credential, card: Card) -> None:
+        self.label = label
+        self.credential = credential
+        self.card = card
+        self.state = State()
+        self.reading: dict[str, Any] = {}
+        self.completed_once = False
+        self.registered = False
+        """Whether the target said that it knows this card's person."""
+        self._sender = sender
+        self._calls = 0
+        self._refused_since: str | None = None
+        """The refusal since the last accepted step, in words."""
+        self._attempted: set[Step] = set()
+        """Steps that were refused in this flow."""
+
+    def do(
+        self,
+        step: Step,
+        variation: Variation = LEGAL,
+        *,
+        image: bytes | None = None,
+        wrapping: str = "none",
+        media_type: str | None = None,
+        demand: bool = True,
+    ) -> Exchange:
+        """Send `step` as `variation` says.
+
+        Raises:
+            Interrupted: it had to be accepted and was not, and `demand` is true; the breach is in the ledger.
+            BudgetExhausted: it was not sent.
+        """
+        expected = self.expect(step)
+        picture: Picture | None = None
+        body = variation.body
+        if step.is_upload and body is None:
+            side = "front" if step is Step.UPLOAD_FRONT else "back"
+            shown = image if image is not None else self.card.image(side)
+            body = upload_body(shown, wrapping)
+            picture = Picture(self.card.id, side, len(shown), media_type or self.card.media_type, wrapping)
+            self._sender.show(self.card)
+        elif step is Step.APPROVE_FRONT and body is None:
+            body = to_json(self.approval())
+        if step.is_upload and picture is None and variation.outcome is Outcome.BY_ORDER:
+            picture = Picture(self.card.id, "front" if step is Step.UPLOAD_FRONT else "back", len(body or b""))
+            self._sender.show(self.card)
+        self._calls += 1
+        wanted = Wanted(
+            endpoint=step,
+            method=variation.method,
+            path=endpoint(step).path,
+            headers=self._headers(body, variation),
+            body=body or b"",
+            session=self.label,
+            intent=variation.name,
+            picture=picture,
+            call_in_session=self._calls,
+            upload=step.is_upload and picture is not None,
+            turn=None if variation.by_chance else self._turn(expected),
+        )
+        interrupt: list[str] = []
+        exchange = self._sender.send(wanted, lambda answer: self._judge(step, variation, expected, answer, interrupt))
+        self._move(step, variation, exchange)
+        if interrupt and demand:
+            raise Interrupted(interrupt[0])
+        return exchange
+
+    def upload_front(self, **options: Any) -> Exchange:
+        return self.do(Step.UPLOAD_FRONT, **options)
+
+    def upload_back(self, **options: Any) -> Exchange:
+        return self.do(Step.UPLOAD_BACK, **options)
+
+    def approve_front(self, **options: Any) -> Exchange:
+        return self.do(Step.APPROVE_FRONT, **options)
+
+    def approve_back(self, **options: Any) -> Exchange:
+        return self.do(Step.APPROVE_BACK, **options)
+
+    def finish(self) -> None:
+        """Take all steps that are still missing, in the page's order; each of them must be accepted."""
+        for step in Step:
+            if step not in self.state.done:
+                self.do(step)
+
+    def approval(self) -> dict[str, Any]:
+        """The legal body of ApproveFrontImage for what was read."""
+        return approval_of(self.reading, self.card.truth, translation=self._sender.translation)
+
+    def expect(self, step: Step) -> Expected:
+        """What the contract says of `step` now."""
+        if self.state.complete and self.credential.fixed and step is Step.UPLOAD_FRONT:
+            return Expected.OPEN
+        return self.state.expect(step)
+
+    def _turn(self, expected: Expected) -> str | None:
+        """In words; None where the contract leaves open what state the session is in."""
+        if expected is Expected.OPEN:
+            return None
+        return "in its turn" if expected is Expected.ACCEPT else "closed" if self.state.complete else "out of turn"
+
+    def _headers(self, body: bytes | None, variation: Variation) -> dict[str, str]:
+        headers: dict[str, str] = dict(CLIENT_HEADERS)
+        authorization = self.credential.header() if variation.authorization == KEEP else variation.authorization
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        for name, value in variation.headers.items():
+            if value is None:
+                headers.pop(name, None)
+            else:
+                headers[name] = value
+        return headers
+
+    def _judge(
+        self, step: Step, variation: Variation, expected: Expected, exchange: Exchange, interrupt: list[str]
+    ) -> Iterator[Observation]:
+        """What the answer says of the promise behind this request."""
+        status = exchange.status
+        if status is None or status == 429:
+            interrupt.append(exchange.failure or "the target is rate limited (429)")
+            return
+        came = f"status {status}{_result_words(exchange)}"
+        match variation.outcome:
+            case Outcome.UNAUTHORIZED:
+                if variation.clause:
+                    # Whether a 431 fits the header that was sent the judge of answers says.
+                    yield Observation(variation.clause, status in (401, 431), "401", came, "status")
+                if accepted(exchange):
+                    interrupt.append("a request with wrong credentials was accepted")
+            case Outcome.BAD_REQUEST:
+                ok = status == 400 or (expected is not Expected.ACCEPT and status == 404)
+                if variation.clause:
+                    yield Observation(variation.clause, ok, f"400 for {variation.name}", came, "status")
+                if accepted(exchange):
+                    interrupt.append(f"{variation.name} was accepted")
+            case Outcome.UNREADABLE:
+                refused = status == 400 or (status == 200 and _is_success(exchange) is False)
+                ok = refused or status == 413 or (expected is not Expected.ACCEPT and status == 404)
+                if variation.clause:
+                    required = f"400, or 200 with isSuccess false, for {variation.name}"
+                    yield Observation(variation.clause, ok, required, came, "status")
+                if accepted(exchange):
+                    interrupt.append(f"{variation.name} was accepted")
+            case Outcome.BY_ORDER if expected is Expected.ACCEPT:
+                yield from self._judge_acceptance(step, variation, exchange, came, interrupt)
+            case Outcome.BY_ORDER if expected is Expected.REFUSE:
+                yield from self._judge_order(step, exchange, came, interrupt)
+            case _:
+                return
+
+    def _judge_acceptance(
+        self, step: Step, variation: Variation, exchange: Exchange, came: str, interrupt: list[str]
+    ) -> Iterator[Observation]:
+        ok = accepted(exchange)
+        if not ok:
+            interrupt.append(f"{step} was not accepted in its turn: {came}")
+            if already_registered(exchange):
+                interrupt[-1] = REGISTERED
+                return
+        size = exchange.picture.size if exchange.picture else 0
+        if not ok and exchange.status == 413 and variation.clause == "image.full-size" and size >= LARGE_CAPTURE:
+            return
+        required = "accepted in its turn" if variation.name == "legal" else f"accepted: {variation.name}"
+        own = "upload.accepted" if step.is_upload else "approve.accepted"
+        if step in self.state.done and step.is_upload and (ok or variation.clause is None):
+            yield Observation("order.retry", ok, "accepted: a side uploaded again before its approval", came)
+        yield Observation(variation.clause or own, ok, required, came)
+        if variation is LEGAL and step is Step.UPLOAD_FRONT and self._calls == 1 and not self.credential.fixed:
+            # Nothing was ever done with this token, and other tokens' first uploads were accepted.
+            stood_in_the_way = exchange.status in (400, 404) and exchange.picture is not None
+            if stood_in_the_way and exchange.picture and exchange.picture.wrapping == "none":
+                yield Observation("session.own-order", False, "accepted, as nothing was done with this token yet", came)
+        if step is Step.APPROVE_BACK and not exchange.request_body:
+            yield Observation("request.approve-back-without-body", ok, "accepted without a body", came)
+        if self._refused_since is not None or (not ok and step in self._attempted):
+            since = self._refused_since or f"{step} before its turn"
+            required = f"accepted, as the refusal before it ({since}) changed nothing"
+            yield Observation("refusal.changes-nothing", ok, required, came)
+
+    def _judge_order(self, step: Step, exchange: Exchange, came: str, interrupt: list[str]) -> Iterator[Observation]:
+        performed = accepted(exchange)
+        if performed:
+            interrupt.append(f"{step} was accepted out of its turn")
+        if self.state.complete:
+            yield Observation("order.closed", not performed, "refused, as the flow is complete", came)
+            if not performed:
+                # A used-up token may also be refused as such.
+                ok = exchange.status in (400, 401, 404)
+                yield Observation("refusal.order-status", ok, "400 or 404", came, "status")
+            return
+        missing = self.state.missing(step)
+        for edge in missing:
+            if performed or len(missing) == 1:
+                yield Observation(edge.clause, not performed, f"refused, as {edge.first} is not done", came)
+            if performed and edge.first in self._attempted:
+                yield Observation(
+                    "refusal.changes-nothing", False, f"refused, as {edge.first} was refused and so is not done", came
+                )
+        if not performed:
+            ok = exchange.status in (400, 404)
+            yield Observation("refusal.order-status", ok, "400 or 404 for a step out of order", came, "status")
+
+    def _move(self, step: Step, variation: Variation, exchange: Exchange) -> None:
+        self.registered = self.registered or already_registered(exchange)
+        done = accepted(exchange)
+        if not done:
+            if exchange.status is not None and exchange.status != 429:
+                self._refused_since = f"{step}, {variation.name}"
+                self._attempted.add(step)
+            return
+        if variation.method != "POST" or variation.outcome is Outcome.UNAUTHORIZED:
+            return
+        if self.state.complete and step is Step.UPLOAD_FRONT:
+            self.state = State()
+        self.state = self.state.after(step, accepted=True)
+        self._refused_since = None
+        self._attempted.discard(step)
+        if step is Step.UPLOAD_FRONT:
+            self.reading = customer_data(exchange) or {}
+        self.completed_once = self.completed_once or self.state.complete
+
+
+def _is_success(exchange: Exchange) -> Any:
+    value = json_or_none(exchange)
+    return value.get("isSuccess") if isinstance(value, dict) else None
+
+
+def _result_words(exchange: Exchange) -> str:
+    if exchange.status != 200:
+        return ""
+    success = _is_success(exchange)
+    return f", isSuccess {str(success).lower()}" if isinstance(success, bool) else ""

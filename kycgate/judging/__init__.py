@@ -1,0 +1,1 @@
+"""What an answer says: from exchanges to the verdicts of clauses."""

@@ -1,0 +1,291 @@
+"""What the judge must remember to see contradictions between answers: customers, numbers, the translation setting."""
+
+import contextlib
+import html
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal
+
+from kycgate.contracts.journey import Step
+from kycgate.contracts.models import ENGLISH_NAMES, parse_date_time
+from kycgate.judging.answers import customer_data, days_of, numbers_in
+from kycgate.judging.ledger import Observation
+from kycgate.target.exchange import EARLIER_FLOW, Exchange
+
+Translation = Literal["on", "off", "auto"]
+
+_ARABIC = re.compile("[\u0600-\u06ff]")
+_TELLING = (
+    "idNumber",
+    "idFrontScan",
+    "idNumberBack",
+    "idBackScan",
+    "documentNumber",
+    "fullName",
+    "fullNameEn",
+    "address",
+)
+"""Properties whose value tells one person from another."""
+
+_AS_PRINTED = (
+    *("fullName", "firstName", "familyName", "address", "state", "documentNumber"),
+    *("religion", "maritalStatus", "profession", "gender", "nationality"),
+)
+"""Properties that say what is printed, letter by letter (words may be English ones)."""
+_DATED = ("issueDate", "expirationDate")
+"""Printed dates that the number does not give."""
+
+
+@dataclass(slots=True)
+class SessionMemory:
+    """What one session's answers have said since its front was last read."""
+
+    card: str
+    customer_id: str | None = None
+    numbers: dict[str, str] = field(default_factory=dict)
+
+
+def _unmangled(value: str) -> Iterator[str]:
+    """What `value` may have been before UTF-8 was read as another code page, or it was escaped for HTML."""
+    for page in ("latin-1", "cp1252"):
+        with contextlib.suppress(UnicodeError):
+            yield value.encode(page).decode()
+    yield html.unescape(value)
+
+
+def _slip(name: str, value: str, printed: str, truth: Mapping[str, str]) -> str:
+    """How a wrong value of a property can be told from a misread one; empty when it cannot."""
+    if name not in _DATED:
+        other = next((n for n in (*_AS_PRINTED, *ENGLISH_NAMES) if truth.get(n) == value), "")
+        return f"{other} stands in its place" if other else ""
+    try:
+        moment, day = parse_date_time(value), date.fromisoformat(printed)
+    except ValueError:
+        return ""
+    if (moment.year, moment.month, moment.day) == (day.year, day.day, day.month):
+        return "day and month in each other's place"
+    days = (moment.date() - day).days
+    return f"{days:+} day, which its offset does not explain" if moment.tzinfo and abs(days) == 1 else ""
+
+
+def _same_day(value: str, printed: str) -> bool:
+    try:
+        return date.fromisoformat(printed) in days_of(parse_date_time(value))
+    except ValueError:
+        return False
+
+
+class Memory:
+    """The run's memory across sessions. Thread-safe."""
+
+    def __init__(self, translation: Translation) -> None:
+        self.translation: Translation = translation
+        self._sessions: dict[str, SessionMemory] = {}
+        self._customers: dict[str, tuple[str, str]] = {}
+        self._numbers: dict[str, set[str]] = {}
+        """The cards for which an answer has given a number."""
+        self._photos: dict[str, tuple[str, str]] = {}
+        """By path: the session and the card that it was first given for."""
+        self._slips: dict[str, set[str]] = {}
+        """What stood in a wrong place, or on a wrong day, and on which cards: reading errs, yet not twice alike."""
+        self._truths: dict[str, Mapping[str, str]] = {}
+        self._reads_truth = False
+        self._lock = threading.Lock()
+
+    def show(self, card: str, truth: Mapping[str, str]) -> None:
+        """A card is about to be shown; `truth` is what is printed on it, by the vendor's property names."""
+        with self._lock:
+            known = self._truths.get(card, {})
+            self._truths[card] = {**known, **truth}
+
+    def truth(self, card: str) -> Mapping[str, str]:
+        """What is printed on a card that was shown, as far as it is known."""
+        with self._lock:
+            return self._truths.get(card, {})
+
+    def forget_session(self, session: str) -> None:
+        """The session's credential begins a new flow (a fixed key does)."""
+        with self._lock:
+            self._sessions.pop(session, None)
+
+    def judge(self, exchange: Exchange) -> Iterator[Observation]:
+        """What this exchange says together with those before it."""
+        data = customer_data(exchange)
+        with self._lock:
+            if exchange.status is not None and exchange.status >= 400:
+                yield from self._foreign_in_refusal(exchange)
+            if data is None or exchange.picture is None or exchange.step is None or exchange.intent == EARLIER_FLOW:
+                return
+            card = exchange.picture.card
+            known = self._sessions.setdefault(exchange.session, SessionMemory(card))
+            if exchange.step is Step.UPLOAD_FRONT:
+                # A front uploaded again begins the reading anew.
+                known.card, known.customer_id, known.numbers = card, None, {}
+            yield from self._judge_customer(exchange, known, data)
+            yield from self._judge_numbers(known, data)
+            yield from self._judge_translation(exchange.step, data)
+            yield from self._judge_photo(exchange.session, card, data.get("photo"))
+            yield from self._judge_print(card, data)
+
+    def _judge_customer(self, exchange: Exchange, known: SessionMemory, data: dict[str, Any]) -> Iterator[Observation]:
+        customer_id = data.get("customerId")
+        required = "one customer for one session, and another for another"
+        if isinstance(customer_id, str) and customer_id:
+            folded = customer_id.lower()
+            session, card = self._customers.setdefault(folded, (exchange.session, known.card))
+            if session != exchange.session and card != known.card:
+                yield self._crossed(
+                    required, "customerId was another session's, which showed another card", "customerId"
+                )
+                return
+            if known.customer_id is not None and known.customer_id != folded:
+                yield self._crossed(required, "customerId changed within the session", "customerId")
+                return
+            known.customer_id = folded
+        own = self._truths.get(known.card, {})
+        if own.get("idNumber") and data.get("idNumber") == own["idNumber"]:
+            self._reads_truth = True
+        if self._reads_truth:
+            for name in _TELLING:
+                value = data.get(name)
+                if isinstance(value, str) and value and name in own and value != own[name]:
+                    owner = next(
+                        (c for c, truth in self._truths.items() if c != known.card and truth.get(name) == value), None
+                    )
+                    if owner is not None:
+                        yield self._crossed(required, f"{name} is another session's person's", name)
+                        return
+        yield Observation("session.own-customer", True)
+
+    @staticmethod
+    def _crossed(required: str, actual: str, where: str) -> Observation:
+        return Observation("session.own-customer", False, required, actual, f"customerData.{where}")
+
+    def _judge_numbers(self, known: SessionMemory, data: dict[str, Any]) -> Iterator[Observation]:
+        given = numbers_in(data)
+        for digits in given.values():
+            self._numbers.setdefault(digits, set()).add(known.card)
+        numbers = known.numbers | given
+        known.numbers = numbers
+        if len(numbers) > 1:
+            differing = sorted(name for name, digits in numbers.items() if digits != next(iter(numbers.values())))
+            yield Observation(
+                "reading.numbers-agree",
+                not differing,
+                "one number in all of a session's answers",
+                f"{', '.join(differing)} differ from {next(iter(numbers))}",
+                f"customerData.{differing[0]}" if differing else "",
+            )
+
+    def _judge_photo(self, session: str, card: str, photo: Any) -> Iterator[Observation]:
+        if isinstance(photo, str) and photo:
+            owner, shown = self._photos.setdefault(photo, (session, card))
+            yield Observation(
+                "result.photo-path",
+                owner == session or shown == card,
+                "a path of this customer's own",
+                "the path that another session's customer got",
+                "customerData.photo",
+            )
+
+    def _judge_print(self, card: str, data: dict[str, Any]) -> Iterator[Observation]:
+        """Whether values were mangled or misplaced after they were read right."""
+        truth = self._truths.get(card, {})
+        slips: dict[str, str] = {}
+        right = misread = 0
+        for name in (*_AS_PRINTED, *ENGLISH_NAMES, *_DATED):
+            value, printed = data.get(name), truth.get(name)
+            if not isinstance(value, str) or not value or not printed:
+                continue
+            if value == printed or (name in _DATED and _same_day(value, printed)):
+                right += 1
+            elif printed in _unmangled(value):
+                yield self._slipped(name, "letters lost their encoding, or were escaped for HTML")
+                return
+            elif slip := _slip(name, value, printed, truth):
+                slips[name] = slip
+            elif name in _AS_PRINTED and not (value.isascii() and not printed.isascii()):
+                misread += 1
+        if misread or not right:
+            return  # Who reads badly may well read this badly, too.
+        for name, slip in slips.items():
+            cards = self._slips.setdefault(f"{name} {slip}", set())
+            cards.add(card)
+            if len(cards) > 1:
+                yield self._slipped(name, slip)
+                return
+        yield Observation("reading.as-printed", True)
+
+    @staticmethod
+    def _slipped(name: str, how: str) -> Observation:
+        return Observation("reading.as-printed", False, f"{name} as the card prints it", how, f"customerData.{name}")
+
+    def _judge_translation(self, step: Step, data: dict[str, Any]) -> Iterator[Observation]:
+        given = [name for name in ENGLISH_NAMES if data.get(name) is not None]
+        originals = [name for name in ENGLISH_NAMES if data.get(name.removesuffix("En"))]
+        if not originals and not given:
+            return
+        if self.translation == "auto" and step is Step.UPLOAD_FRONT:
+            self.translation = "on" if given else "off"
+        untranslated = [name for name in given if _ARABIC.search(str(data[name]))]
+        if untranslated:
+            yield Observation(
+                "result.translation",
+                False,
+                "English names in Latin letters",
+                f"{', '.join(untranslated)} in Arabic letters",
+                f"customerData.{untranslated[0]}",
+            )
+        elif self.translation == "on":
+            lacking = [name for name in originals if not data.get(name)]
+            yield Observation(
+                "result.translation",
+                not lacking,
+                "the three English names, as translation is on",
+                f"{', '.join(lacking)} null or empty",
+                f"customerData.{lacking[0]}" if lacking else "",
+            )
+        elif self.translation == "off":
+            yield Observation(
+                "result.translation",
+                not given,
+                "English names null, as translation is off",
+                f"{', '.join(given)} given",
+                f"customerData.{given[0]}" if given else "",
+            )
+
+    def _foreign_in_refusal(self, exchange: Exchange) -> Iterator[Observation]:
+        text = exchange.answer_body.decode("utf-8", "replace")
+        session = self._sessions.get(exchange.session)
+        own_card = exchange.picture.card if exchange.picture is not None else session.card if session else None
+        own = set(self._truths.get(own_card, {}).values()) if own_card else set()
+        for customer_id, (owner, _) in self._customers.items():
+            if owner != exchange.session and customer_id in text.lower():
+                yield self._leaked("customer id")
+                return
+        if own_card is not None:
+            for digits, cards in self._numbers.items():
+                if len(digits) >= 8 and digits in text and own_card not in cards:
+                    yield self._leaked("number")
+                    return
+        for card, truth in self._truths.items():
+            if card == own_card:
+                continue
+            for name in _TELLING:
+                value = truth.get(name)
+                if value and len(value) >= 8 and value in text and value not in own:
+                    yield self._leaked(name)
+                    return
+
+    @staticmethod
+    def _leaked(what: str) -> Observation:
+        return Observation(
+            "refusal.no-leak",
+            False,
+            "no other customer's data in a refusal",
+            f"it shows another customer's {what}",
+            "body",
+        )

@@ -1,0 +1,220 @@
+"""Evidence becomes verdicts: each observation speaks to one clause; the ledger says what all of them say together."""
+
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from kycgate.contracts.clauses import CATALOGUE, OPEN_POINTS, Clause, clause
+from kycgate.runs.model import MAX_FINDINGS, ClauseResult, Finding, OpenPointResult, Verdict
+from kycgate.target.curl import curl_for
+from kycgate.target.exchange import Exchange, RecordedExchange
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One exchange's word on one clause. `required`, `actual` and `where` explain a breach."""
+
+    clause: str
+    ok: bool
+    required: str = ""
+    actual: str = ""
+    where: str = ""
+
+
+@dataclass(slots=True)
+class _Entry:
+    ok: bool
+    facts: Mapping[str, str | int]
+    test: str
+    observation: Observation
+    recorded: RecordedExchange | None
+    curl: str = ""
+
+
+@dataclass(slots=True)
+class _Tally:
+    entries: list[_Entry] = field(default_factory=list)
+    unclear: list[str] = field(default_factory=list)
+    tests: list[str] = field(default_factory=list)
+
+
+def facts_of(exchange: Exchange) -> dict[str, str | int]:
+    """What may tell a broken answer from a good one: the raw material of `only when …`."""
+    facts: dict[str, str | int] = {
+        "endpoint": exchange.endpoint,
+        "request": exchange.intent,
+        "request size": len(exchange.request_body),
+        "call of the session": exchange.call_in_session,
+    }
+    if exchange.picture is not None:
+        facts["picture"] = exchange.picture.media_type
+        facts["line breaks"] = exchange.picture.wrapping
+    language = exchange.request_headers.get("Accept-Language")
+    if language:
+        facts["Accept-Language"] = language
+    return facts
+
+
+class Ledger:
+    """All observations of a run. Thread-safe."""
+
+    def __init__(self, redact: Callable[[str], str] = str) -> None:
+        """`redact` takes secrets and personal values out of each text that is kept."""
+        self._redact = redact
+        self._tallies: dict[str, _Tally] = defaultdict(_Tally)
+        self._open: dict[str, Counter[str]] = defaultdict(Counter)
+        self._open_warnings: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def add(
+        self, observations: Iterable[Observation], exchange: Exchange | None, recorded: RecordedExchange | None
+    ) -> list[Observation]:
+        """Enter what one exchange says; returns the breaches among it.
+
+        Raises:
+            KeyError: an observation names a clause that the catalogue does not have.
+        """
+        breaches = []
+        facts = facts_of(exchange) if exchange is not None else {}
+        test = exchange.test if exchange is not None else ""
+        with self._lock:
+            for observation in observations:
+                clause(observation.clause)
+                tally = self._tallies[observation.clause]
+                if test and test not in tally.tests:
+                    tally.tests.append(test)
+                curl = "" if observation.ok or exchange is None else self._redact(curl_for(exchange))
+                kept = None if observation.ok else recorded
+                if not observation.ok:
+                    observation = self._redacted(observation)
+                tally.entries.append(_Entry(observation.ok, facts, test, observation, kept, curl))
+                if not observation.ok:
+                    breaches.append(observation)
+        return breaches
+
+    def _redacted(self, seen: Observation) -> Observation:
+        return Observation(
+            seen.clause, seen.ok, self._redact(seen.required), self._redact(seen.actual), self._redact(seen.where)
+        )
+
+    def unclear(self, clause_id: str, reason: str) -> None:
+        """A test tried to judge this clause and could not."""
+        clause(clause_id)
+        reason = self._redact(reason)
+        with self._lock:
+            tally = self._tallies[clause_id]
+            if reason not in tally.unclear:
+                tally.unclear.append(reason)
+
+    def open_point(self, id: str, choice: str, *, warning: str = "") -> None:  # noqa: A002
+        """What the target chose where the sources leave room."""
+        with self._lock:
+            self._open[id][self._redact(choice)] += 1
+            if warning:
+                self._open_warnings[id] = self._redact(warning)
+
+    def breaches(self) -> Counter[str]:
+        """How often each clause was broken until now."""
+        with self._lock:
+            return Counter({key: sum(not entry.ok for entry in tally.entries) for key, tally in self._tallies.items()})
+
+    def judged(self, clause_id: str) -> bool:
+        """Whether anything was observed of this clause."""
+        with self._lock:
+            return clause_id in self._tallies and bool(self._tallies[clause_id].entries)
+
+    def results(self, not_tried: Mapping[str, str] | None = None) -> list[ClauseResult]:
+        """The verdict of every clause of the catalogue; `not_tried` gives reasons by clause."""
+        with self._lock:
+            return [self._result(entry, (not_tried or {}).get(entry.id, "")) for entry in CATALOGUE]
+
+    def open_points(self) -> list[OpenPointResult]:
+        with self._lock:
+            return [
+                OpenPointResult(
+                    id=point.id,
+                    question=point.question,
+                    observed=sorted(self._open.get(point.id, ())),
+                    counts=dict(sorted(self._open.get(point.id, Counter()).items())),
+                    warning=self._open_warnings.get(point.id, ""),
+                )
+                for point in OPEN_POINTS
+            ]
+
+    def _result(self, promise: Clause, not_tried: str) -> ClauseResult:
+        tally = self._tallies.get(promise.id, _Tally())
+        bad = [entry for entry in tally.entries if not entry.ok]
+        result = ClauseResult(
+            id=promise.id,
+            level=promise.level,
+            endpoints=list(promise.endpoints),
+            verdict=Verdict.NOT_TRIED,
+            sentence=promise.sentence,
+            source=promise.source,
+            broken=len(bad),
+            observed=len(tally.entries),
+            tests=tally.tests,
+        )
+        if bad:
+            result.verdict = Verdict.BROKEN
+            result.frequency = frequency(bad, [entry for entry in tally.entries if entry.ok])
+            result.findings = _findings(bad)
+        elif tally.entries:
+            result.verdict = Verdict.KEPT
+        elif tally.unclear:
+            shown, more = tally.unclear[:3], len(tally.unclear) - 3
+            if more > 0:
+                shown.append(f"and {more} more")
+            result.verdict, result.reason = Verdict.UNCLEAR, "; ".join(shown)
+        else:
+            result.reason = not_tried or "no test reached it"
+        return result
+
+
+def _findings(bad: list[_Entry]) -> list[Finding]:
+    """One finding for each way it was broken, each with its smallest exchange."""
+    by_way: dict[tuple[str, str, str], _Entry] = {}
+    for entry in bad:
+        observation = entry.observation
+        way = (str(entry.facts.get("endpoint", "")), observation.where, observation.required)
+        known = by_way.get(way)
+        if known is None or _size(entry) < _size(known):
+            by_way[way] = entry
+    smallest_first = sorted(by_way.values(), key=_size)[:MAX_FINDINGS]
+    return [
+        Finding(
+            required=entry.observation.required,
+            actual=entry.observation.actual,
+            where=entry.observation.where,
+            exchange=entry.recorded,
+            curl=entry.curl,
+            test=entry.test,
+        )
+        for entry in smallest_first
+    ]
+
+
+def _size(entry: _Entry) -> int:
+    size = entry.facts.get("request size", 0)
+    return size if isinstance(size, int) else 0
+
+
+def frequency(bad: list[_Entry], good: list[_Entry]) -> str:
+    """`always`, `only when …` (one fact parts the broken from the good), or `sometimes (k of n)`."""
+    if not good:
+        return "always"
+    if len(bad) > 1 or len(good) > 2:
+        for fact in bad[0].facts:
+            values = {entry.facts.get(fact) for entry in bad}
+            others = {entry.facts.get(fact) for entry in good}
+            numbers = [value for value in values | others if isinstance(value, int)]
+            if len(numbers) == len(values | others):
+                if fact == "request size" and min(v for v in values if isinstance(v, int)) > max(
+                    v for v in others if isinstance(v, int)
+                ):
+                    return f"only when {fact} is over {max(v for v in others if isinstance(v, int))} bytes"
+                continue
+            if len(values) == 1 and not values & others and None not in values:
+                return f"only when {fact} is {next(iter(values))}"
+    return f"sometimes ({len(bad)} of {len(bad) + len(good)})"

@@ -1,0 +1,121 @@
+"""From the ledger to the run's verdict and exit code."""
+
+from collections.abc import Collection, Sequence
+
+from kycgate.errors import ExitCode
+from kycgate.runs.model import ClauseResult, DriftItem, ObjectiveResult, Verdict, WaiverResult
+from kycgate.settings.severity import Effect, Rules, Waiver, severity_by_level
+from kycgate.text import counted
+
+_NO_VERDICT = (Verdict.UNCLEAR, Verdict.NOT_TRIED)
+
+
+def decide(clauses: list[ClauseResult], rules: Rules) -> list[WaiverResult]:
+    """Enter into each clause what its breach comes to today; returns what became of the waivers."""
+    for clause in clauses:
+        if clause.verdict is Verdict.BROKEN:
+            decision = rules.decide(clause.id, clause.level)
+            clause.effect, clause.severity = decision.effect, decision.severity
+            clause.rule, clause.waived = decision.rule, decision.waived
+    return [_state(waiver, clauses, rules) for waiver in rules.waivers] if clauses else []
+
+
+def _state(waiver: Waiver, clauses: list[ClauseResult], rules: Rules) -> WaiverResult:
+    clause = next((c for c in clauses if c.id == waiver.clause), None)
+    result = WaiverResult(
+        clause=waiver.clause,
+        reason=waiver.reason,
+        owner=waiver.owner,
+        expires=waiver.expires.isoformat(),
+        state="unused",
+    )
+    if waiver.expires < rules.today:
+        result.state = "expired"
+    elif clause is None or clause.verdict in _NO_VERDICT:
+        result.state = "not judged"
+    elif clause.effect is Effect.WAIVED:
+        result.state = "used"
+    return result
+
+
+def waiver_notes(waivers: list[WaiverResult]) -> list[str]:
+    """What whoever keeps the profile should know of its waivers."""
+    said = {
+        "unused": "is not needed: its clause was kept or only warns; take it out",
+        "expired": "has expired: its clause fails the gate when it is broken",
+    }
+    return [
+        f"The waiver of {w.clause} ({w.owner}, until {w.expires}) {said[w.state]}." for w in waivers if w.state in said
+    ]
+
+
+def effect_of(clause: ClauseResult, *, strict: bool) -> Effect:
+    """What the clause's breach came to: as recorded, or by its level where a run was recorded without it."""
+    if clause.verdict is not Verdict.BROKEN or clause.effect is not Effect.NONE:
+        return clause.effect
+    if clause.waived:
+        return Effect.WAIVED
+    return Effect.FAILS if severity_by_level(clause.level, strict=strict) == "fail" else Effect.WARNS
+
+
+def exit_code_of(
+    clauses: list[ClauseResult],
+    objectives: list[ObjectiveResult],
+    *,
+    strict: bool,
+    cannot_judge: str = "",
+    drift: Sequence[DriftItem] = (),
+    demanded: Collection[str] = (),
+) -> tuple[ExitCode, str]:
+    """The exit code and one line of why, with how much was not judged.
+
+    `strict` counts only for clauses of which nothing was decided; `drift` is what has changed, where that fails.
+    Without a verdict on each of the clauses that are `demanded` there is too little evidence for one on the whole.
+    """
+    by_effect = {effect: [c for c in clauses if effect_of(c, strict=strict) is effect] for effect in Effect}
+    failing = by_effect[Effect.FAILS]
+    broken = [o for o in objectives if o.verdict == "broken"]
+    not_judged = _not_judged(clauses)
+    if failing or broken or drift:
+        parts = [f"{counted(len(failing), 'clause')} broken"] if failing else []
+        parts += [f"{counted(len(broken), 'objective')} broken"] if broken else []
+        parts += [f"{counted(len(drift), 'pinned answer')} changed"] if drift else []
+        names = ", ".join([c.id for c in failing][:4] + [o.id for o in broken][:4] + [d.subject for d in drift][:4])
+        said = f"{' and '.join(parts)}: {names}"
+        return ExitCode.BROKEN, f"{said}; {', '.join(not_judged)}" if not_judged else said
+    kept = [c for c in clauses if c.verdict is Verdict.KEPT]
+    counts = [*([f"{counted(len(kept), 'clause')} kept"] if kept else []), *not_judged]
+    if cannot_judge:
+        # Where nothing was judged the counts would only hide why.
+        return ExitCode.UNCLEAR, f"{cannot_judge}; {', '.join(counts)}" if kept else cannot_judge
+    if clauses and not kept:
+        return ExitCode.UNCLEAR, "no clause could be judged"
+    lacking = [c for c in clauses if c.id in demanded and c.verdict in _NO_VERDICT]
+    if lacking:
+        said = f"too little evidence: {', '.join(counts)}; no verdict on {', '.join(c.id for c in lacking)}"
+        return ExitCode.UNCLEAR, f"{said}: {lacking[0].reason}"
+    open_objectives = [o for o in objectives if o.verdict == "not enough evidence"]
+    if open_objectives:
+        return ExitCode.UNCLEAR, f"not enough evidence for {', '.join(_lacking(o) for o in open_objectives)}"
+    held = [f"{len(objectives)} objectives hold"] if objectives else []
+    said = ", ".join(counts + held) or "nothing was to be judged"
+    for word, effect in (("waived", Effect.WAIVED), ("warnings", Effect.WARNS)):
+        names = ", ".join(c.id for c in by_effect[effect])
+        said += f"; {word}: {names}" if names else ""
+    return ExitCode.KEPT, said
+
+
+def _lacking(objective: ObjectiveResult) -> str:
+    """An objective, and what it still takes to decide it where that is known."""
+    if not objective.needed:
+        return objective.id
+    more = f"{objective.id} ({counted(objective.needed, 'sample')} more"
+    if not objective.samples:
+        return f"{more})"
+    return f"{more}: a run {1 + objective.needed / objective.samples:.2g} times as long)"
+
+
+def _not_judged(clauses: Sequence[ClauseResult]) -> list[str]:
+    """How many of them were not tried, and how many are unclear."""
+    counts = {verdict: sum(c.verdict is verdict for c in clauses) for verdict in (Verdict.NOT_TRIED, Verdict.UNCLEAR)}
+    return [f"{count} {verdict}" for verdict, count in counts.items() if count]

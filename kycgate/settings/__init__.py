@@ -1,0 +1,1 @@
+"""What did the user choose: profile, its template, severities and waivers."""

@@ -1,0 +1,246 @@
+"""What differs between vendors and environments: one TOML file, the environment for secrets, flags on top."""
+
+import ipaddress
+import os
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from kycgate.errors import UsageError
+from kycgate.settings.severity import Rules, Severity, SeverityKey, Waiver, no_clause_twice
+
+
+def check_base_url(text: str) -> str:
+    """A base URL without its trailing slash.
+
+    Raises:
+        ValueError: it is no http(s) URL of a host, or carries credentials, a query or a fragment.
+    """
+    try:
+        parts = urlsplit(text.strip())
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no URL: {error}") from None
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or port == 0
+        or any(c.isspace() for c in text.strip())
+    ):
+        raise ValueError(f"{text!r} is no URL of a host: write it like https://sandbox.vendor.example")
+    if parts.username or parts.password:
+        raise ValueError("the base URL carries credentials: take them out and put them into the environment")
+    if parts.query or parts.fragment:
+        raise ValueError("the base URL has a query or fragment: give the part before it")
+    return text.strip().rstrip("/")
+
+
+BaseUrl = Annotated[str, AfterValidator(check_base_url)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Environment(_Section):
+    """The names of the environment's variables that hold the secrets."""
+
+    api_keys: str = Field(default="KYCGATE_API_KEYS", description="One or more fixed keys, comma separated.")
+    tenant_id: str = Field(default="KYCGATE_TENANT_ID", description="The tenant that tokens are minted for.")
+    tenant_secret: str = Field(default="KYCGATE_TENANT_SECRET", description="That tenant's secret.")
+    expired_token: str = Field(
+        default="KYCGATE_EXPIRED_TOKEN", description="A token that has expired, where the target lets one be made."
+    )
+
+
+class Limits(_Section):
+    """What a check may send."""
+
+    requests: int = Field(default=400, ge=1, description="Requests in all.")
+    uploads: int = Field(default=120, ge=1, description="Billed uploads among them.")
+    rate: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="Requests a second.", examples=[5.0]
+    )
+    max_load_rate: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Onboardings a second that a load run may start.",
+        examples=[1.0],
+    )
+    time_s: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds that a whole run may take; without it 1800 for a check and, for load, 300 and its "
+        "duration.",
+        examples=[1_800.0],
+    )
+
+
+class Profile(BaseSettings):
+    """kycgate.toml. Each key may also come from the environment: KYCGATE_TRANSLATION, KYCGATE_LIMITS__RATE, …"""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="KYCGATE_", env_nested_delimiter="__", env_ignore_empty=True
+    )
+
+    name: str = Field(default="", description="Shown in reports.")
+    base_url: BaseUrl | None = Field(
+        default=None,
+        description="The target; the path below it is the contract's.",
+        examples=["https://vendor.example"],
+    )
+    translation: Literal["on", "off", "auto"] = Field(
+        default="auto", description="The vendor's translation feature; auto learns it from the first reading."
+    )
+    auth_scheme: Literal["auto", "bearer", "bare"] = Field(
+        default="auto", description="How credentials are written in the Authorization header."
+    )
+    timeout_s: float = Field(default=60.0, gt=0, le=600, description="Seconds until an answer counts as none.")
+    ca_file: Path | None = Field(
+        default=None,
+        description="A PEM file with the CA that signed the target's certificate.",
+        examples=["vendor-ca.pem"],
+    )
+    verify_tls: bool = Field(default=True, description="False switches off certificate checks, loudly.")
+    specimens: Path | None = Field(
+        default=None, description="A folder with the vendor's own test cards.", examples=["cards"]
+    )
+    strict: bool = Field(default=False, description="Breaches of expected clauses fail the gate too.")
+    find_image_limit: bool = Field(
+        default=False, description="Find the largest picture that is taken, by bisection; about ten uploads more."
+    )
+    pins: Path | None = Field(
+        default=None,
+        description="A file that `kycgate pin` wrote: what changed since is said.",
+        examples=["kycgate.pins.toml"],
+    )
+    fail_on_drift: bool = Field(default=False, description="What changed since the pins fails the gate.")
+    severity: dict[SeverityKey, Severity] = Field(
+        default_factory=dict, description="Whether a breach of a level, or of one clause, fails or warns."
+    )
+    waiver: Annotated[tuple[Waiver, ...], AfterValidator(no_clause_twice)] = Field(
+        default=(), description="Known breaches that do not fail the gate until a day."
+    )
+    environment: Environment = Environment()
+    limits: Limits = Limits()
+
+    def rules(self, *, strict: bool = False) -> Rules:
+        """What a breach comes to today (UTC)."""
+        return Rules(strict or self.strict, self.severity, self.waiver, datetime.now(UTC).date())
+
+
+def load_profile(path: Path | None, **flags: Any) -> Profile:
+    """The profile from `path` (or the defaults) with the flags that were given on top.
+
+    Raises:
+        UsageError: the file cannot be read, is no TOML, or holds a key or value the profile does not know.
+    """
+    raw: dict[str, Any] = {}
+    if path is not None:
+        try:
+            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"cannot read the profile {path}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise UsageError(f"the profile {path} is no TOML: {error}") from None
+        for key in ("ca_file", "specimens", "pins"):
+            # Paths in a profile are meant from where the profile lies.
+            if isinstance(raw.get(key), str):
+                raw[key] = str(path.parent / raw[key])
+    given: dict[str, Any] = {}
+    for key, value in flags.items():
+        section, _, name = key.rpartition("__")
+        if value is not None:
+            (given.setdefault(section, {}) if section else given)[name] = value
+
+    class Layered(Profile):
+        """Flags over environment over file."""
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=raw)
+
+    try:
+        return Layered(**given)
+    except SettingsError as error:
+        raise UsageError(f"the environment: {str(error).splitlines()[0]}") from None
+    except ValidationError as error:
+        raise UsageError(f"{f'profile {path}' if path else 'the call'}: {first_line(error)}") from None
+
+
+def first_line(error: ValidationError) -> str:
+    """The first thing wrong, in one line: where, what, and what was given."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {where}"
+    return f"{where}: {message}"
+
+
+class Secrets(BaseModel):
+    """The credentials, read from the environment and never from a file."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    api_keys: tuple[SecretStr, ...] = ()
+    tenant_id: str | None = Field(default=None, repr=False)
+    tenant_secret: SecretStr | None = None
+    expired_token: str | None = Field(default=None, repr=False)
+    left_out: str = Field(default="", description="What else the environment holds and is not used, and why.")
+
+    @property
+    def mints(self) -> bool:
+        return self.tenant_id is not None
+
+
+def load_secrets(names: Environment) -> Secrets:
+    """The credentials that the environment holds under `names`.
+
+    Raises:
+        UsageError: there are none, half of the tenant's pair is missing, or one cannot stand in a header.
+    """
+    keys = tuple(key.strip() for key in os.environ.get(names.api_keys, "").split(",") if key.strip())
+    tenant_id = os.environ.get(names.tenant_id, "").strip()
+    tenant_secret = os.environ.get(names.tenant_secret, "").strip()
+    for name, value in ((names.api_keys, "".join(keys)), (names.tenant_id, tenant_id)):
+        if not value.isascii() or not value.isprintable():
+            raise UsageError(f"{name} holds characters that cannot stand in a header")
+    if bool(tenant_id) != bool(tenant_secret):
+        missing = names.tenant_secret if tenant_id else names.tenant_id
+        raise UsageError(f"{missing} is not set: minting tokens takes a tenant id and its secret")
+    if not keys and not tenant_id:
+        raise UsageError(f"no credentials: export {names.api_keys}, or {names.tenant_id} and {names.tenant_secret}")
+    return Secrets(
+        api_keys=tuple(SecretStr(key) for key in dict.fromkeys(keys)) if not tenant_id else (),
+        tenant_id=tenant_id or None,
+        tenant_secret=SecretStr(tenant_secret) if tenant_secret else None,
+        expired_token=os.environ.get(names.expired_token, "").strip() or None,
+        left_out=f"{names.api_keys} is not used: {names.tenant_id} is set too, which mints a token for each session."
+        if keys and tenant_id
+        else "",
+    )
+
+
+def is_loopback(base_url: str) -> bool:
+    """Whether the target is this machine."""
+    host = (urlsplit(base_url).hostname or "").lower()
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

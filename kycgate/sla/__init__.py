@@ -1,0 +1,1 @@
+"""Is the word kept: objectives, their evidence and verdicts, from recorded runs alone."""

@@ -1,0 +1,44 @@
+"""A test of a share that may be looked at as often as one likes.
+
+The evidence against "at most a share p is good" is the likelihood of what was seen, averaged over the shares above
+p (Jeffreys' prior, cut off at p), against its likelihood at p. While the hypothesis is true this ratio is a
+nonnegative supermartingale that begins at 1, so that the probability that it EVER reaches 1/a is at most a (Ville
+1939): it may be looked at as often as one likes, and the run may be stopped for what was seen (Robbins, Annals of
+Mathematical Statistics 41, 1970; Howard, Ramdas, McAuliffe and Sekhon, Annals of Statistics 49, 2021). Its
+reciprocal serves as the p-value.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.special import betaincc, betaln
+
+from kycgate.sla.objectives import Method
+
+_PRIOR = 0.5
+
+
+def log_evidence(good: Any, bad: Any, share: float) -> Any:
+    """The logarithm of the evidence against "at most `share` is good"."""
+    good, bad = np.asarray(good, float), np.asarray(bad, float)
+    with np.errstate(divide="ignore"):
+        seen = betaln(_PRIOR + good, _PRIOR + bad) + np.log(betaincc(_PRIOR + good, _PRIOR + bad, share))
+    prior = betaln(_PRIOR, _PRIOR) + math.log(betaincc(_PRIOR, _PRIOR, share))
+    return seen - prior - good * math.log(share) - bad * math.log1p(-share)
+
+
+def _anytime_above(good: Any, bad: Any, share: float) -> Any:
+    return np.exp(-np.maximum(log_evidence(good, bad, share), 0.0))
+
+
+def _anytime_below(good: Any, bad: Any, share: float) -> Any:
+    return _anytime_above(bad, good, 1 - share)
+
+
+ANYTIME = Method(
+    _anytime_above,
+    _anytime_below,
+    "beta-binomial mixture martingale, valid at any stopping time, one-sided",
+    "Robbins 1970; Howard et al. 2021",
+)

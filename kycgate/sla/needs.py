@@ -1,0 +1,112 @@
+"""How many samples each objective of a policy needs, before anything is sent."""
+
+import math
+from bisect import bisect_left
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import binom
+
+from kycgate.sla.martingale import ANYTIME
+from kycgate.sla.objectives import EXACT, Method, share_samples_needed
+from kycgate.sla.policy import Objective, Policy, share_of
+
+POWER = 0.8
+MOST_SAMPLES = 10_000_000
+_NEGLIGIBLE = 1e-9
+
+
+class Need(NamedTuple):
+    """Independent samples that show one objective: of a fixed number, and where the run stops as soon as it may.
+
+    `at_best` when none fails; `usually` and `early` when half as many fail as may: with probability `POWER` in a run of
+    fixed length, and on average in one that stops early. None is more than `MOST_SAMPLES`.
+    """
+
+    objective: str
+    what: str
+    per_onboarding: int
+    at_best: int
+    usually: int | None
+    early_at_best: int
+    early: int | None
+
+
+def plan(policy: Policy) -> list[Need]:
+    """What it takes to decide each objective."""
+    needs = []
+    for objective in policy.objective:
+        share, miss = share_of(objective), 1 - policy.each
+        at_best = share_samples_needed(share, policy.each)
+        needs.append(
+            Need(
+                objective.id,
+                *_counted(objective),
+                at_best,
+                _usually(share, miss, at_best),
+                _needed_with(0, share, miss, ANYTIME),
+                _early(share, miss),
+            )
+        )
+    return needs
+
+
+def _counted(objective: Objective) -> tuple[str, int]:
+    """What a sample is, and how many an onboarding gives."""
+    if objective.kind == "latency":
+        return ("uploads", 2) if objective.step == "upload" else (objective.step, 1)
+    # The fields of one card count as one.
+    return ("cards", 1) if objective.kind == "reading" else ("requests", 4)
+
+
+def _needed_with(bad: int, share: float, miss: float, method: Method) -> int:
+    """The fewest samples, `bad` of them bad, that show `share`; at most `MOST_SAMPLES`."""
+
+    def shown(n: int) -> bool:
+        return bool(method.above(n - bad, bad, share) <= miss)
+
+    n = 2 * max(bad, 1)
+    while not shown(n) and n < MOST_SAMPLES:
+        n *= 2
+    return bisect_left(range(min(n, MOST_SAMPLES)), True, lo=bad, key=shown)
+
+
+def _usually(share: float, miss: float, at_best: int) -> int | None:
+    """Samples that show `share` with probability `POWER` when half as many fail as may."""
+
+    def shown(n: int) -> bool:
+        most = bisect_left(range(n), True, key=lambda bad: bool(EXACT.above(n - bad, bad, share) > miss)) - 1
+        return bool(binom.cdf(most, n, (1 - share) / 2) >= POWER)
+
+    n = at_best
+    while not shown(n):
+        n *= 2
+        if n > MOST_SAMPLES:
+            return None
+    return bisect_left(range(n), True, lo=max(n // 2, at_best), key=shown)
+
+
+def _early(share: float, miss: float) -> int | None:
+    """Samples on average until `share` is shown when half as many fail as may, looking after each one.
+
+    Exact: with k failures it is shown at a known number of samples, so it is enough to follow how many failed at those.
+    """
+    bad_share, at, samples = (1 - share) / 2, 0, 0.0
+    left = np.ones(1)
+    for bad in range(100_000):
+        shown_at = _needed_with(bad, share, miss, ANYTIME)
+        if shown_at >= MOST_SAMPLES:
+            return None
+        # `left` is the probability of bad, bad + 1, … failures; those with fewer have been shown.
+        more = np.arange(_most(shown_at - at, bad_share) + 1)
+        left = np.convolve(left, binom.pmf(more, shown_at - at, bad_share))
+        samples += shown_at * float(left[0])
+        left, at = left[1:], shown_at
+        if left.sum() < _NEGLIGIBLE:
+            return math.ceil(samples)
+    return None
+
+
+def _most(n: int, share: float) -> int:
+    """More of `n` than this are next to never bad."""
+    return int(binom.isf(_NEGLIGIBLE / 1e3, n, share))

@@ -1,0 +1,221 @@
+"""From samples to a verdict.
+
+Each objective is a share: "the q quantile is at most the limit" is "at least a share q is at most the limit",
+counted from the raw histograms. Two hypotheses stand against each other: the share is less than promised, or it is
+not. "Holds" rejects the first, "broken" the second; what rejects neither is not enough evidence.
+
+The error is shared out over the objectives by Bonferroni, which holds however they depend on each other; Holm's
+step-down is proven for verdicts in two directions only where they are independent (Shaffer, Annals of Statistics 8,
+1980).
+"""
+
+import math
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from kycgate.runs.model import ObjectiveResult
+from kycgate.sla.blocks import MIN_SECONDS, Seconds, design_effect
+from kycgate.sla.histograms import quantile_us, rank_us
+from kycgate.sla.objectives import Method, ranks, share_bounds
+from kycgate.sla.policy import Latency, Objective, Policy, Reading, share_of
+from kycgate.sla.samples import Samples
+
+MOST_SAMPLES = 10_000_000
+HOLDS, UNDECIDED, BROKEN = 1, 0, -1
+_WORDS: dict[int, Literal["holds", "broken", "not enough evidence"]] = {
+    HOLDS: "holds",
+    BROKEN: "broken",
+    UNDECIDED: "not enough evidence",
+}
+
+
+class Look(NamedTuple):
+    """What a look at the samples gives; arrays when many runs are looked at together."""
+
+    verdict: Any
+    effect: Any
+
+
+def decide(good: Any, unclear: Any, total: Any, effect: Any, share: float, miss: float, method: Method) -> Any:
+    """1 where the share is shown to be at least `share`, -1 where shown to be less, else 0.
+
+    What is unclear is taken as bad for the first and as good for the second.
+    """
+    good, bad, unclear = np.asarray(good) / effect, np.asarray(total - good - unclear) / effect, unclear / effect
+    holds = method.above(good, bad + unclear, share) <= miss
+    broken = method.below(good + unclear, bad, share) <= miss
+    return np.where(holds, HOLDS, np.where(broken, BROKEN, UNDECIDED))
+
+
+def look(seconds: Seconds, bursts_s: float | None, share: float, miss: float, method: Method) -> Look:
+    """The verdict from samples in time.
+
+    `bursts_s` is the policy's word on how long answers hang together. Unless it is 0 they are measured, and undecided
+    while there are fewer than `MIN_SECONDS`.
+    """
+    total, good, unclear = (column.sum(-1) for column in seconds[:3])
+    length = seconds.total.shape[-1]
+    effect = np.ones(np.shape(total))
+    if bursts_s != 0:
+        if length < MIN_SECONDS:
+            return Look(np.full(np.shape(total), UNDECIDED), effect)
+        effect = np.maximum(design_effect(seconds, miss), total / length * (bursts_s or 0))
+    return Look(decide(good, unclear, total, effect, share, miss, method), effect)
+
+
+def look_at(samples: Samples, policy: Policy, method: Method, *, until: int | None = None) -> Look:
+    """The verdict on one objective, from the first `until` seconds or all."""
+    objective, share, miss = samples.objective, share_of(samples.objective), 1 - policy.each
+    if samples.timed:
+        seconds = samples.seconds()
+        return look(seconds if until is None else seconds.until(until), _bursts_s(objective), share, miss, method)
+    effect = samples.alike
+    verdict = decide(samples.good, samples.unclear, samples.total, effect, share, miss, method)
+    return Look(verdict, np.float64(effect))
+
+
+def _bursts_s(objective: Objective) -> float | None:
+    return None if isinstance(objective, Reading) else objective.bursts_s
+
+
+def result_of(samples: Samples, seen: Look, policy: Policy, method: Method) -> ObjectiveResult:
+    """The verdict with its figures and what it rests on."""
+    objective, n, effect = samples.objective, samples.total, float(seen.effect)
+    verdict = _WORDS[int(seen.verdict)]
+    figures = _latency_figures if isinstance(objective, Latency) else _share_figures
+    undecided = verdict == "not enough evidence"
+    return ObjectiveResult(
+        id=objective.id,
+        sentence=_sentence(objective),
+        verdict=verdict,
+        confidence=policy.each,
+        samples=n,
+        needed=_needed(samples, effect, policy, method) if undecided else None,
+        method=method.words + (_ORDER if isinstance(objective, Latency) else "") + (_EFFECT if effect > 1 else ""),
+        source=method.source + (_ORDER_SOURCE if isinstance(objective, Latency) else "")
+        + (_EFFECT_SOURCE if effect > 1 else ""),
+        correction=f"Bonferroni over {len(policy.objective)} objectives",
+        effective=round(n / effect, 1),
+        stands_s=None if undecided else _stands_s(samples, seen, policy, method),
+        note=_note(samples, effect),
+        **figures(samples, effect, policy.each, method),
+    )  # fmt: skip
+
+
+_ORDER, _ORDER_SOURCE = "; order statistics", "; David and Nagaraja 2003, 7.1"
+_EFFECT, _EFFECT_SOURCE = "; of effective samples by blocks of time", "; Kish 1965; Korn and Graubard 1998"
+
+
+def _sentence(objective: Objective) -> str:
+    at_rate = None if isinstance(objective, Reading) else objective.at_rate
+    load = f" at {at_rate:g} onboardings/s or more" if at_rate is not None else ""
+    if objective.kind == "availability":
+        return f"Requests are answered without 5xx, time-out or broken connection{load}."
+    if objective.kind == "correctness":
+        return f"Answers keep the contract{load}."
+    if objective.kind == "reading":
+        what = objective.field or "Fields"
+        which = "" if objective.degradation is None else f" with degradation {objective.degradation}"
+        return f"{what} of known cards{which} are read as printed."
+    step = "uploads" if objective.step == "upload" else objective.step
+    return f"{objective.percentile:g}% of {step} ({objective.clock} time) take at most the limit{load}."
+
+
+def _share_figures(samples: Samples, effect: float, confidence: float, method: Method) -> dict[str, Any]:
+    n, limit = samples.total, share_of(samples.objective)
+    low, high = share_bounds(samples.good / effect, n / effect, confidence, method)
+    value = samples.good / n if n else None
+    return {
+        "measured": "nothing measured" if value is None else f"{value:.2%}",
+        "limit": f"at least {_percent(limit)}",
+        "interval": f"{low:.2%} to {high:.2%}",
+        "unit": "share",
+        "value": value,
+        "low": low,
+        "high": high,
+        "bound": limit,
+    }
+
+
+def _percent(share: float) -> str:
+    """As many digits as the limit has, and no fewer than two."""
+    return f"{share * 100:.10f}".rstrip("0").rstrip(".") + "%" if round(share, 4) != share else f"{share:.2%}"
+
+
+def _latency_figures(samples: Samples, effect: float, confidence: float, method: Method) -> dict[str, Any]:
+    objective, n = samples.objective, samples.total
+    assert isinstance(objective, Latency)  # noqa: S101 - its only caller has looked
+    lower, upper = ranks(n, share_of(objective), effect, confidence, method)
+    low, high = rank_us(samples.counts, lower, highest=False) / 1e3, rank_us(samples.counts, upper, highest=True) / 1e3
+    value = quantile_us(samples.counts, share_of(objective)) / 1e3 if n else None
+    return {
+        "measured": "nothing measured" if value is None else f"{value:.1f} ms",
+        "limit": f"at most {objective.limit_ms:g} ms",
+        "interval": f"{low:.1f} to {f'{high:.1f}' if math.isfinite(high) else 'unknown'} ms",
+        "unit": "ms",
+        "value": value,
+        "low": low if n else None,
+        "high": high if math.isfinite(high) else None,
+        "bound": objective.limit_ms,
+    }
+
+
+def _needed(samples: Samples, effect: float, policy: Policy, method: Method) -> int:
+    """Samples still lacking if the share stays as it is: what is seen now, so many times over, would decide."""
+    share, miss, n = share_of(samples.objective), 1 - policy.each, samples.total
+    good, unclear = (samples.good / n, samples.unclear / n) if n else (1.0, 0.0)
+
+    def decided(total: int) -> bool:
+        return bool(decide(total * good, total * unclear, total, effect, share, miss, method) != UNDECIDED)
+
+    total = max(n, 1)
+    while not decided(total) and total < MOST_SAMPLES:
+        total *= 2
+    low, high = max(total // 2, n), min(total, MOST_SAMPLES)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if decided(middle) else (middle + 1, high)
+    seconds_lacking = MIN_SECONDS - samples.length_s if _measured(samples) else 0
+    return max(low - n, math.ceil(seconds_lacking * n / max(samples.length_s, 1)), 1)
+
+
+def _measured(samples: Samples) -> bool:
+    return samples.timed and _bursts_s(samples.objective) != 0
+
+
+def _stands_s(samples: Samples, seen: Look, policy: Policy, method: Method) -> float | None:
+    """How long answers may hang together until the verdict falls: as if each such time held one sample."""
+    if not samples.timed or not samples.length_s:
+        return None
+    share, miss = share_of(samples.objective), 1 - policy.each
+
+    def stands(effect: float) -> bool:
+        verdict = decide(samples.good, samples.unclear, samples.total, effect, share, miss, method)
+        return bool(verdict == seen.verdict)
+
+    low, high = float(seen.effect), float(samples.total)
+    if not stands(low):  # decided at an earlier look
+        return None
+    for _ in range(50):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if stands(middle) else (low, middle)
+    return float(f"{low * samples.length_s / samples.total:.2g}")
+
+
+def _note(samples: Samples, effect: float) -> str:
+    objective = samples.objective
+    if isinstance(objective, Reading):
+        alike = "The fields of one card count as one sample, and each different picture once."
+        return f"{alike} {samples.total:,} readings are worth {samples.total / effect:,.0f}." if effect > 1 else ""
+    if objective.at_rate is not None and not samples.total:
+        return f"No second is recorded in which {objective.at_rate:g} onboardings/s were due."
+    if not samples.timed:
+        return "Not every run holds its seconds: each answer is taken as independent, which could not be checked."
+    if objective.bursts_s == 0:
+        return "Each answer is taken as independent, as the policy says."
+    if samples.length_s < MIN_SECONDS:
+        return f"{samples.length_s} s are too few to see whether answers hang together: it takes {MIN_SECONDS}."
+    if samples.good == samples.total and not isinstance(objective, Latency) and not objective.bursts_s:
+        return "No failure was seen, so how long failures last could not be measured."
+    return f"{samples.total:,} samples are worth {samples.total / effect:,.0f} independent ones." if effect > 1 else ""

@@ -1,0 +1,141 @@
+"""The SLA policy: what was promised, as a TOML file."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from kycgate.errors import UsageError
+from kycgate.sla.period import Credit, Period, Window, check_credits, check_windows
+
+
+class _Objective(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9.-]*$")
+
+
+class _Timed(_Objective):
+    """An objective whose samples come one after the other, and may hang together for a while."""
+
+    at_rate: float | None = Field(
+        default=None, gt=0, le=10_000, description="Counts only what was due while so many onboardings a second came."
+    )
+    bursts_s: float | None = Field(
+        default=None, ge=0, le=86_400,
+        description="Answers hang together for so many seconds, or longer where the run shows it; 0 takes each answer "
+        "as independent; without it the run is asked.",
+    )  # fmt: skip
+
+
+class Availability(_Timed):
+    """The share of requests that are answered without a 5xx, a time-out or a broken connection."""
+
+    kind: Literal["availability"]
+    at_least: float = Field(gt=0, lt=1)
+
+
+class Correctness(_Timed):
+    """The share of answers that keep the contract."""
+
+    kind: Literal["correctness"]
+    at_least: float = Field(gt=0, lt=1)
+
+
+class Reading(_Objective):
+    """The share of fields that are read as printed on cards with known truth."""
+
+    kind: Literal["reading"]
+    at_least: float = Field(gt=0, lt=1)
+    field: str | None = Field(default=None, min_length=1, description="One field, such as idNumber; all without it.")
+    degradation: str | None = Field(
+        default=None, min_length=1, description="Pictures with one degradation, such as blur or none; all without it."
+    )
+
+
+class Latency(_Timed):
+    """A percentile of one step's, of both uploads' together, or of the whole onboarding's time."""
+
+    kind: Literal["latency"]
+    step: Literal["upload", "upload_front", "upload_back", "approve_front", "approve_back", "onboarding"]
+    clock: Literal["response", "service", "thinking"] = "response"
+    percentile: float = Field(gt=0, lt=100)
+    limit_ms: float = Field(gt=0, le=120_000)
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The recorded steps that count."""
+        return ("upload_front", "upload_back") if self.step == "upload" else (self.step,)
+
+
+Objective = Annotated[Availability | Correctness | Reading | Latency, Field(discriminator="kind")]
+
+
+def share_of(objective: Objective) -> float:
+    """The share of good samples that the objective demands: a percentile is a share within the limit."""
+    return objective.percentile / 100 if objective.kind == "latency" else objective.at_least
+
+
+class Policy(BaseModel):
+    """The objectives, the confidence of all of them together, the measuring period, and what a breach costs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = ""
+    confidence: float = Field(default=0.95, ge=0.5, lt=1)
+    objective: tuple[Objective, ...] = Field(min_length=1, max_length=50)
+    period: Period = Period()
+    window: tuple[Window, ...] = Field(default=(), max_length=60)
+    credit: tuple[Credit, ...] = ()
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> "Policy":
+        ids = [objective.id for objective in self.objective]
+        for name in ids:
+            if ids.count(name) > 1:
+                raise ValueError(f"two objectives are named {name!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _windows_and_credits_fit(self) -> "Policy":
+        check_windows(self.window)
+        check_credits(self.credit, self.objective)
+        return self
+
+    @property
+    def each(self) -> float:
+        """The confidence of one objective, so that the family's is `confidence` (Bonferroni)."""
+        return 1 - (1 - self.confidence) / len(self.objective)
+
+
+DEFAULT_POLICY = Policy(
+    name="default",
+    objective=(
+        # A run of seconds: each answer is taken as independent, and the verdict says so.
+        Availability(id="availability", kind="availability", at_least=0.95, bursts_s=0),
+        Correctness(id="correctness", kind="correctness", at_least=0.95, bursts_s=0),
+        Latency(id="upload-p95", kind="latency", step="upload", percentile=95, limit_ms=5_000, bursts_s=0),
+    ),
+)
+"""What a load run is held to when no policy is given."""
+
+
+def load_policy(path: Path) -> Policy:
+    """The policy in a TOML file.
+
+    Raises:
+        UsageError: it cannot be read, is no TOML, or promises what cannot be.
+    """
+    try:
+        return Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UsageError(f"cannot read the policy {path}: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"the policy {path} is wrong: {where}: {first['msg'].removeprefix('Value error, ')}".replace(": :", ":")
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"the policy {path} is no TOML: {error}") from None

@@ -1,0 +1,1 @@
+"""One request and its one answer, redacted as it is recorded."""

@@ -1,0 +1,289 @@
+"""The target: sends one request, measures it, and bounds what comes back.
+
+Redirects are never followed, proxies of the environment never used, and no host but the target's is ever contacted.
+"""
+
+import email.utils
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from kycgate.errors import BudgetExhausted, CannotJudge, UsageError
+from kycgate.settings.profile import Profile
+from kycgate.target.budget import Budget
+from kycgate.target.decoding import MAX_ANSWER, decoded
+from kycgate.target.exchange import Clocks, Exchange, Picture
+from kycgate.target.transport import BoundedTransport, TooMuch
+
+CONNECTIONS = 32
+CONNECT_S = 10.0
+MAX_RETRY_AFTER_S = 30.0
+MAX_THROTTLED_S = 120.0
+"""Seconds that a run waits in all because of 429."""
+THROTTLED_TRIES = 4
+MAX_TIMEOUTS = 3
+"""Time-outs that a run waits for; a minute each, they would make it endless."""
+PAUSES_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, *(4.0,) * 8)
+"""Before each request after so many in a row that found nobody: a restart or a deployment takes half a minute."""
+_AWAY = frozenset({502, 503, 504})
+STOPPED = "the run was stopped before its end"
+_HUNG_UP = "disconnected without sending a response"
+"""In httpcore's words."""
+STALE = "the kept connection had been closed: sent again on a new one"
+_VERSIONS = ("HTTP/1.0", "HTTP/1.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One request to be sent."""
+
+    endpoint: str
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+    session: str = ""
+    intent: str = "legal"
+    picture: Picture | None = None
+    call_in_session: int = 0
+    upload: bool = False
+    turn: str | None = None
+
+
+class Target:
+    """Sends requests to one base URL within a budget. Thread-safe."""
+
+    def __init__(self, profile: Profile, budget: Budget, on_exchange: Callable[[Exchange, str], None]) -> None:
+        if profile.base_url is None:
+            raise UsageError("no target: give --base-url")
+        self.base_url = profile.base_url
+        self.budget = budget
+        self.test = ""
+        self._on_exchange = on_exchange
+        self._number = 0
+        self._timeouts = 0
+        self._in_a_row = 0
+        """Requests without a usable answer since the last that had one."""
+        self._away = False
+        """Whether the last of them found nobody at all, so that it is worth waiting."""
+        self._throttled_s = 0.0
+        self.asked_to_stop: Callable[[], bool] = lambda: False
+        self.gave_up = ""
+        """Why nothing more is sent; empty while something is."""
+        self._lock = threading.Lock()
+        self._timeout = profile.timeout_s
+        self._transport = BoundedTransport(tls_context(profile), CONNECTIONS)
+        self._client = httpx.Client(
+            base_url=profile.base_url,
+            timeout=httpx.Timeout(profile.timeout_s, connect=min(profile.timeout_s, CONNECT_S)),
+            follow_redirects=False,
+            trust_env=False,
+            transport=self._transport,
+            headers={"User-Agent": "kycgate", "Accept-Encoding": "identity"},
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def send(self, wanted: Wanted) -> Exchange:
+        """Send it, wait for the answer, record both.
+
+        A 429 is honoured: the request is sent again after Retry-After, some times; each of them is recorded. So is one
+        that met a kept connection which had been closed in between. While nobody answers, or a gateway says so, pauses
+        grow before each request, so that a restart is waited for.
+
+        Raises:
+            BudgetExhausted: nothing was sent.
+            CannotJudge: nobody has answered for so long that nothing more is sent.
+        """
+        for attempt in range(1, THROTTLED_TRIES + 1):
+            self._demand_somebody()
+            exchange = self._send_once(wanted)
+            if exchange.failure == STALE:
+                exchange = self._send_once(wanted)
+            with self._lock:
+                without = exchange.status is None or exchange.status in _AWAY
+                self._in_a_row = self._in_a_row + 1 if without else 0
+            if exchange.status != 429 or attempt == THROTTLED_TRIES:
+                return exchange
+            wait = retry_after_s(exchange.answer_header("Retry-After"), attempt)
+            if attempt > 1:
+                # It said that it would be well by now, and was not.
+                wait = max(wait, float(2 ** (attempt - 1)))
+            self._throttled_s += wait
+            if self._throttled_s > MAX_THROTTLED_S or wait >= self.budget.left_s:
+                self.gave_up = "the target answers 429, and there is no time left to wait for it: lower --rate"
+                return exchange
+            time.sleep(wait)
+        raise AssertionError("unreachable")
+
+    def _demand_somebody(self) -> None:
+        if self.asked_to_stop():
+            self.gave_up = STOPPED
+        if not self.gave_up and self._timeouts >= MAX_TIMEOUTS:
+            self.gave_up = f"{self._timeouts} requests got no answer in time: the rest is not waited for"
+        if not self.gave_up and self._in_a_row >= len(PAUSES_S):
+            self.gave_up = f"{self._in_a_row} requests in a row got no answer that could be used: the rest is not sent"
+        if self.gave_up:
+            raise CannotJudge(self.gave_up)
+        if self._away:
+            time.sleep(min(PAUSES_S[self._in_a_row], max(self.budget.left_s, 0.0)))
+
+    def _send_once(self, wanted: Wanted) -> Exchange:
+        self.budget.take(upload=wanted.upload)
+        with self._lock:
+            self._number += 1
+            number = self._number
+        moments: dict[str, int] = {}
+
+        def trace(event: str, _: Mapping[str, Any]) -> None:
+            if event.endswith("send_request_headers.started"):
+                moments["sent"] = time.perf_counter_ns()
+            elif event.endswith("send_request_body.complete"):
+                moments["body_sent"] = time.perf_counter_ns()
+            elif event.endswith("receive_response_headers.complete"):
+                moments["first_byte"] = time.perf_counter_ns()
+
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        due = time.perf_counter_ns()
+        exchange = Exchange(
+            number=number,
+            endpoint=wanted.endpoint,
+            method=wanted.method,
+            path=wanted.path,
+            request_headers=dict(wanted.headers),
+            request_body=wanted.body,
+            session=wanted.session,
+            clocks=Clocks(due, due, due),
+            test=self.test,
+            picture=wanted.picture,
+            call_in_session=wanted.call_in_session,
+            intent=wanted.intent,
+            turn=wanted.turn,
+        )
+        try:
+            self._receive(wanted, exchange, trace)
+        except (httpx.HTTPError, ssl.SSLError) as error:
+            exchange.failure = describe_failure(error)
+            self._away = isinstance(error, httpx.NetworkError)
+            if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError) and self._transport.found_closed():
+                exchange.failure = STALE
+            self._timeouts += isinstance(error, httpx.TimeoutException)
+            if "first_byte" not in moments:
+                exchange.nobody, exchange.hung_up = _found_nobody(error), _HUNG_UP in str(error)
+            exchange.status = None
+        else:
+            self._away = exchange.status in _AWAY
+        end = time.perf_counter_ns()
+        exchange.clocks = Clocks(
+            due, moments.get("sent", due), end, moments.get("body_sent"), moments.get("first_byte")
+        )
+        self._on_exchange(exchange, at)
+        if exchange.failure and self.budget.left_s <= 0:
+            # It was we who did not wait: the target is not to blame.
+            raise BudgetExhausted(self.budget.time_is_up)
+        return exchange
+
+    def _receive(self, wanted: Wanted, exchange: Exchange, trace: Callable[[str, Mapping[str, Any]], None]) -> None:
+        seconds = min(self._timeout, max(self.budget.left_s, 0.001))
+        content = wanted.body if wanted.body or wanted.method == "POST" else None
+        with (
+            self._transport.within(seconds),
+            self._client.stream(
+                wanted.method,
+                wanted.path,
+                # Bytes, not text: an ill-formed header must leave as it was meant.
+                headers=[(name.encode(), value.encode("latin-1", "replace")) for name, value in wanted.headers.items()],
+                content=content,
+                extensions={"trace": trace},
+            ) as response,
+        ):
+            if response.http_version not in _VERSIONS:
+                raise httpx.RemoteProtocolError(f"its version is {response.http_version}")
+            exchange.answer_headers = response.headers.multi_items()
+            received = bytearray()
+            for part in response.iter_raw():
+                received += part
+                if len(received) > MAX_ANSWER:
+                    raise TooMuch(f"over {MAX_ANSWER / 1e6:g} MB")
+            try:
+                exchange.answer_body = decoded(
+                    bytes(received), response.headers.get_list("Content-Encoding", split_commas=True)
+                )
+            except ValueError as error:
+                raise httpx.DecodingError(str(error)) from None
+            exchange.status = response.status_code
+
+
+def tls_context(profile: Profile) -> ssl.SSLContext | bool:
+    """What httpx verifies with: a context, or whether it shall by the usual CAs.
+
+    Raises:
+        UsageError: the CA file cannot be used.
+    """
+    if not profile.verify_tls:
+        return False
+    if profile.ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=str(profile.ca_file))
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"cannot use the CA file {profile.ca_file}: {error}") from None
+
+
+def retry_after_s(value: str | None, attempt: int) -> float:
+    """Seconds to wait after a 429: Retry-After in seconds or as a date (RFC 9110, 10.2.3), else 1, 2, 4 …; bounded."""
+    fallback = float(2 ** (attempt - 1))
+    if value is None:
+        return fallback
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return MAX_RETRY_AFTER_S if len(text) > 6 else min(float(text), MAX_RETRY_AFTER_S)
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        left = (moment - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return fallback
+    return min(max(left, 0.0), MAX_RETRY_AFTER_S)
+
+
+def describe_failure(error: Exception) -> str:
+    """Why no answer came, in a few words without addresses."""
+    kinds: tuple[tuple[type[Exception], str], ...] = (
+        (httpx.ConnectTimeout, "no connection within the time limit"),
+        (httpx.ConnectError, "no connection"),
+        (httpx.WriteTimeout, "the request was not taken within the time limit"),
+        (httpx.ReadTimeout, "no whole answer within the time limit"),
+        (httpx.TimeoutException, "time limit reached"),
+        (httpx.RemoteProtocolError, "the answer is no whole, well-formed HTTP"),
+        (httpx.DecodingError, "the answer cannot be decoded"),
+        (TooMuch, "the answer is too long"),
+        (httpx.NetworkError, "the connection broke"),
+        (ssl.SSLError, "TLS failed"),
+    )
+    words = next((words for kind, words in kinds if isinstance(error, kind)), type(error).__name__)
+    detail = str(error).splitlines()[0][:160] if str(error) else ""
+    return f"{words}: {detail}" if detail else words
+
+
+def _found_nobody(error: Exception) -> bool:
+    """Whether there was no connection, or it broke; a certificate that is not accepted is somebody's."""
+    causes: list[BaseException] = [error]
+    while cause := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(cause)
+    by_tls = any(isinstance(cause, ssl.SSLError) for cause in causes)
+    return isinstance(error, httpx.NetworkError | httpx.ConnectTimeout) and not by_tls
+
+
+def unreachable(base_url: str, failure: str | None) -> CannotJudge:
+    """The one line for a target whose first answer never came."""
+    if (failure or "").startswith("no connection"):
+        return CannotJudge(f"{base_url} cannot be reached ({failure}): check the URL, the network and that it is up")
+    return CannotJudge(f"{base_url} gives no usable answer ({failure}): check that it is this API, and that it is up")

@@ -1,0 +1,57 @@
+"""What each breach came to, as it was decided in the run, and in which order results are shown."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from kycgate.runs.model import ClauseResult, Run
+from kycgate.runs.verdict import effect_of
+from kycgate.settings.severity import Effect
+from kycgate.text import whole_parts
+
+STATES: Final = ("broken", "waived", "warning", "unclear", "not tried", "kept")
+"""What a clause can be shown as, worst first."""
+
+LINE: Final = 160
+"""Characters in which a table says why a clause was not judged."""
+
+_WORDS = {Effect.FAILS: "broken", Effect.WARNS: "warning", Effect.WAIVED: "waived"}
+
+
+def fails(run: Run, clause: ClauseResult) -> bool:
+    """Whether this clause's breach fails the gate (else it warns, or is waived)."""
+    return effect_of(clause, strict=run.strict) is Effect.FAILS
+
+
+def status(run: Run, clause: ClauseResult) -> str:
+    """One of `STATES`: what a breach came to, or the verdict."""
+    return _WORDS.get(effect_of(clause, strict=run.strict), str(clause.verdict))
+
+
+def decided_by(clause: ClauseResult) -> str:
+    """Which rule made this breach harder or softer than its level, or waived it; empty when none did."""
+    if clause.waived:
+        return f"waived: {clause.waived}"
+    return f"{clause.severity} by {clause.rule}" if clause.rule not in ("", "level") else ""
+
+
+def alike(run: Run, clauses: Iterable[ClauseResult]) -> list[list[ClauseResult]]:
+    """In their order, but those that were not judged for one reason together: one cause is one line."""
+    groups: dict[tuple[str, ...], list[ClauseResult]] = {}
+    for clause in clauses:
+        key = (status(run, clause), clause.change, clause.reason) if not clause.findings else (clause.id,)
+        groups.setdefault(key, []).append(clause)
+    return list(groups.values())
+
+
+def named(run: Run, group: Sequence[ClauseResult]) -> tuple[str, str]:
+    """What a group is called, and why it was not judged; which clauses it has is left out when it has them all."""
+    clause = group[0]
+    if len(group) == 1:
+        return clause.id, whole_parts(clause.reason, LINE)
+    ids = "" if len(group) == len(run.clauses) else f": {whole_parts(', '.join(c.id for c in group), LINE, ', ')}"
+    return f"{len(group)} clauses", f"{whole_parts(clause.reason, LINE)}{ids}"
+
+
+def worst_first(run: Run) -> list[ClauseResult]:
+    """In the order of `STATES`; within one, what is new comes first."""
+    return sorted(run.clauses, key=lambda clause: (STATES.index(status(run, clause)), clause.change == "known"))

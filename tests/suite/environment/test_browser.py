@@ -1,0 +1,308 @@
+"""The report as its reader meets it: in a real browser, from a file, offline, with and without scripts.
+
+The browser is Debian's chromium (or the one that KYCGATE_BROWSER names), driven by Playwright's client library; no
+browser is downloaded. Where there is none these tests are skipped, unless KYCGATE_REQUIRE_BROWSER is set, as in CI.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Dialog, Page, Request, sync_playwright
+
+from kycgate.check.prove import Trial
+from kycgate.reports.detection import committed_detection
+from kycgate.reports.html import render_html, render_prove
+from kycgate.reports.since import mark
+from kycgate.runs.folder import RunFolder
+from kycgate.runs.model import (
+    CapacityPoint,
+    CapacityResult,
+    DriftItem,
+    FieldReading,
+    Observed,
+    OpenPointResult,
+    Run,
+    Verdict,
+    WaiverResult,
+)
+from kycgate.settings.severity import Effect
+from kycgate.target.exchange import RecordedExchange
+
+RECORDED = Path(__file__).parents[1] / "recorded"
+MONTH = Path(__file__).parents[3] / "docs" / "month"
+HOSTILE = (
+    "</pre></script><script>window.taken = 1; alert(1)</script><img src=x onerror='window.taken=1'>"
+    "\"'><a href=javascript:alert(1)>x</a><style>body{display:none}</style><link rel=stylesheet href=http://127.0.0.1:9/>"
+)
+UNFOLD = "for (const details of document.querySelectorAll('details')) details.open = true"
+_QUIET = ("--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+_PHONE, _DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 800}
+
+
+def _browser_path() -> str | None:
+    named = os.environ.get("KYCGATE_BROWSER")
+    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = _browser_path()
+    if path is None:
+        say = pytest.fail if os.environ.get("KYCGATE_REQUIRE_BROWSER") else pytest.skip
+        say("no chromium is found: install it, or name one in KYCGATE_BROWSER")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(_QUIET))
+        yield browser
+        browser.close()
+
+
+def _recorded(name: str) -> Run:
+    return RunFolder(RECORDED / name).read_run()
+
+
+def _exchanges(run: Run) -> list[RecordedExchange]:
+    return [finding.exchange for clause in run.clauses for finding in clause.findings if finding.exchange]
+
+
+def full() -> Run:
+    """A run in which everything has something to show."""
+    run = _recorded("v1-check-broken")
+    run.load, month = _recorded("v1-verify-kept").load, RunFolder(MONTH).read_run()
+    run.objectives, run.period, run.policy = month.objectives, month.period, month.policy
+    assert run.load is not None
+    run.load.readings = [
+        FieldReading(field="fullName", degradation=how, right=right, total=9)
+        for how, right in (("none", 9), ("blur", 4))
+    ]
+    run.load.capacity = CapacityResult(
+        objective="95% of uploads within 60 ms", highest_kept=4, lowest_broken=9,
+        points=[
+            CapacityPoint(rate=rate, throughput=rate, concurrency=rate / 5, p95_ms=9, failed_share=0, broke=broke)
+            for rate, broke in ((2, ""), (4, ""), (9, "p95 81 ms"))
+        ],
+        usl={"lambda": 5, "sigma": 0.1, "kappa": 0.02},
+        knee={"concurrency": 3, "concurrency_low": 2, "concurrency_high": 4, "throughput": 9, "throughput_low": 8,
+              "throughput_high": 10},
+    )  # fmt: skip
+    run.detection = committed_detection()
+    broken = [clause for clause in run.clauses if clause.verdict is Verdict.BROKEN]
+    broken[0].effect, broken[0].waived = Effect.WAIVED, "ticket 12 is open (somebody, until 2027-01-01)"
+    run.waivers = [
+        WaiverResult(clause=clause, reason="ticket 12 is open", owner="somebody", expires="2027-01-01", state=state)
+        for clause, state in ((broken[0].id, "used"), ("order.page", "unused"), ("body.json", "expired"))
+    ]
+    run.notes = ["TLS certificates were NOT verified (verify_tls = false)."]
+    run.drift = [DriftItem(subject="upload_front", kind="changed", before=["date", "server"], now=["date", "via"])]
+    run.behaviour = [Observed(section="answers", subject="upload_front legal", counts={"200": 9, "503": 1})]
+    earlier = _recorded("v1-verify-kept")
+    earlier.clauses = [broken[1] if clause.id == broken[1].id else clause for clause in earlier.clauses]
+    mark(run, "20261101T000000-check", earlier)
+    return run
+
+
+def poisoned() -> Run:
+    """A run in which whatever a target can say, it says in markup."""
+    run = full()
+    run.reason = run.target = run.profile = run.kycgate_version = HOSTILE
+    run.notes = [HOSTILE]
+    assert run.period is not None
+    run.period.target = run.period.store = run.period.windows[0].name = HOSTILE
+    run.period.probers, run.period.failures = [HOSTILE], {HOSTILE: 3}
+    run.period.outages[0].failures, run.period.outages[0].steps = {HOSTILE: 3}, [HOSTILE]
+    run.period.credits_owed[0].tiers = [HOSTILE]
+    run.objectives[0].note = run.objectives[0].source = HOSTILE
+    run.open_points = [OpenPointResult(id="x", question=HOSTILE, observed=[HOSTILE], warning=HOSTILE)]
+    for clause in run.clauses:
+        clause.reason = clause.frequency = clause.sentence = clause.source = HOSTILE
+        for finding in clause.findings:
+            finding.required, finding.actual = HOSTILE, HOSTILE[::-1] + HOSTILE
+            finding.where = finding.curl = finding.test = HOSTILE
+            if finding.exchange is not None:
+                said = {"path": HOSTILE, "intent": HOSTILE, "test": HOSTILE, "answer_body": {HOSTILE: HOSTILE}}
+                finding.exchange = finding.exchange.model_copy(update=said)
+    return run
+
+
+PAGES: dict[str, Callable[[], Run]] = {
+    "full": full,
+    "poisoned": poisoned,
+    "kept": lambda: _recorded("v1-verify-kept"),
+    "month": lambda: RunFolder(MONTH).read_run(),
+    "first-keys": lambda: _recorded("v1-first-keys"),
+}
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The address of each page."""
+    folder = tmp_path_factory.mktemp("pages")
+    for name, make in PAGES.items():
+        run = make()
+        (folder / f"{name}.html").write_text(render_html(run, _exchanges(run)), encoding="utf-8")
+    trials = [
+        Trial(kind="fault", name="a", clause="body.json", exit_code=1, broken=["body.json", "approve.true"],
+              not_tried=[], by_test="test_x", after=7, requests=9, uploads=3, reason="broken"),
+        Trial(kind="fault", name="b", clause="body.json", exit_code=0, broken=[], not_tried=[], requests=9, uploads=3,
+              reason="kept"),
+        Trial(kind="variant", name="c", exit_code=0, broken=[], not_tried=[], requests=9, uploads=3, reason="kept"),
+    ]  # fmt: skip
+    (folder / "prove.html").write_text(render_prove(trials, "2026-11-25"), encoding="utf-8")
+    return {name: (folder / f"{name}.html").as_uri() for name in (*PAGES, "prove")}
+
+
+@contextmanager
+def opened(browser: Browser, address: str, **options: Any) -> Iterator[tuple[Page, list[str]]]:
+    """The page, and what went wrong on it: console messages, errors, dialogs, requests beyond the file itself."""
+    context = browser.new_context(**{"viewport": _DESK} | options)
+    context.set_default_timeout(5_000)
+    page = context.new_page()
+    wrong: list[str] = []
+
+    def refuse(dialog: Dialog) -> None:
+        wrong.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def note(request: Request) -> None:
+        if not request.url.startswith("data:"):
+            wrong.append(f"request: {request.url}")
+
+    page.on("console", lambda message: wrong.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+    page.on("dialog", refuse)
+    page.on("request", note)
+    page.goto(address)
+    wrong.remove(f"request: {address}")
+    yield page, wrong
+    context.close()
+
+
+def _rows(page: Page, selector: str = "#clauses ~ section tr[data-state]") -> int:
+    return page.locator(selector).locator("visible=true").count()
+
+
+@pytest.mark.parametrize(
+    ("name", "look", "size"),
+    [
+        ("full", "light", _DESK),
+        ("full", "dark", _PHONE),
+        ("poisoned", "light", _DESK),
+        ("kept", "dark", _PHONE),
+        ("month", "dark", _PHONE),
+        ("first-keys", "light", _PHONE),
+        ("prove", "dark", _PHONE),
+    ],
+)
+def test_accessible(name: str, look: str, size: dict[str, int], pages: dict[str, str], browser: Browser) -> None:
+    """axe finds nothing, contrast in both looks among it, with everything unfolded."""
+    with opened(browser, pages[name], color_scheme=look, viewport=size) as (page, _):
+        page.evaluate(UNFOLD)
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("size", [_DESK, _PHONE])
+@pytest.mark.parametrize("name", [*PAGES, "prove"])
+def test_silent_and_no_wider_than_the_screen(
+    name: str, size: dict[str, int], pages: dict[str, str], browser: Browser
+) -> None:
+    """The console stays empty, nothing is asked of the network, and the page does not scroll sideways."""
+    with opened(browser, pages[name], viewport=size) as (page, wrong):
+        page.evaluate(UNFOLD)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        assert wrong == []
+
+
+def test_a_targets_markup_stays_text(pages: dict[str, str], browser: Browser) -> None:
+    with opened(browser, pages["poisoned"]) as (page, wrong):
+        assert page.evaluate("window.taken") is None
+        assert page.locator("script").count() == 1
+        assert page.locator("img, iframe, object, link[rel=stylesheet], a[href^=javascript]").count() == 0
+        assert page.locator("h1").is_visible()
+        assert HOSTILE in page.locator(".lead").inner_text()
+        # And if one slipped through one day, the policy would not run it.
+        page.evaluate(
+            "document.body.append(Object.assign(document.createElement('script'), {text: 'window.taken = 2'}))"
+        )
+        assert page.evaluate("window.taken") is None
+        assert [line for line in wrong if "Content Security Policy" not in line] == []
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_filters_and_tables_need_no_script(scripts: bool, pages: dict[str, str], browser: Browser) -> None:
+    with opened(browser, pages["full"], java_script_enabled=scripts) as (page, wrong):
+        clauses = len(full().clauses)
+        assert _rows(page) == clauses
+        page.locator("label[for=show-open]").click()
+        kept = sum(clause.verdict is Verdict.KEPT for clause in full().clauses)
+        assert _rows(page) == clauses - kept
+        page.locator("label[for=show-every]").click()
+        page.locator("label[for=step-token]").click()
+        assert _rows(page) == sum("token" in clause.endpoints for clause in full().clauses)
+        page.locator("label[for=step-upload_back]").click()
+        line = page.locator("[aria-labelledby=load] figure:has-text('by percentile')").locator("g.series")
+        assert float(line.and_(page.locator(".upload_back")).evaluate("e => getComputedStyle(e).opacity")) == 1
+        assert float(line.and_(page.locator(".approve_front")).evaluate("e => getComputedStyle(e).opacity")) < 0.5
+        assert page.locator(".command button").count() == (page.locator(".command").count() if scripts else 0)
+        assert wrong == []
+
+
+def test_the_keyboard_is_enough(pages: dict[str, str], browser: Browser) -> None:
+    with opened(browser, pages["full"], permissions=["clipboard-read", "clipboard-write"]) as (page, wrong):
+        for _ in range(80):
+            page.keyboard.press("Tab")
+            focused = page.evaluate("document.activeElement.id || document.activeElement.tagName")
+            if focused == "step-all":
+                break
+        assert focused == "step-all"
+        before = _rows(page)
+        page.keyboard.press("ArrowRight")
+        assert page.locator("#step-upload_front").is_checked()
+        assert 0 < _rows(page) < before
+        outline = page.locator("label[for=step-upload_front]").evaluate("e => getComputedStyle(e).outlineStyle")
+        assert outline == "solid"
+        page.keyboard.press("ArrowLeft")
+        details = page.locator("article details").first
+        details.locator("summary").focus()
+        page.keyboard.press("Enter")
+        assert details.evaluate("e => e.open")
+        command = page.locator(".command").first
+        command.locator("button").focus()
+        page.keyboard.press("Enter")
+        command.locator("button", has_text="Copied").wait_for(timeout=3_000)
+        assert page.evaluate("navigator.clipboard.readText()") == command.locator("pre").text_content()
+        assert wrong == []
+
+
+def test_the_first_screen_says_it_all(pages: dict[str, str], browser: Browser) -> None:
+    """Verdict, what broke, since when, target, profile, when and version, before anybody scrolls."""
+    with opened(browser, pages["full"]) as (page, _):
+        run = full()
+        facts = (
+            "dt:text('Profile')",
+            "dt:text('When')",
+            "dd:has-text('kycgate 0.1.0')",
+            "dd:has-text('9 new, 1 known')",
+        )
+        for wanted in ("h1", "text=This run", f"text={run.target}", *facts, ".brief li >> nth=4"):
+            box = page.locator(wanted).first.bounding_box()
+            assert box is not None, wanted
+            assert box["y"] + box["height"] <= _DESK["height"], wanted
+
+
+def test_it_prints(pages: dict[str, str], browser: Browser) -> None:
+    """On paper: dark letters on white also for a reader in the dark, no buttons, nothing cut off at the right."""
+    with opened(browser, pages["full"], color_scheme="dark", viewport={"width": 700, "height": 900}) as (page, _):
+        page.emulate_media(media="print", color_scheme="dark")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert page.evaluate("getComputedStyle(document.body).color") == "rgb(22, 25, 29)"
+        assert not page.locator(".command button").first.is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 700
+        pdf = page.pdf(format="A4")
+        assert pdf.startswith(b"%PDF")
+        assert pdf.count(b"/Type /Page\n") > 5

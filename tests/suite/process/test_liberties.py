@@ -1,0 +1,61 @@
+"""Targets that turn somebody away lawfully: people known already, keys that serve one flow. Nobody is accused."""
+
+import pytest
+
+from kycgate.check.embedded import Embedded, embedded_sandbox
+from kycgate.check.runner import run_contract_tests
+from kycgate.contracts.clauses import CORE
+from kycgate.gate.gate import Gate
+from kycgate.runs.model import ClauseResult, Verdict
+from kycgate.sandbox import SandboxSettings
+from kycgate.settings.profile import Profile
+
+
+def checked(sandbox: Embedded, seed: int) -> dict[str, ClauseResult]:
+    """A whole check, strictly."""
+    gate = Gate(sandbox.profile, sandbox.secrets, seed=seed, expired_token=sandbox.expired_token)
+    try:
+        gate.preflight()
+        outcome = run_contract_tests(gate, strict=True)
+    finally:
+        gate.close()
+    return {result.id: result for result in gate.ledger.results(outcome.not_tried)}
+
+
+def broken(results: dict[str, ClauseResult]) -> list[str]:
+    return [name for name, result in results.items() if result.verdict is Verdict.BROKEN]
+
+
+@pytest.mark.parametrize("unreadable", ["result", "400"])
+def test_the_same_seed_twice_meets_people_who_are_known(unreadable: str) -> None:
+    """The second run shows the first one's cards again: it can judge little, and accuses nobody."""
+    settings = SandboxSettings.model_validate({"known_person": "refused", "unreadable": unreadable})
+    with embedded_sandbox(Profile(), settings) as sandbox:
+        first = checked(sandbox, 5)
+        assert not broken(first)
+        assert first["order.page"].verdict is Verdict.KEPT
+        second = checked(sandbox, 5)
+    assert not broken(second)
+    assert "registered" in second["order.page"].reason
+
+
+@pytest.mark.parametrize("known", ["refused", "accepted"])
+@pytest.mark.parametrize("keys", [12, 60])
+def test_keys_that_serve_one_flow_are_used_for_that_flow(keys: int, known: str) -> None:
+    """Few are spent early on; many last until sessions are told apart, which begin with their front uploaded."""
+    settings = SandboxSettings.model_validate({"key_after_completion": "refused", "known_person": known})
+    with embedded_sandbox(Profile(), settings, keys=keys) as sandbox:
+        results = checked(sandbox, 3)
+    assert not broken(results)
+    core = CORE if keys > 12 else ("upload.accepted", "approve.accepted", "order.page")
+    for clause in core:
+        assert results[clause].verdict is Verdict.KEPT, results[clause].reason
+
+
+def test_keys_that_open_new_flows_with_people_who_are_known() -> None:
+    settings = SandboxSettings(known_person="refused", front_after_approval="refused")
+    with embedded_sandbox(Profile(), settings, keys=3) as sandbox:
+        results = checked(sandbox, 3)
+    assert not broken(results)
+    assert results["order.page"].verdict is Verdict.KEPT
+    assert results["session.own-order"].verdict is not Verdict.BROKEN

@@ -1,0 +1,322 @@
+"""A month of probes: outages between known moments, gaps that are no uptime, windows, credits, honest bounds."""
+
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scipy.stats import binom
+
+from kycgate.errors import CannotJudge
+from kycgate.probing import open_store
+from kycgate.probing.probe import Probe, ProbeStep, read_probes
+from kycgate.runs.folder import RunFolder
+from kycgate.sla.month import Judged, _bounds, _verdict, judge_month, latency_us
+from kycgate.sla.policy import Policy
+from kycgate.tests.suite.conftest import Call
+
+ROOT = Path(__file__).parents[3]
+FEBRUARY = date(2026, 2, 1)  # 28 days: 672 hours
+START = datetime(2026, 2, 1, tzinfo=UTC)
+LATER = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+STEPS = ("upload_front", "upload_back", "approve_front", "approve_back")
+
+
+def a_policy(**given: Any) -> Policy:
+    objective = [{"id": "up", "kind": "availability", "at_least": 0.99}]
+    return Policy.model_validate({"objective": objective, **given})
+
+
+def a_probe(moment: datetime, verdict: str = "kept", **given: Any) -> Probe:
+    failure = "no connection" if verdict == "unavailable" else ""
+    return Probe.model_validate(
+        {"id": f"{moment.timestamp()}", "started_at": moment, "target": "x", "verdict": verdict, "failure": failure,
+         "timeout_s": 60, "jitter_s": 3600, **given}
+    )  # fmt: skip
+
+
+def hourly(of: Callable[[int], str | None]) -> list[Probe]:
+    """A probe at half past each hour of February, as `of` its number says; None is no probe."""
+    moments = [(START + n * HOUR + HOUR / 2, of(n)) for n in range(672)]
+    return [a_probe(moment, verdict) for moment, verdict in moments if verdict is not None]
+
+
+def judged(probes: list[Probe], policy: Policy | None = None, now: datetime = LATER, **given: Any) -> Judged:
+    return judge_month(policy or a_policy(), FEBRUARY, probes, target="x", now=now, **given)
+
+
+def at(day: int, hour: float) -> datetime:
+    return START + timedelta(days=day - 1, hours=hour)
+
+
+def test_an_outage_lies_between_known_moments() -> None:
+    found = judged(hourly(lambda n: "unavailable" if 100 <= n < 104 or n == 300 else "kept"))
+    period = found.period
+    assert (period.counted, period.unavailable, period.single_failures) == (672, 5, 1)
+    (outage,) = period.outages
+    assert outage.first_bad - outage.last_good == outage.next_good - outage.last_bad == HOUR
+    assert (outage.first_bad, outage.at_least_s, outage.at_most_s) == (at(5, 4.5), 3 * 3600, 5 * 3600)
+    assert outage.failures == {"no connection": 4}
+    assert (period.gap_s, period.unknown_share, period.every_s, period.every_learned) == (0, 0, 3600, True)
+    states = {day.date: day.state for day in period.days}
+    assert {date for date, state in states.items() if state != "good"} == {"2026-02-05", "2026-02-13"}
+    assert (states["2026-02-05"], states["2026-02-13"]) == ("outage", "failures")
+    assert period.days[4].availability == pytest.approx(20 / 24)
+
+
+def test_how_many_in_a_row_are_an_outage_is_the_policys_word() -> None:
+    probes = hourly(lambda n: "unavailable" if 100 <= n < 103 or n == 300 else "kept")
+    assert len(judged(probes, a_policy(period={"outage_after": 1})).period.outages) == 2
+    assert judged(probes, a_policy(period={"outage_after": 4})).period.outages == []
+
+
+def test_bounds_of_a_month_without_failures_are_the_rule_of_three() -> None:
+    """672 of 672 at 95%: the share is at least 0.05 ** (1 / 672)."""
+    (objective,) = judged(hourly(lambda n: "kept")).objectives
+    assert objective.low == pytest.approx(0.05 ** (1 / 672))
+    assert (objective.high, objective.value, objective.verdict) == (1.0, 1.0, "holds")
+
+
+def test_a_gap_is_a_gap_and_no_uptime() -> None:
+    """Ten probes are missing: after one hour that the last one speaks for, ten hours to the next are unknown."""
+    probes = hourly(lambda n: None if 200 <= n < 210 else "kept")
+    found = judged(probes)
+    (gap,) = found.period.gaps
+    assert (gap.start, gap.end) == (at(9, 8.5), at(9, 18.5))
+    assert found.period.unknown_share == pytest.approx(10 / 672)
+    (objective,) = found.objectives
+    assert objective.low == pytest.approx(0.05 ** (1 / 662) * (1 - 10 / 672))
+    # All of 1.5% may have been down: no number of probes would show 99%.
+    assert (objective.verdict, objective.value, objective.needed) == ("not enough evidence", 1.0, None)
+    assert any("that is no uptime" in note for note in found.notes)
+    assert found.period.days[8].gap_s == 10 * 3600
+    tolerant = judged(probes, a_policy(period={"tolerated_gap_share": 0.02}))
+    assert (tolerant.objectives[0].verdict, tolerant.period.unknown_share) == ("holds", 0)
+    assert tolerant.period.gap_s == 10 * 3600
+
+
+def test_what_may_all_have_been_good_is_not_broken() -> None:
+    """10 of 472 failed, which is less than 99%; but if the 200 hours that nobody watched were good, it may be 99%."""
+    few = hourly(lambda n: None if 400 <= n < 600 else "unavailable" if n % 50 == 0 else "kept")
+    assert judged(few).objectives[0].verdict == "not enough evidence"
+    tolerant = a_policy(period={"tolerated_gap_share": 0.2})
+    fewer_gaps = hourly(lambda n: None if 500 <= n < 600 else "unavailable" if n % 40 == 0 else "kept")
+    assert judged(fewer_gaps, tolerant).objectives[0].verdict == "broken"
+    many = hourly(lambda n: None if 400 <= n < 600 else "unavailable" if n % 10 == 0 else "kept")
+    assert judged(many).objectives[0].verdict == "broken"
+
+
+def test_gaps_at_the_months_ends_count() -> None:
+    period = judged(hourly(lambda n: "kept" if 48 <= n < 600 else None)).period
+    assert [(gap.start, gap.end) for gap in period.gaps] == [(START, at(3, 0.5)), (at(26, 0.5), at(29, 0))]
+    assert [day.state for day in period.days[:3]] == ["no data", "no data", "good"]
+
+
+def test_gaps_cut_outages() -> None:
+    """Down before and after a gap: two outages, each as long as it was watched."""
+    period = judged(hourly(lambda n: None if 103 <= n < 120 else "unavailable" if 100 <= n < 124 else "kept")).period
+    before, after = period.outages
+    assert (before.probes, before.next_good) == (3, at(5, 7.5))
+    assert (after.probes, after.last_good, after.first_bad) == (4, at(6, 0.5), at(6, 0.5))
+
+
+def test_a_month_that_is_not_over_can_be_lost_but_not_won() -> None:
+    now = at(22, 0)
+    found = judged(hourly(lambda n: "kept"), now=now)
+    assert (found.objectives[0].verdict, found.period.over, found.period.counted) == ("not enough evidence", False, 504)
+    assert found.period.to_come_s == 7 * 86_400
+    assert found.period.unknown_share == 0.25
+    assert [day.state for day in found.period.days[20:23]] == ["good", "to come", "to come"]
+    lost = judged(hourly(lambda n: "unavailable" if n % 5 == 0 else "kept"), now=now)
+    assert lost.objectives[0].verdict == "broken"
+
+
+WEEKLY = {"id": "w", "zone": "UTC", "weekday": "thursday", "start": "04:00:00", "end": "06:00:00"}
+
+
+def test_windows_count_for_nothing_and_cut_outages() -> None:
+    """5 February 2026 is a Thursday; down from two hours before the window to two hours after it."""
+    probes = hourly(lambda n: "unavailable" if 98 <= n < 104 else "kept")
+    period = judged(probes, a_policy(window=[WEEKLY])).period
+    assert (period.excluded_s, period.total_s) == (4 * 7_200, 664 * 3600)
+    assert (period.counted, period.unavailable, period.probes) == (664, 4, 672)
+    before, after = period.outages
+    assert (before.probes, before.last_good, before.next_good) == (2, at(5, 1.5), at(5, 4))
+    assert (after.probes, after.last_good, after.next_good) == (2, at(5, 6), at(5, 8.5))
+    assert period.gap_s == 0
+    whole_day = WEEKLY | {"start": "00:00:00", "end": "00:00:00", "end_weekday": "friday"}
+    assert judged(probes, a_policy(window=[whole_day])).period.days[4].state == "excluded"
+
+
+def test_what_says_nothing_of_the_vendor_does_not_count() -> None:
+    found = judged(hourly(lambda n: "unclear" if 10 <= n < 30 else "kept"))
+    assert (found.period.unclear, found.period.counted, len(found.period.gaps)) == (20, 652, 1)
+    assert any("20 probes say nothing" in note for note in found.notes)
+
+
+def test_a_zones_month_has_its_own_hours() -> None:
+    """October 2026 in Cairo begins at 21:00 UTC and has a day of 25 hours."""
+    policy = a_policy(period={"zone": "Africa/Cairo"})
+    begins = datetime(2026, 9, 30, 21, tzinfo=UTC)
+    probes = [a_probe(begins + n * HOUR - HOUR / 2) for n in range(747)]
+    found = judge_month(policy, date(2026, 10, 1), probes, target="x", now=LATER + timedelta(days=300))
+    assert (found.period.counted, found.period.total_s) == (745, 745 * 3600)
+    assert {day.date: day.probes for day in found.period.days}["2026-10-29"] == 25
+
+
+def steps(*taken: tuple[int | None, float]) -> tuple[ProbeStep, ...]:
+    return tuple(
+        ProbeStep(step=name, status=status, response_us=int(ms * 1e3), service_us=int(ms * 1e3))
+        for name, (status, ms) in zip(STEPS, taken, strict=False)
+    )
+
+
+def test_what_was_waited_for_in_vain_was_slow_and_a_closed_door_was_not_fast() -> None:
+    answered = a_probe(START, steps=steps((200, 5.0), (200, 6.0), (200, 1.0), (200, 1.0)), onboarding_us=14_000)
+    waited = a_probe(START, "unavailable", steps=steps((200, 5.0), (None, 60_000.0)))
+    closed = a_probe(START, "unavailable", steps=steps((None, 2.0)))
+    refused = a_probe(START, "unavailable", steps=steps((503, 3.0)))
+    assert [latency_us(p, "upload_front", "response") for p in (answered, waited, closed, refused)] == [
+        5_000, 5_000, None, None,
+    ]  # fmt: skip
+    assert [latency_us(p, "upload_back", "response") for p in (answered, waited)] == [6_000, 60_000_000]
+    assert latency_us(waited, "upload_back", "thinking") is None
+    whole = [latency_us(p, "onboarding", "response") for p in (answered, waited, closed, refused)]
+    assert whole == [14_000, 60_005_000, None, None]
+
+
+def test_percentiles_come_from_the_days_histograms() -> None:
+    slow = [a_probe(START + n * HOUR, steps=steps((200, 100.0 if n % 10 else 9_000.0))) for n in range(672)]
+    latency = {"id": "p", "kind": "latency", "step": "upload_front", "limit_ms": 5_000}
+    policy = a_policy(
+        objective=[latency | {"id": "p80", "percentile": 80}, latency | {"id": "p95", "percentile": 95}],
+        credit=[{"objective": "p95", "tiers": [{"above_ms": 5_000, "percent": 5}, {"above_ms": 9_500, "percent": 9}]}],
+    )
+    found = judged(slow, policy)
+    assert [objective.verdict for objective in found.objectives] == ["holds", "broken"]
+    assert found.objectives[0].value == pytest.approx(100, rel=1e-3)
+    assert found.objectives[1].value == pytest.approx(9_000, rel=1e-3)
+    assert (found.period.credit_percent, found.period.credit_shown) == (5, 5)
+    (front,) = [latency for latency in found.period.latencies if latency.clock == "response"]
+    assert front.count == 672
+    assert front.p50 == pytest.approx(100, rel=1e-3)
+    assert sum(len(values) for day in found.by_day.values() for values in day.values()) == 2 * 672
+    # With a fifth of the month unknown a 95th percentile has no upper bound, and the 80th none either.
+    few = judged([probe for n, probe in enumerate(slow) if n < 500], policy)
+    assert [objective.high for objective in few.objectives] == [None, None]
+
+
+def test_credits_are_owed_by_what_was_measured_and_shown_by_the_bound() -> None:
+    tiers = [{"below": 0.99, "percent": 5}, {"below": 0.98, "percent": 10}, {"below": 0.9, "percent": 30}]
+    credit = [{"objective": "up", "tiers": tiers}]
+    found = judged(hourly(lambda n: "unavailable" if n % 40 == 0 else "kept"), a_policy(credit=credit)).period
+    (owed,) = found.credits_owed
+    # 17 of 672: 97.5% measured; the bound that is kindest to the vendor is 98.3%.
+    assert (owed.measured, owed.percent, owed.shown) == ("97.470%", 10, 5)
+    half = hourly(lambda n: "unavailable" if n % 2 else "kept")
+    capped = judged(half, a_policy(credit=credit, period={"credit_cap": 20})).period
+    assert (capped.credit_percent, capped.credit_shown) == (20, 20)
+    assert judged(hourly(lambda n: "kept"), a_policy(credit=credit)).period.credit_percent == 0
+
+
+def test_correctness_is_of_those_who_were_answered() -> None:
+    policy = a_policy(objective=[{"id": "right", "kind": "correctness", "at_least": 0.9}])
+    found = judged(hourly(lambda n: "unavailable" if n < 72 else "broken" if n < 132 else "kept"), policy)
+    assert (found.objectives[0].samples, found.objectives[0].value) == (600, 0.9)
+
+
+def test_too_little_to_say_anything_says_so() -> None:
+    with pytest.raises(CannotJudge, match="no probe of 2026-02"):
+        judged([a_probe(START - HOUR)])
+    with pytest.raises(CannotJudge, match="--every"):
+        judged([a_probe(START)])
+    assert judged([a_probe(START)], every_s=3600).period.gap_s == 671 * 3600
+    with pytest.raises(CannotJudge, match="no probe of 2026-02"):
+        judged([a_probe(START)], now=START)
+
+
+def test_the_verdict_on_a_fixed_month_errs_as_rarely_as_promised() -> None:
+    """A month down for 1.1% in one stretch, or in many short ones, must hardly ever pass for 99%; nor one down for 0.9%
+    for broken. What is random is where in its slot each probe falls."""
+    rng = random.Random(4)
+    for share, wrong in ((0.011, "holds"), (0.009, "broken")):
+        for pieces in (1, 400):
+            # Each slot's own share of being down: whole slots in one stretch, or a bit of many.
+            down = share * 8_640
+            chances = [1.0] * int(down) + [down % 1] if pieces == 1 else [down / pieces] * pieces
+            seen = 0
+            for _ in range(400):
+                failed = sum(rng.random() < chance for chance in chances)
+                seen += _verdict(*_bounds(8_640 - failed, 8_640, 1.0, 0.95, 0.0), 0.99) == wrong
+            assert seen <= binom.ppf(0.9999, 400, 0.05)
+
+
+def sla(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kycgate", "sla", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=90, check=False)
+
+
+POLICY = (
+    '[[objective]]\nid="up"\nkind="availability"\nat_least=0.99\n[period]\nmeasure="calendar month"\n'
+    '[[credit]]\nobjective="up"\ntiers=[{below=0.98, percent=10}]\n'
+)
+
+
+def test_the_command_writes_a_run_that_every_reader_reads(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text(POLICY)
+    with open_store(str(tmp_path / "probes.db"), create=True) as store:
+        store.append(
+            *hourly(lambda n: "unavailable" if n % 20 == 0 else "kept"), a_probe(START, target="y", id="other")
+        )
+    month = ("--period", "2026-02", "--store", "probes.db", "--policy", "policy.toml")
+    several = sla(tmp_path, *month)
+    assert (several.returncode, "say --target, one of x, y" in several.stderr) == (2, True)
+    done = sla(tmp_path, *month, "--target", "x", "--out", "run")
+    assert done.returncode == 1, done.stderr
+    assert "credits owed: 10% of the fee" in done.stdout
+    folder = RunFolder(tmp_path / "run")
+    run = folder.read_run()
+    assert run.period is not None
+    assert (run.period.name, run.verdict, run.period.credit_percent) == ("2026-02", "broken", 10)
+    assert len(read_probes((tmp_path / "run" / "probes.ndjson").read_text(), "probes")) == 672
+    assert (tmp_path / "run" / "latency.hlog").read_text().startswith("#[")
+    page = (tmp_path / "run" / "report.html").read_text()
+    report = [sys.executable, "-m", "kycgate", "report", "run"]
+    subprocess.run(report, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    assert (tmp_path / "run" / "report.html").read_text() == page
+    assert 'name="up"' in (tmp_path / "run" / "junit.xml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--period", "2026-02"], 2, "--store"),
+        (["--period", "2026-2", "--store", "probes.db"], 2, "write it like 2026-11"),
+        (["--period", "2026-02", "--store", "absent.db"], 2, "no store absent.db"),
+        (["--period", "2026-02", "--store", "probes.db", "run"], 2, "neither runs"),
+        (["--period", "2026-02", "--store", "probes.db", "--target", "z"], 2, "no probe of z"),
+        (["--period", "2025-02", "--store", "probes.db"], 3, "no probe of 2025-02"),
+        (["--period", "2025-02", "--store", "probes.db", "--policy", "runs.toml"], 2, "measures a run"),
+        ([], 2, "name the folders"),
+    ],
+)
+def test_wrong_calls_get_one_line(tmp_path: Path, call: Call, arguments: list[str], code: int, says: str) -> None:
+    (tmp_path / "policy.toml").write_text(POLICY)
+    (tmp_path / "runs.toml").write_text(POLICY.replace("calendar month", "run"))
+    with open_store(str(tmp_path / "probes.db"), create=True) as store:
+        store.append(a_probe(START))
+    ended, _, said = call("sla", "--policy", "policy.toml", *arguments)
+    assert (ended, says in said, said.count("\n")) == (code, True, 1), said
+
+
+def test_what_is_planted_in_a_generated_month_is_found(tmp_path: Path) -> None:
+    """Outages, gaps, slow days, a window and a change of clocks, with credits that are known beforehand."""
+    command = [sys.executable, str(ROOT / "benchmarks" / "month.py"), "--out", str(tmp_path), "--every", "600"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "| 15% credit in all | 15% | yes |" in (tmp_path / "planted.md").read_text()

@@ -1,0 +1,196 @@
+"""The judge of answers, the memory across them, and the redaction, each by itself."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kycgate.contracts.models import CUSTOMER_PROPERTIES, FRONT_PROPERTIES
+from kycgate.judging.answers import already_registered, judge_answer, parse_json
+from kycgate.judging.contradictions import Memory
+from kycgate.target.exchange import Clocks, Exchange, Picture
+from kycgate.target.redaction import Redactor
+
+NUMBER = "29901010123413"
+
+
+def answered(
+    body: Any, status: int = 200, endpoint: str = "upload_front", session: str = "s1", card: str = "c1", **more: Any
+) -> Exchange:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = more.pop("headers", [("Content-Type", "application/json")])
+    return Exchange(
+        1, endpoint, "POST", "/", {"Authorization": "Bearer secret-token"}, b"{}", session, Clocks(0, 0, 1), status,
+        headers, raw, picture=Picture(card, "front", 10), **more,
+    )  # fmt: skip
+
+
+def result(**data: Any) -> dict[str, Any]:
+    whole: dict[str, Any] = dict.fromkeys(CUSTOMER_PROPERTIES)
+    return {"isSuccess": True, "message": None, "errorCode": None, "customerData": whole | data}
+
+
+def broken(exchange: Exchange) -> set[str]:
+    return {seen.clause for seen in judge_answer(exchange) if not seen.ok}
+
+
+def test_a_right_answer_breaks_nothing() -> None:
+    assert not broken(answered(result(idNumber=NUMBER, birthdate="1999-01-01T00:00:00Z", gender="ذكر")))
+
+
+@pytest.mark.parametrize(
+    ("exchange", "clause"),
+    [
+        (answered(result(), 201), "status.documented"),
+        (answered(result(), 503), "status.no-5xx"),
+        (answered(b"\xef\xbb\xbf{}"), "body.json"),
+        (answered(b"{} {}"), "body.json"),
+        (answered(b'{"isSuccess": NaN}'), "body.json"),
+        (answered(b'{"isSuccess": true, "isSuccess": true}'), "body.json"),
+        (answered('{"x": "\xe9"}'.encode("latin-1")), "body.json"),
+        (answered(result(), headers=[("Content-Type", "text/html")]), "body.media-type"),
+        (answered(result(), headers=[("Content-Type", "application/json; charset=latin-1")]), "body.media-type"),
+        (answered(result(customerId="4711")), "result.customer-id"),
+        (answered(result(idFrontScan="٢٩٩٠١٠١٠١٢٣٤١٣")), "result.scans"),
+        (answered(result(birthdate="1999-01-01")), "result.date-times"),
+        (answered(result(detectedAge=27.5)), "result.properties"),
+        (answered({**result(), "isSuccess": False, "message": "x"}), "result.no-data-on-failure"),
+        (answered({**result(), "isSuccess": False, "customerData": None}), "result.message-on-failure"),
+        (answered({**result(), "customerData": None}), "result.data-on-success"),
+        (answered({**result(), "errorCode": "NOPE"}), "result.error-code-number"),
+        (answered(result(gender="ذكر"), endpoint="upload_back"), "result.back-fields"),
+        (answered(result(idNumber="29874532145698")), "reading.number"),
+        (answered(result(idNumber=NUMBER, birthdate="1999-01-02T00:00:00")), "reading.number-birthdate"),
+        (answered(result(idNumber=NUMBER, gender="Female")), "reading.number-gender"),
+        (answered(result(fullName="منى علي", firstName="سارة")), "reading.names-agree"),
+        (
+            answered(result(issueDate="2030-01-01T00:00:00", expirationDate="2029-01-01T00:00:00")),
+            "reading.dates-in-order",
+        ),
+        (answered({"message": 7, "errorCode": None}, 400), "refusal.error-body"),
+        (answered(b"<html>", 404), "refusal.error-body"),
+        (answered({"message": "System.NullReferenceException", "errorCode": 1}, 400), "refusal.no-leak"),
+        (answered({"message": "you sent secret-token", "errorCode": 1}, 401), "refusal.no-leak"),
+        (answered({"approved": True}, endpoint="approve_back"), "approve.true"),
+        (answered(1, endpoint="approve_front"), "approve.true"),
+        (answered({"token": "x"}, endpoint="token"), "token.issued"),
+    ],
+)
+def test_each_breach_is_named(exchange: Exchange, clause: str) -> None:
+    assert clause in broken(exchange)
+
+
+@pytest.mark.parametrize("authorization", ["Bearer", "Bearer ", "bearer", "Basic", "Token"])
+def test_the_name_of_a_scheme_is_no_credential(authorization: str) -> None:
+    """RFC 9110, 15.5.2 demands WWW-Authenticate with each 401, and it names the scheme."""
+    exchange = answered({"message": "Bearer, Basic or Token", "errorCode": None}, 401)
+    exchange.request_headers["Authorization"] = authorization
+    exchange.answer_headers.append(("WWW-Authenticate", 'Bearer realm="x", Basic, Token'))
+    assert not broken(exchange)
+
+
+def test_a_credential_in_a_header_is_said_to_be_there() -> None:
+    exchange = answered({"message": None, "errorCode": None}, 401)
+    exchange.request_headers["Authorization"] = "bearer secret-token"
+    exchange.answer_headers.append(("X-Debug", "token=secret-token"))
+    (found,) = [seen for seen in judge_answer(exchange) if not seen.ok]
+    assert (found.clause, found.where) == ("refusal.no-leak", "X-Debug")
+
+
+@pytest.mark.parametrize("code", ["10103", 10103])
+def test_a_registered_person_is_known_by_the_code_in_whatever_form(code: object) -> None:
+    assert already_registered(answered({"message": None, "errorCode": code}, 400))
+    assert not already_registered(answered({"message": None, "errorCode": "10001"}, 400))
+
+
+@pytest.mark.parametrize(
+    "moment", ["1999-01-01T00:00:00Z", "1998-12-31T22:00:00Z", "1999-01-01T00:00:00+02:00", "1999-01-01T00:00:00"]
+)
+def test_midnight_in_egypt_is_no_contradiction(moment: str) -> None:
+    assert not broken(answered(result(idNumber=NUMBER, birthdate=moment)))
+
+
+def test_the_backs_fields_alone_are_fine_some_of_them_missing_is_not() -> None:
+    data = result(gender="ذكر", profession="x")["customerData"]
+    alone = {name: value for name, value in data.items() if name not in FRONT_PROPERTIES}
+    assert "result.properties" not in broken(answered({**result(), "customerData": alone}, endpoint="upload_back"))
+    del data["photo"]
+    assert "result.properties" in broken(answered({**result(), "customerData": data}, endpoint="upload_back"))
+
+
+@given(st.binary(max_size=200), st.sampled_from([200, 400, 401, 404, 500, 302]))
+def test_the_judge_survives_any_answer(body: bytes, status: int) -> None:
+    memory = Memory("auto")
+    for endpoint in ("upload_front", "upload_back", "approve_front", "token"):
+        exchange = answered(body, status, endpoint)
+        list(judge_answer(exchange))
+        list(memory.judge(exchange))
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda v: st.dictionaries(st.text(), v) | st.lists(v)
+    )
+)
+def test_the_judge_survives_any_json(value: Any) -> None:
+    memory = Memory("on")
+    for body in (value, {"isSuccess": True, "customerData": value}, result(idNumber=value, fullName=value)):
+        exchange = answered(body)
+        list(judge_answer(exchange))
+        list(memory.judge(exchange))
+
+
+def test_deep_json_is_no_crash() -> None:
+    with pytest.raises(ValueError, match="deep"):
+        parse_json(b"[" * 200_000)
+
+
+def crossed(memory: Memory, *exchanges: Exchange) -> set[str]:
+    return {seen.clause for exchange in exchanges for seen in memory.judge(exchange) if not seen.ok}
+
+
+ID_A, ID_B = "a9c3e5d7-4b2f-47ac-9d61-3f1b1a1e87c6", "b9c3e5d7-4b2f-47ac-9d61-3f1b1a1e87c6"
+
+
+def test_another_sessions_customer_is_seen() -> None:
+    one, two = answered(result(customerId=ID_A)), answered(result(customerId=ID_A), session="s2", card="c2")
+    assert crossed(Memory("off"), one, two) == {"session.own-customer"}
+    same_card = answered(result(customerId=ID_A.upper()), session="s2", card="c1")
+    assert not crossed(Memory("off"), one, same_card)
+
+
+def test_a_customer_that_changes_within_a_session_is_seen() -> None:
+    front = answered(result(customerId=ID_A))
+    back = answered(result(customerId=ID_B), endpoint="upload_back")
+    assert crossed(Memory("off"), front, back) == {"session.own-customer"}
+    assert not crossed(Memory("off"), front, answered(result(customerId=ID_B)))
+
+
+def test_numbers_and_names_across_answers() -> None:
+    front = answered(result(idNumber=NUMBER))
+    back = answered(result(idNumberBack="29901010123414"), endpoint="upload_back")
+    assert crossed(Memory("off"), front, back) == {"reading.numbers-agree"}
+    named = answered(result(fullName="x", fullNameEn="x", firstName="x", firstNameEn=None))
+    assert crossed(Memory("auto"), named) == {"result.translation"}
+    assert crossed(Memory("off"), named) == {"result.translation"}
+
+
+def test_redaction_hides_and_keeps_the_shape() -> None:
+    redactor = Redactor()
+    redactor.add_secret("s3cr&t/value", "SECRET")
+    redactor.add_personal(["Ahmed Mohamed"])
+    exchange = answered({"message": "s3cr&t/value for Ahmed Mohamed 29901010123413", "errorCode": None,
+                         "customerData": {"idNumber": NUMBER, "birthdate": "1999-01-01T00:00:00Z"}}, 400)  # fmt: skip
+    text = redactor.record(exchange, "").model_dump_json()
+    for hidden in ("s3cr&t", "Ahmed", NUMBER, "1999-01-01", "secret-token"):
+        assert hidden not in text
+    assert "9999-99-99x99:99:99x" in text
+
+
+@given(st.text())
+def test_redaction_survives_any_text(value: str) -> None:
+    redactor = Redactor()
+    exchange = answered({"message": value, value: value, "errorCode": value})
+    redactor.record(exchange, "").model_dump_json()
