@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from kycgate.probing import open_store
 from kycgate.probing.probe import Probe, ProbeStep
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.model import Outage, PeriodResult
+from kycgate.runs.period import Outage, PeriodResult
 from kycgate.sla.period import Interval, days_of, exclusions
 from kycgate.sla.policy import Policy, load_policy
 

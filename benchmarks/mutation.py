@@ -31,7 +31,12 @@ from kycgate.sla.objectives import share_bounds
 ROOT = Path(__file__).resolve().parents[1]
 REASONS = Path(__file__).with_name("survivors.toml")
 AREAS = {
-    "judge": ("kycgate/judging/answers.py",),
+    "judge": (
+        "kycgate/judging/answers.py",
+        "kycgate/judging/card.py",
+        "kycgate/judging/leaks.py",
+        "kycgate/judging/shape.py",
+    ),
     "order": ("kycgate/contracts/journey.py",),
     "statistics": (
         "kycgate/judging/readings.py",

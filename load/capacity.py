@@ -19,7 +19,7 @@ from kycgate.load.clocks import WHOLE
 from kycgate.load.collect import Collector, Second
 from kycgate.load.plan import LoadOutcome, LoadPlan, Topology
 from kycgate.load.start import run_load
-from kycgate.runs.model import CapacityPoint, CapacityResult
+from kycgate.runs.load_model import CapacityPoint, CapacityResult
 from kycgate.settings.profile import Secrets
 
 SETTLING = 0.3

@@ -19,7 +19,7 @@ from kycgate.load.plan import LoadOutcome, LoadPlan
 from kycgate.load.self_check import MAX_CPU_SHARE, MAX_GC_MS, MAX_LAG_MS, MAX_SLIP_MS
 from kycgate.load.sizes import fit, size_points
 from kycgate.load.wire import SENDING_CLOCK
-from kycgate.runs.model import Clock, FieldReading, GeneratorHealth, LoadPoint, LoadResult, StepLatency
+from kycgate.runs.load_model import Clock, FieldReading, GeneratorHealth, LoadPoint, LoadResult, StepLatency
 
 DIGITS = 3
 CLOCKS: tuple[Clock, ...] = get_args(Clock)

@@ -10,7 +10,8 @@ import gevent
 
 from kycgate.contracts.endpoints import endpoint
 from kycgate.contracts.journey import PAGE_ORDER, Step
-from kycgate.judging.answers import accepted, already_registered, customer_data, judge_answer
+from kycgate.judging.answers import accepted, already_registered, customer_data
+from kycgate.judging.shape import judge_answer
 from kycgate.load.client import Connection, NoAnswer
 from kycgate.load.plan import LoadPlan
 from kycgate.specimens import degrade_jpeg, pad_jpeg

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from kycgate.load.think import Think
-from kycgate.runs.model import LoadResult
+from kycgate.runs.load_model import LoadResult
 
 NO_PAUSE = Think("constant", 0.0)
 

@@ -5,7 +5,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 
-from kycgate.runs.model import SizePoint
+from kycgate.runs.load_model import SizePoint
 
 MAX_POINTS = 2_000
 """For the fit, which looks at all pairs."""

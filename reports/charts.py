@@ -16,7 +16,8 @@ from markupsafe import Markup, escape
 
 from kycgate.contracts.journey import EDGES, Step
 from kycgate.reports.status import status
-from kycgate.runs.model import CapacityResult, LoadPoint, LoadResult, Run, StepLatency
+from kycgate.runs.load_model import CapacityResult, LoadPoint, LoadResult, StepLatency
+from kycgate.runs.model import Run
 
 # Drawn in colours nobody would choose, then renamed to the page's variables, so that dark mode reaches the charts.
 _INK, _SOFT, _LINE, _CARD = "#010101", "#010102", "#010103", "#010104"

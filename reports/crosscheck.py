@@ -16,8 +16,11 @@ from pydantic import ValidationError
 
 from kycgate.errors import CannotJudge, ExitCode, UsageError
 from kycgate.probing.probe import read_probes
+from kycgate.runs.clause import Verdict
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.model import LoadPoint, LoadResult, ObjectiveResult, PeriodResult, Run, StepLatency, Verdict
+from kycgate.runs.load_model import LoadPoint, LoadResult, StepLatency
+from kycgate.runs.model import ObjectiveResult, Run
+from kycgate.runs.period import PeriodResult
 from kycgate.runs.verdict import exit_code_of
 from kycgate.sla.histograms import Cells, Counts, IntervalLog, decode, edges, empty
 from kycgate.sla.judge import judge

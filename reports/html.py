@@ -21,7 +21,9 @@ from kycgate.contracts.journey import EDGES, Step
 from kycgate.reports import charts, diff
 from kycgate.reports.sla_page import sla_page
 from kycgate.reports.status import STATES, decided_by, status, worst_first
-from kycgate.runs.model import ClauseResult, FieldReading, Run, Verdict
+from kycgate.runs.clause import ClauseResult, Verdict
+from kycgate.runs.load_model import FieldReading
+from kycgate.runs.model import Run
 from kycgate.target.exchange import RecordedExchange
 from kycgate.text import cut, html, visible
 

@@ -3,7 +3,8 @@
 import xml.etree.ElementTree as ET
 
 from kycgate.reports.status import decided_by, fails, status
-from kycgate.runs.model import ClauseResult, Run, Verdict
+from kycgate.runs.clause import ClauseResult, Verdict
+from kycgate.runs.model import Run
 from kycgate.text import xml
 
 

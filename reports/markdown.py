@@ -6,7 +6,8 @@ from typing import Final
 
 from kycgate.reports.sla_page import month_of
 from kycgate.reports.status import LINE, STATES, alike, decided_by, named, status, worst_first
-from kycgate.runs.model import ClauseResult, Run, Verdict
+from kycgate.runs.clause import ClauseResult, Verdict
+from kycgate.runs.model import Run
 from kycgate.text import counted, markdown
 
 MAX_ROWS = 40

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from kycgate.contracts.clauses import CATALOGUE
 from kycgate.reports.status import decided_by, fails, status, worst_first
-from kycgate.runs.model import ClauseResult, Finding, GoneFinding, Run, Verdict
+from kycgate.runs.clause import ClauseResult, Finding, Verdict
+from kycgate.runs.model import GoneFinding, Run
 from kycgate.text import visible
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"

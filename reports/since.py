@@ -8,8 +8,9 @@ breach is not called new, and where it is full now, none is called gone. Nor is 
 from pathlib import Path
 
 from kycgate.reports.status import worst_first
+from kycgate.runs.clause import MAX_FINDINGS, ClauseResult, Finding, Verdict
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.model import MAX_FINDINGS, Baseline, ClauseResult, Finding, GoneFinding, Run, Verdict
+from kycgate.runs.model import Baseline, GoneFinding, Run
 
 
 def read_baseline(path: Path) -> tuple[str, Run]:

@@ -11,7 +11,8 @@ import numpy as np
 from markupsafe import Markup, escape
 from pydantic import ValidationError
 
-from kycgate.runs.model import Day, ObjectiveResult, Outage, PeriodResult, Run, Stretch
+from kycgate.runs.model import ObjectiveResult, Run
+from kycgate.runs.period import Day, Outage, PeriodResult, Stretch
 from kycgate.sla.histograms import Counts, decode, edges, empty, quantile_us
 from kycgate.sla.policy import Latency, share_of
 from kycgate.text import counted

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from kycgate.runs.model import ClauseResult, Run
+from kycgate.runs.clause import ClauseResult
+from kycgate.runs.model import Run
 from kycgate.runs.verdict import effect_of
 from kycgate.settings.severity import Effect
 from kycgate.text import whole_parts

@@ -7,7 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from kycgate.reports.status import LINE, alike, decided_by, named, status, worst_first
-from kycgate.runs.model import Baseline, Run, Verdict
+from kycgate.runs.clause import Verdict
+from kycgate.runs.model import Baseline, Run
 from kycgate.text import counted, one_line
 
 MAX_ROWS = 25

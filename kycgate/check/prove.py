@@ -20,8 +20,8 @@ from kycgate.contracts.clauses import CORE
 from kycgate.errors import CannotJudge, UsageError
 from kycgate.gate.gate import Gate
 from kycgate.processes import end_with_parent
+from kycgate.runs.clause import Verdict
 from kycgate.runs.folder import write_atomically
-from kycgate.runs.model import Verdict
 from kycgate.runs.verdict import exit_code_of
 from kycgate.sandbox import FAULTS, SandboxSettings, variants
 from kycgate.settings.profile import Profile

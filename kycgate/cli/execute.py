@@ -266,10 +266,7 @@ def _finish(folder: RunFolder, run: Run) -> None:
 
     problem = write(folder, run)
     if not problem:
-        try:
-            write_all(folder, run)
-        except OSError as error:
-            problem = f"cannot write to {folder.path}: {error.strerror}"
+        problem = "; ".join(write_all(folder, run))
     if problem:
         run.notes.append(f"The run is not recorded whole: {problem}.")
         if run.exit_code == ExitCode.KEPT:

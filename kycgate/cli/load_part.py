@@ -11,7 +11,8 @@ from kycgate.load.capacity import CapacitySearch, find_capacity
 from kycgate.load.collect import Collector, Second
 from kycgate.runs.checkpoint import Checkpoint
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.model import CapacityResult, Run
+from kycgate.runs.load_model import CapacityResult
+from kycgate.runs.model import Run
 from kycgate.settings.profile import Profile, Secrets, is_loopback
 from kycgate.sla.policy import DEFAULT_POLICY, Policy
 from kycgate.target.client import STOPPED

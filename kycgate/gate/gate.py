@@ -18,10 +18,11 @@ from kycgate.contracts.journey import EDGES, State, Step
 from kycgate.contracts.models import parse_date_time
 from kycgate.errors import CannotJudge
 from kycgate.gate.session import Credential, Session
-from kycgate.judging.answers import accepted, customer_data, json_or_none, judge_answer
+from kycgate.judging.answers import accepted, customer_data, json_or_none
 from kycgate.judging.behaviour import Behaviour
 from kycgate.judging.contradictions import Memory
 from kycgate.judging.ledger import Ledger, Observation
+from kycgate.judging.shape import judge_answer
 from kycgate.runs.folder import RunFolder
 from kycgate.settings.profile import Profile, Secrets
 from kycgate.specimens.deck import Card, Cards

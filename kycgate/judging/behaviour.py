@@ -15,7 +15,8 @@ from typing import Any
 
 from kycgate.contracts.models import parse_date_time
 from kycgate.contracts.national_id import NationalId
-from kycgate.judging.answers import accepted, customer_data, gender_of, json_or_none, numbers_in
+from kycgate.judging.answers import accepted, customer_data, json_or_none
+from kycgate.judging.card import gender_of, numbers_in
 from kycgate.runs.model import Observed, OpenPointResult
 from kycgate.target.exchange import Exchange
 from kycgate.target.redaction import Redactor

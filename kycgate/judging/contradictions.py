@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from kycgate.contracts.journey import Step
 from kycgate.contracts.models import ENGLISH_NAMES, parse_date_time
-from kycgate.judging.answers import customer_data, days_of, numbers_in
+from kycgate.judging.answers import customer_data
+from kycgate.judging.card import days_of, numbers_in
 from kycgate.judging.ledger import Observation
 from kycgate.target.exchange import EARLIER_FLOW, Exchange
 
@@ -127,7 +128,7 @@ class Memory:
             yield from self._judge_customer(exchange, known, data)
             yield from self._judge_numbers(known, data)
             yield from self._judge_translation(exchange.step, data)
-            yield from self._judge_photo(exchange.session, card, data.get("photo"))
+            yield from self.judge_photo(exchange.session, card, data.get("photo"))
             yield from self._judge_print(card, data)
 
     def _judge_customer(self, exchange: Exchange, known: SessionMemory, data: dict[str, Any]) -> Iterator[Observation]:
@@ -180,7 +181,7 @@ class Memory:
                 f"customerData.{differing[0]}" if differing else "",
             )
 
-    def _judge_photo(self, session: str, card: str, photo: Any) -> Iterator[Observation]:
+    def judge_photo(self, session: str, card: str, photo: Any) -> Iterator[Observation]:
         if isinstance(photo, str) and photo:
             owner, shown = self._photos.setdefault(photo, (session, card))
             yield Observation(

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kycgate.contracts.clauses import CATALOGUE, OPEN_POINTS, Clause, clause
-from kycgate.runs.model import MAX_FINDINGS, ClauseResult, Finding, OpenPointResult, Verdict
+from kycgate.runs.clause import MAX_FINDINGS, ClauseResult, Finding, Verdict
+from kycgate.runs.model import OpenPointResult
 from kycgate.target.curl import curl_for
 from kycgate.target.exchange import Exchange, RecordedExchange
 

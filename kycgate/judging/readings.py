@@ -17,8 +17,8 @@ from typing import Any
 
 from kycgate.contracts.models import ENGLISH_NAMES, parse_date_time
 from kycgate.contracts.national_id import to_ascii_digits
-from kycgate.judging.answers import days_of, gender_of
-from kycgate.runs.model import FieldReading
+from kycgate.judging.card import days_of, gender_of
+from kycgate.runs.load_model import FieldReading
 
 _DATES = frozenset({"birthdate", "issueDate", "expirationDate"})
 _WORDS = frozenset({"gender", "religion", "maritalStatus", "nationality", "profession"})

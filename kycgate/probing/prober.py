@@ -18,7 +18,7 @@ from kycgate.gate.gate import OPTIONAL_TOKEN_PROPERTIES, Gate, token_of
 from kycgate.gate.session import Credential, Session
 from kycgate.judging.answers import accepted
 from kycgate.probing.probe import Probe, ProbeStep, ProbeVerdict
-from kycgate.runs.model import ClauseResult
+from kycgate.runs.clause import ClauseResult
 from kycgate.runs.verdict import decide, exit_code_of
 from kycgate.settings.profile import Profile, Secrets
 from kycgate.target.clock import common_offset, offset_of

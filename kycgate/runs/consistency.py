@@ -7,7 +7,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from kycgate.errors import ExitCode
-from kycgate.runs.model import LoadResult, Run, Verdict
+from kycgate.runs.clause import Verdict
+from kycgate.runs.load_model import LoadResult
+from kycgate.runs.model import Run
 from kycgate.settings.severity import Effect
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Sequence
 
 from kycgate.errors import ExitCode
-from kycgate.runs.model import ClauseResult, DriftItem, ObjectiveResult, Verdict, WaiverResult
+from kycgate.runs.clause import ClauseResult, Verdict
+from kycgate.runs.model import DriftItem, ObjectiveResult, WaiverResult
 from kycgate.settings.severity import Effect, Rules, Waiver, severity_by_level
 from kycgate.text import counted
 

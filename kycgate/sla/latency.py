@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
-from kycgate.runs.model import StepLatency
+from kycgate.runs.load_model import StepLatency
 from kycgate.sla.histograms import Counts, counts_of, edges
 
 LOWEST_US, HIGHEST_US, DIGITS = 1, 120_000_000, 3

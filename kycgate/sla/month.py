@@ -27,7 +27,9 @@ import numpy as np
 from kycgate.contracts.journey import Step
 from kycgate.errors import CannotJudge
 from kycgate.probing.probe import Probe, write_probes
-from kycgate.runs.model import CreditResult, Day, DayState, ObjectiveResult, Outage, PeriodResult, StepLatency, Stretch
+from kycgate.runs.load_model import StepLatency
+from kycgate.runs.model import ObjectiveResult
+from kycgate.runs.period import CreditResult, Day, DayState, Outage, PeriodResult, Stretch
 from kycgate.sla.histograms import Counts, edges, empty, quantile_us, rank_us
 from kycgate.sla.latency import HIGHEST_US, LOWEST_US, TaggedInterval, histogram_of, step_latency, write_log
 from kycgate.sla.objectives import EXACT, ranks, share_bounds

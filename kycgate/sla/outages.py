@@ -13,7 +13,7 @@ from statistics import median
 
 from kycgate.errors import CannotJudge
 from kycgate.probing.probe import Probe
-from kycgate.runs.model import Outage, Stretch
+from kycgate.runs.period import Outage, Stretch
 from kycgate.sla.period import Interval
 
 SLACK = 2.0

@@ -7,7 +7,8 @@ from typing import NamedTuple, Self
 
 from kycgate.errors import UsageError
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.model import LoadResult, Run
+from kycgate.runs.load_model import LoadResult
+from kycgate.runs.model import Run
 from kycgate.sla.histograms import Cells, Counts, IntervalLog, decode, empty
 
 WHOLE = "onboarding"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kycgate.errors import UsageError
-from kycgate.runs.model import FieldReading
+from kycgate.runs.load_model import FieldReading
 from kycgate.sla.blocks import Seconds
 from kycgate.sla.histograms import Cells, edges, empty
 from kycgate.sla.policy import Latency, Objective, Reading

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from hdrh.histogram import HdrHistogram
 
-from kycgate.runs.model import FieldReading, ObjectiveResult
+from kycgate.runs.load_model import FieldReading
+from kycgate.runs.model import ObjectiveResult
 from kycgate.sla.histograms import Cells, cells_of
 from kycgate.sla.martingale import ANYTIME
 from kycgate.sla.objective_verdict import BROKEN, HOLDS, UNDECIDED, Look, look_at, result_of

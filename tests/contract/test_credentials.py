@@ -11,7 +11,7 @@ from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
 from kycgate.gate.session import Session
-from kycgate.judging.answers import jwt_claims
+from kycgate.judging.shape import jwt_claims
 from kycgate.target.requests import Outcome, Variation
 
 NO_CREDENTIALS_CAN_BE = "xkycgate-unknown"

@@ -8,7 +8,8 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.model import LoadPoint, LoadResult, Run, StepLatency
+from kycgate.runs.load_model import LoadPoint, LoadResult, StepLatency
+from kycgate.runs.model import Run
 
 
 def histogram_of(latencies_ms: Sequence[float]) -> HdrHistogram:

@@ -47,12 +47,12 @@ def probe(
 
     from kycgate import specimens as cards
     from kycgate.check.embedded import embedded_sandbox
+    from kycgate.cli.reporting import write_reports
     from kycgate.errors import ExitCode
     from kycgate.gate.gate import Gate
     from kycgate.probing import open_store
     from kycgate.probing.prober import MAX_REQUESTS, MAX_UPLOADS, REQUESTS_IN_TURN, Prober
     from kycgate.probing.store import WAIT_S
-    from kycgate.reports import write_all
     from kycgate.runs.folder import RunFolder
     from kycgate.runs.model import Run
     from kycgate.settings.profile import load_secrets
@@ -101,6 +101,6 @@ def probe(
                 finished_at=result.ended_at.isoformat(timespec="seconds"), seed=seed, strict=chosen.strict,
             )  # fmt: skip
             folder.write_run(run)
-            write_all(folder, run)
+            code = write_reports(folder, run, code)
             print(f"report: {folder.path / 'report.html'}")
     raise typer.Exit(int(code))

@@ -17,7 +17,8 @@ def report(
     since: SinceOption = None,
 ) -> None:
     """Make a run's reports again from what was recorded; run.json stays as it is."""
-    from kycgate.reports import write_all
+    from kycgate.cli.reporting import write_reports
+    from kycgate.errors import ExitCode
     from kycgate.reports.since import mark, read_baseline
     from kycgate.runs.folder import RunFolder
 
@@ -25,5 +26,7 @@ def report(
     recorded = folder.recover()
     if since is not None:
         mark(recorded, *read_baseline(since))
-    write_all(folder, recorded)
+    code = write_reports(folder, recorded, ExitCode.KEPT)
     print(folder.path / "report.html")
+    if code is not ExitCode.KEPT:
+        raise typer.Exit(int(code))

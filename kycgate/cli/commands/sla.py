@@ -11,7 +11,8 @@ from kycgate.cli.options import OutOption
 from kycgate.errors import UsageError
 
 if TYPE_CHECKING:
-    from kycgate.runs.model import ObjectiveResult, PeriodResult
+    from kycgate.runs.model import ObjectiveResult
+    from kycgate.runs.period import PeriodResult
 
 
 def register(app: typer.Typer) -> None:
@@ -74,8 +75,8 @@ def _judge_month(
     policy: Any, text: str, where: str | None, *, target: str | None, every_s: float | None, out: Path | None
 ) -> None:
     import kycgate
+    from kycgate.cli.reporting import write_reports
     from kycgate.probing import open_store
-    from kycgate.reports import write_all
     from kycgate.runs.folder import RunFolder
     from kycgate.runs.model import Run
     from kycgate.runs.verdict import exit_code_of
@@ -106,7 +107,7 @@ def _judge_month(
     folder = RunFolder.create(out, "sla")
     write_evidence(folder.path, judged, probes)
     folder.write_run(run)
-    write_all(folder, run)
+    code = write_reports(folder, run, code)
     _print_month(judged.period)
     _print_objectives(judged.objectives, policy)
     for note in run.notes:

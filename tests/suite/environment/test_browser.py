@@ -19,18 +19,10 @@ from kycgate.check.prove import Trial
 from kycgate.reports.detection import committed_detection
 from kycgate.reports.html import render_html, render_prove
 from kycgate.reports.since import mark
+from kycgate.runs.clause import Verdict
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.model import (
-    CapacityPoint,
-    CapacityResult,
-    DriftItem,
-    FieldReading,
-    Observed,
-    OpenPointResult,
-    Run,
-    Verdict,
-    WaiverResult,
-)
+from kycgate.runs.load_model import CapacityPoint, CapacityResult, FieldReading
+from kycgate.runs.model import DriftItem, Observed, OpenPointResult, Run, WaiverResult
 from kycgate.settings.severity import Effect
 from kycgate.target.exchange import RecordedExchange
 

@@ -23,8 +23,10 @@ from kycgate.reports.junit import render_junit
 from kycgate.reports.markdown import MAX_CHARACTERS, render_markdown
 from kycgate.reports.sarif import render_sarif
 from kycgate.reports.since import mark, read_baseline
+from kycgate.reports.write import WRITERS
+from kycgate.runs.clause import MAX_FINDINGS, ClauseResult, Finding, Verdict
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.model import MAX_FINDINGS, ClauseResult, Finding, ObjectiveResult, Run, Verdict, schema_text
+from kycgate.runs.model import ObjectiveResult, Run, schema_text
 from kycgate.sandbox import FAULTS
 from kycgate.settings.severity import Effect
 from tests.suite.process.test_cli import kycgate
@@ -361,3 +363,22 @@ def test_what_is_committed_of_a_report_is_small_and_names_no_machine() -> None:
     assert not re.search(r"/(tmp|home|root|work)/", page)
     assert (docs / "report.png").stat().st_size < 250_000
     assert "docs/report.png" in (docs.parent / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_report_that_fails_costs_its_own_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(folder: RunFolder, run: Run) -> str:
+        raise KeyError("upload_selfie")
+
+    monkeypatch.setitem(WRITERS, "summary.md", crash)
+    folder = RunFolder.create(tmp_path / "run", "check")
+    problems = write_all(folder, recorded("v1-check-broken"))
+    assert problems == ["summary.md is not written: a bug of kycgate, please report it: KeyError: 'upload_selfie'"]
+    assert {path.name for path in folder.path.iterdir()} >= WRITERS.keys() - {"summary.md"}
+    assert not (folder.path / "summary.md").exists()
+
+
+def test_a_further_format_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WRITERS, "verdict.txt", lambda folder, run: run.verdict)
+    folder = RunFolder.create(tmp_path / "run", "check")
+    assert write_all(folder, recorded("v1-check-broken")) == []
+    assert (folder.path / "verdict.txt").read_text(encoding="utf-8") == "broken"

@@ -14,20 +14,10 @@ from typing import Any
 import pytest
 
 from kycgate.contracts.models import CUSTOMER_PROPERTIES, FRONT_PROPERTIES
-from kycgate.judging.answers import (
-    accepted,
-    already_registered,
-    customer_data,
-    days_of,
-    gender_of,
-    json_or_none,
-    judge_answer,
-    judge_reading,
-    jwt_claims,
-    numbers_in,
-    parse_json,
-)
+from kycgate.judging.answers import accepted, already_registered, customer_data, json_or_none, parse_json
+from kycgate.judging.card import days_of, gender_of, judge_reading, numbers_in
 from kycgate.judging.ledger import Observation
+from kycgate.judging.shape import judge_answer, jwt_claims
 from kycgate.target.exchange import Clocks, Exchange, Picture
 
 GOLDEN = Path(__file__).parent / "judge.txt"

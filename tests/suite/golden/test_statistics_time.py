@@ -15,7 +15,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from kycgate.runs.model import FieldReading
+from kycgate.runs.load_model import FieldReading
 from kycgate.sla import bootstrap, needs, sequential
 from kycgate.sla.blocks import MIN_BLOCKS, Seconds, beyond, block_lengths, design_effect, put_together
 from kycgate.sla.bootstrap import Sample, estimate, quantiles, sample_of

@@ -18,7 +18,7 @@ from kycgate.contracts.endpoints import TOKEN
 from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate, token_of
 from kycgate.load.client import Connection, NoAnswer
-from kycgate.runs.model import Verdict
+from kycgate.runs.clause import Verdict
 from kycgate.sandbox import RunningSandbox, SandboxSettings
 from kycgate.settings.profile import Limits, Profile, Secrets
 from kycgate.target.budget import Budget

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
 from kycgate.check.runner import run_contract_tests
 from kycgate.gate.gate import Gate
-from kycgate.runs.model import Verdict
+from kycgate.runs.clause import Verdict
 from kycgate.sandbox import RunningSandbox, SandboxSettings
 from kycgate.settings.profile import Profile, Secrets
 from kycgate.tests import contract

@@ -14,7 +14,7 @@ from kycgate.check.runner import run_contract_tests
 from kycgate.contracts.clauses import CORE
 from kycgate.gate.gate import GONE_AFTER, Gate
 from kycgate.gate.session import Credential, Interrupted, Session
-from kycgate.runs.model import Verdict
+from kycgate.runs.clause import Verdict
 from kycgate.runs.verdict import exit_code_of
 from kycgate.settings.profile import Profile
 from kycgate.target.client import Target

@@ -6,7 +6,7 @@ from kycgate.check.embedded import Embedded, embedded_sandbox
 from kycgate.check.runner import run_contract_tests
 from kycgate.contracts.clauses import CORE
 from kycgate.gate.gate import Gate
-from kycgate.runs.model import ClauseResult, Verdict
+from kycgate.runs.clause import ClauseResult, Verdict
 from kycgate.sandbox import SandboxSettings
 from kycgate.settings.profile import Profile
 

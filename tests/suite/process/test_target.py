@@ -15,7 +15,7 @@ from kycgate.contracts.endpoints import STEP_ENDPOINTS
 from kycgate.contracts.journey import Step
 from kycgate.errors import BudgetExhausted
 from kycgate.gate.gate import is_page, seconds_to_expiry, why_not
-from kycgate.judging.answers import INTERNALS
+from kycgate.judging.leaks import INTERNALS
 from kycgate.settings.profile import Profile
 from kycgate.target.budget import Budget
 from kycgate.target.client import MAX_RETRY_AFTER_S, Target, Wanted, retry_after_s

@@ -16,7 +16,8 @@ from kycgate.reports.junit import render_junit
 from kycgate.reports.markdown import render_markdown
 from kycgate.reports.status import status
 from kycgate.reports.terminal import print_verdict
-from kycgate.runs.model import ClauseResult, Finding, Run, Verdict
+from kycgate.runs.clause import ClauseResult, Finding, Verdict
+from kycgate.runs.model import Run
 from kycgate.runs.verdict import decide, effect_of, exit_code_of, waiver_notes
 from kycgate.settings.profile import Profile, load_profile
 from kycgate.settings.severity import Effect, FailLevel, Rules, Waiver

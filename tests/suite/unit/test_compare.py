@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from kycgate.cli.main import app
 from kycgate.errors import UsageError
-from kycgate.runs.model import GeneratorHealth
+from kycgate.runs.load_model import GeneratorHealth
 from kycgate.sla.compare import Change, Comparison, as_markdown, compare
 from kycgate.sla.recording import Recording
 from kycgate.tests.suite.recorded import write_load

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from kycgate.cli.main import app
 from kycgate.errors import UsageError
-from kycgate.runs.model import FieldReading, ObjectiveResult
+from kycgate.runs.load_model import FieldReading
+from kycgate.runs.model import ObjectiveResult
 from kycgate.sla.blocks import MIN_SECONDS, Seconds, design_effect
 from kycgate.sla.judge import judge
 from kycgate.sla.martingale import ANYTIME, log_evidence

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kycgate.contracts.models import CUSTOMER_PROPERTIES, FRONT_PROPERTIES
-from kycgate.judging.answers import already_registered, judge_answer, parse_json
+from kycgate.judging.answers import already_registered, parse_json
 from kycgate.judging.contradictions import Memory
+from kycgate.judging.shape import judge_answer
 from kycgate.target.exchange import Clocks, Exchange, Picture
 from kycgate.target.redaction import Redactor
 

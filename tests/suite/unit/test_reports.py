@@ -15,8 +15,9 @@ from kycgate.reports.html import render_html
 from kycgate.reports.junit import render_junit
 from kycgate.reports.markdown import render_markdown
 from kycgate.reports.terminal import print_verdict
+from kycgate.runs.clause import ClauseResult, Finding, Verdict
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.model import ClauseResult, Finding, Run, Verdict
+from kycgate.runs.model import Run
 from kycgate.runs.verdict import exit_code_of
 from kycgate.target.exchange import Clocks, Exchange, RecordedClocks, RecordedExchange
 

@@ -12,7 +12,8 @@ from scipy.stats import binom
 
 from kycgate.errors import UsageError
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.model import LoadResult, Run, StepLatency
+from kycgate.runs.load_model import LoadResult, StepLatency
+from kycgate.runs.model import Run
 from kycgate.sla.judge import judge
 from kycgate.sla.needs import plan
 from kycgate.sla.objectives import ranks, share_bounds, share_samples_needed

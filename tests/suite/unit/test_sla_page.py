@@ -9,7 +9,8 @@ from kycgate.errors import UsageError
 from kycgate.reports.html import render_html
 from kycgate.reports.sla_page import REFERENCES, _share, sla_page
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.model import LoadResult, ObjectiveResult, Run
+from kycgate.runs.load_model import LoadResult
+from kycgate.runs.model import ObjectiveResult, Run
 from kycgate.sla.latency import histogram_of, step_latency
 
 MONTH = Path(__file__).parents[3] / "docs" / "month"

@@ -1,0 +1,65 @@
+"""What a refusal must not tell: internals of the server, and the credentials that were sent."""
+
+import json
+import re
+from collections.abc import Iterator
+
+from kycgate.judging.ledger import Observation
+from kycgate.target.exchange import Exchange
+
+# Each repetition is bounded: a hostile answer must not make the search look at all of it again and again.
+INTERNALS = re.compile(
+    r"""Traceback\ \(most\ recent\ call\ last\)
+    | Object\ reference\ not\ set
+    | \bat\ [\w.<>`+\[\]]{1,300}\([^)]{0,300}\)(\ in\ |\s{0,9}$|\s{1,9}at\ )
+    | \.(?:cs|java|py|go|rb|php|ts|js):(?:line\ )?\d+
+    | \bFile\ "[^"]{1,300}",\ line\ \d+
+    | \b(?:System|Microsoft|Newtonsoft|java|javax|org|com)(?:\.\w{1,60}){1,9}(?:Exception|Error)\b
+    | \b[A-Z]\w*Exception\b
+    | \b(?:ValueError|TypeError|KeyError|IndexError|AttributeError|RuntimeError|NameError|ZeroDivisionError)\b
+    | \bgoroutine\ \d+
+    | \bORA-\d{5}\b | \bSQLSTATE\b | \bSqlClient\b | \bpsycopg | \bNpgsql
+    | \bViolation\ of\ [A-Z ]{1,40}\ constraint\b | \bduplicate\ key\ value\ violates\b | \bdbo\.\w
+    | \bString\ or\ binary\ data\ would\ be\ truncated\b | \bdeadlock\ victim\b
+    | \b(?:SELECT|INSERT\ INTO|UPDATE|DELETE\ FROM)\b.{1,200}\b(?:FROM|VALUES|SET|WHERE)\b
+    | \b(?:Password|Pwd|User\ Id|Data\ Source|Initial\ Catalog)\s*=
+    | (?:[A-Za-z]:\\|/(?:app|usr|var|home|opt|srv)/)[\w./\\-]+
+    """,
+    re.VERBOSE | re.MULTILINE,
+)
+
+_SCHEME = re.compile(r"^\s*(?:bearer|basic|token)\b", re.IGNORECASE)
+
+
+def _credentials_sent(exchange: Exchange) -> Iterator[str]:
+    for name, value in exchange.request_headers.items():
+        # The scheme's name is no secret.
+        credential = _SCHEME.sub("", value).strip()
+        if name.lower() == "authorization" and len(credential) >= 5:
+            yield credential
+    if exchange.endpoint.startswith("token"):
+        try:
+            secret = json.loads(exchange.request_body).get("tenantSecret")
+        except (ValueError, AttributeError):
+            return
+        if isinstance(secret, str) and len(secret) >= 3:
+            yield secret
+
+
+def judge_leak(exchange: Exchange) -> Iterator[Observation]:
+    """Nothing of the server's inside, nor the credentials sent, may stand in a refusal."""
+    text = exchange.answer_body.decode("utf-8", "replace")
+    # An escaped text is searched as it reads, too.
+    text = f"{text}\n{text.replace(chr(92) + 'n', chr(10)).replace(chr(92) + chr(34), chr(34))}"
+    required = "a refusal without stack trace, internal exception, or the credentials sent"
+    found = INTERNALS.search(text)
+    if found:
+        yield Observation("refusal.no-leak", False, required, f"it shows {found[0].strip()[:80]!r}", "body")
+        return
+    for credential in _credentials_sent(exchange):
+        header = next((name for name, value in exchange.answer_headers if credential in value), None)
+        if credential in text or header is not None:
+            where = "body" if credential in text else str(header)
+            yield Observation("refusal.no-leak", False, required, "it repeats the credentials sent", where)
+            return
+    yield Observation("refusal.no-leak", True)

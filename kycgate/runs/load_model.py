@@ -1,0 +1,133 @@
+"""What run.json keeps of a load."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from kycgate.runs.base import RunModel
+
+Clock = Literal["response", "service", "waiting", "connecting", "sending", "thinking", "reading"]
+"""What of a request is timed: from due, from sent start, and their split."""
+
+
+class StepLatency(RunModel):
+    """Latency of one step (or of the whole onboarding) from the raw histogram; milliseconds."""
+
+    name: str
+    clock: Clock
+    count: int
+    failures: int = 0
+    mean: float
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    p999: float
+    max: float
+    histogram: str = Field(default="", description="HdrHistogram V2, compressed, base64; microseconds.")
+
+
+class LoadPoint(RunModel):
+    """One second of the load run for one step; latencies are response times in milliseconds."""
+
+    second: float = Field(description="Seconds since the run began.")
+    step: str
+    started: int
+    finished: int
+    failures: int = Field(description="Answers that came to nothing or were wrong.")
+    unavailable: int = Field(default=0, description="Of them 5xx, time-outs and broken connections.")
+    p50: float
+    p95: float
+    max: float
+
+
+class FieldReading(RunModel):
+    """How often one field of cards with known truth was read as it is printed."""
+
+    field: str = Field(description="The vendor's property, such as fullName.")
+    degradation: str = Field(default="none", description="What was done to the picture; none is as drawn.")
+    right: int
+    total: int
+    cards: int = Field(default=0, description="Different cards among them; 0 when not recorded.")
+
+
+class GeneratorHealth(RunModel):
+    """How the load generator itself did; past its limits the run is void."""
+
+    loop_lag_p99_ms: float = 0.0
+    schedule_slip_p99_ms: float = 0.0
+    cpu_share: float = 0.0
+    gc_pause_max_ms: float = 0.0
+    void: str = Field(default="", description="Why the run is void; empty when it is not.")
+
+
+class SizePoint(RunModel):
+    """Upload latency at one image size; milliseconds."""
+
+    size_bytes: int
+    count: int
+    p50: float
+    p95: float
+    thinking_p50: float | None = None
+
+
+class CapacityPoint(RunModel):
+    """One plateau of a search for the capacity; its first part, in which it settled, left out."""
+
+    rate: float = Field(description="Onboardings that arrived each second.")
+    throughput: float = Field(description="Onboardings that ended each second.")
+    concurrency: float = Field(description="Onboardings under way on average (Little 1961).")
+    p95_ms: float = Field(description="Of the uploads' response times.")
+    failed_share: float
+    broke: str = Field(default="", description="Why this rate is too much; empty when it is not.")
+
+
+class CapacityResult(RunModel):
+    """How much the target carries."""
+
+    points: list[CapacityPoint]
+    objective: str = Field(description="What every rate had to keep, in words.")
+    highest_kept: float | None = Field(description="The highest rate that kept it; null when none did.")
+    lowest_broken: float | None = Field(description="The lowest rate that did not; null when all did.")
+    usl: dict[str, float] = Field(
+        default_factory=dict, description="lambda (onboardings/s of one alone), sigma (contention), kappa (coherency)."
+    )
+    knee: dict[str, float] = Field(
+        default_factory=dict,
+        description="Of the fitted law: concurrency and throughput (onboardings/s), each with its low and high.",
+    )
+    note: str = ""
+
+
+class LoadResult(RunModel):
+    """The load part of a run."""
+
+    @property
+    def requests_sent(self) -> int:
+        """All of them: steps, tokens, and those of other plateaus."""
+        return self.requests + self.tokens + self.other_requests
+
+    workload: str = Field(description="In words: open, 5 onboardings/s, constant, 30 s.")
+    seed: int
+    duration_s: float
+    scheduled: int = Field(description="Onboardings due.")
+    recorded: int = Field(description="Onboardings that ended.")
+    in_flight: int = 0
+    not_started: int = 0
+    wrong_answers: int = 0
+    requests: int = Field(default=0, description="Sent, tokens not counted.")
+    tokens: int = Field(default=0, description="Requests for tokens that were sent.")
+    other_requests: int = Field(default=0, description="Sent in the other plateaus of a search for the capacity.")
+    other_uploads: int = Field(default=0, description="Uploads among those.")
+    unavailable: int = Field(default=0, description="5xx, time-outs and broken connections among them.")
+    latencies: list[StepLatency]
+    series: list[LoadPoint] = Field(default_factory=list)
+    readings: list[FieldReading] = Field(default_factory=list)
+    sizes: list[SizePoint] = Field(default_factory=list)
+    size_fit: dict[str, float] = Field(default_factory=dict, description="slope_ms_per_mb, intercept_ms, …")
+    health: GeneratorHealth = Field(default_factory=GeneratorHealth)
+    capacity: CapacityResult | None = None
+    stopped: str = Field(default="", description="The hard stop that ended the load early; empty when none did.")
+    sending_clock: str = Field(default="", description="How sending was told from thinking.")
+    workers: int = 1
+    extra: dict[str, Any] = Field(default_factory=dict)
