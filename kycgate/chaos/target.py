@@ -73,6 +73,21 @@ class ChaosTarget:
         self._open: set[socket.socket] = set()
         self._thread = threading.Thread(target=self._accept, daemon=True)
 
+    def behave(self, behaviour: Behaviour, *, after: int = 0, share: float = 1.0) -> None:
+        """Behave so from the next request on, counted anew; with `share` 0, well.
+
+        Raises:
+            UsageError: the behaviour is one of TLS, which this target would have to begin with.
+        """
+        if behaviour.tls != self.behaviour.tls or behaviour.name == "no-such-host":
+            raise UsageError(
+                f"{behaviour.name} takes an address of its own: `kycgate chaos {behaviour.name}` serves it"
+            )
+        with self._lock:
+            self.behaviour, self._after, self._share = behaviour, after, share
+            self.requests = self.mistreated = 0
+            self._began = None
+
     @property
     def base_url(self) -> str:
         if self.behaviour.name == "no-such-host":

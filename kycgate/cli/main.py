@@ -11,7 +11,21 @@ import typer
 from rich.console import Console
 
 import kycgate
-from kycgate.cli.commands import bundle, chaos, compare, doctor, init, load, pin, probe, prove, report, schema, sla
+from kycgate.cli.commands import (
+    bundle,
+    chaos,
+    compare,
+    doctor,
+    init,
+    load,
+    pin,
+    probe,
+    prove,
+    rehearse,
+    report,
+    schema,
+    sla,
+)
 from kycgate.cli.options import (
     BaseUrlOption,
     BudgetOption,
@@ -52,7 +66,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (bundle, chaos, compare, doctor, init, load, pin, probe, prove, report, schema, sla):
+for _command in (bundle, chaos, compare, doctor, init, load, pin, probe, prove, rehearse, report, schema, sla):
     _command.register(app)
 # Typer carries a click of its own; the errors of that one share this base.
 _TYPER_INTERRUPTED = 130

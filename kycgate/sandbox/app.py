@@ -3,7 +3,7 @@
 import contextlib
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import anyio
 import anyio.to_thread
@@ -55,16 +55,21 @@ class Delay:
         return model.stall_every_s - into if into >= model.stall_every_s - model.stall_ms / 1e3 else 0.0
 
 
-def create_app(settings: SandboxSettings, faults: Sequence[str] = ()) -> Starlette:
+Observe = Callable[[Incoming, Reply], None]
+"""Is told of each request and its answer, before the answer leaves."""
+
+
+def create_app(settings: SandboxSettings, faults: Sequence[str] = (), observe: Observe | None = None) -> Starlette:
     """The ASGI application.
+
+    `app.state` holds its `vendor` and its `delay`: another one put there answers from the next request on.
 
     Raises:
         UsageError: there is no fault of that name.
     """
-    vendor = vendor_with(settings, faults)
-    delay = Delay(settings.latency)
 
     async def serve(request: Request) -> Response:
+        vendor, delay = app.state.vendor, app.state.delay
         body = bytearray()
         try:
             async for chunk in request.stream():
@@ -78,13 +83,16 @@ def create_app(settings: SandboxSettings, faults: Sequence[str] = ()) -> Starlet
         if "Upload" in incoming.path:
             await delay.read(len(body))
         reply = await anyio.to_thread.run_sync(vendor.handle, incoming)
+        if observe is not None:
+            observe(incoming, reply)
         stall = delay.stall_left_s()
         if stall:
             await anyio.sleep(stall)
         return _response(reply)
 
     app = Starlette(routes=[Route("/{path:path}", serve, methods=METHODS)])
-    app.state.vendor = vendor
+    app.state.vendor = vendor_with(settings, faults)
+    app.state.delay = Delay(settings.latency)
     return app
 
 

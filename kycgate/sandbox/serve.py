@@ -14,7 +14,8 @@ from typing import Self
 import uvicorn
 
 from kycgate.errors import UsageError
-from kycgate.sandbox.app import create_app
+from kycgate.sandbox.app import Delay, Observe, create_app
+from kycgate.sandbox.faults import vendor_with
 from kycgate.sandbox.settings import SandboxSettings
 
 
@@ -38,18 +39,18 @@ def _listen(host: str, port: int, *, allow_remote: bool) -> socket.socket:
     return listening
 
 
-def _server(settings: SandboxSettings, faults: Sequence[str]) -> uvicorn.Server:
-    app = create_app(settings, faults)
+def _server(settings: SandboxSettings, faults: Sequence[str], observe: Observe | None = None) -> uvicorn.Server:
+    app = create_app(settings, faults, observe)
     return uvicorn.Server(
-        uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+        uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
     )
 
 
 class RunningSandbox:
     """The sandbox in a thread of this process, for as long as the `with` block lasts."""
 
-    def __init__(self, settings: SandboxSettings, faults: Sequence[str] = ()) -> None:
-        self._server = _server(settings, faults)
+    def __init__(self, settings: SandboxSettings, faults: Sequence[str] = (), observe: Observe | None = None) -> None:
+        self._server = _server(settings, faults, observe)
         self._socket = _listen("127.0.0.1", 0, allow_remote=False)
         self.base_url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
@@ -70,6 +71,18 @@ class RunningSandbox:
         self._thread.join(timeout=10)
         self._socket.close()
         self._server.config.app.state.vendor.close()  # type: ignore[union-attr]
+
+    def serve_as(self, settings: SandboxSettings, faults: Sequence[str] = ()) -> None:
+        """From the next request on be another vendor, which knows none of the sessions before.
+
+        Raises:
+            UsageError: there is no fault of that name.
+        """
+        state = self._server.config.app.state  # type: ignore[union-attr]
+        before = state.vendor
+        state.vendor = vendor_with(settings, faults)
+        state.delay = Delay(settings.latency)
+        before.close()
 
     def expired_token(self) -> str:
         """A token of this sandbox that has expired a minute ago."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import jwt
 
+from kycgate.contracts.endpoints import STEP_ENDPOINTS
 from kycgate.contracts.journey import Step, predecessors
 from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
@@ -144,6 +145,16 @@ class LargeIs500(Vendor):
 
     def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
         return None if len(picture) > 3_000_000 else super().read(picture, step)
+
+
+@fault("approval-answered-500", "status.no-5xx", "robustness")
+class ApprovalAnswered500(Vendor):
+    """A session's last approval is performed, and answered 500."""
+
+    def handle(self, request: Incoming) -> Reply:
+        reply = super().handle(request)
+        performed = request.path == STEP_ENDPOINTS[Step.APPROVE_BACK].path and reply.status == 200
+        return Reply.json(500, {"message": "Internal error", "errorCode": "500"}) if performed else reply
 
 
 @fault("one-in-fifteen", "status.no-5xx", "robustness")

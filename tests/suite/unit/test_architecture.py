@@ -25,6 +25,7 @@ ALLOWED = {
     "tests.contract": (*GROUND, "settings", "target", "runs", "judging", "specimens", "gate"),
     "sandbox": (*GROUND, "specimens"),
     "chaos": (*GROUND, "sandbox", "specimens"),
+    "rehearsal": (*GROUND, "settings", "target", "runs", "specimens", "sandbox", "chaos"),
     "check": (*GROUND, "settings", "target", "runs", "judging", "specimens", "gate", "load", "probing", "sandbox",
               "tests.contract"),
     "sla": (*GROUND, "settings", "target", "runs", "probing"),

@@ -1,0 +1,147 @@
+"""The stand-in vendor for the tests of an onboarding client: faithful, faulty or behind a bad line, as it is told."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Final, Literal, Self
+
+from kycgate.chaos import BEHAVIOURS, ChaosTarget
+from kycgate.chaos.registry import named
+from kycgate.errors import UsageError
+from kycgate.rehearsal.received import Received
+from kycgate.sandbox import RunningSandbox, SandboxSettings, parse_latency, variants
+from kycgate.sandbox.vendor import Incoming, Reply
+
+TENANT: Final = "tenant-1"
+TENANT_SECRET: Final = "sandbox-secret"  # noqa: S105 - of a server that lives as long as this process
+_WELL: Final = "reset-in-answer"
+"""Any behaviour of plain HTTP: with a share of 0 it never shows."""
+
+
+class StandIn:
+    """A vendor on a free loopback port, for as long as the `with` block lasts.
+
+    Its address and its credentials stay the same, however it is switched:
+
+        with kycgate.stand_in() as vendor:
+            vendor.use("fault", "gender-null")      # break one clause
+            vendor.use("variant", "order-404")      # take a liberty of the contract
+            vendor.latency("base_ms=2000")          # read slowly
+            vendor.line("reset-in-answer", after=2) # a bad connection, from the third request on
+            vendor.received                         # the requests that came
+            vendor.reset()                          # faithful again, no session, nothing received
+    """
+
+    tenant_id = TENANT
+    tenant_secret = TENANT_SECRET
+
+    def __init__(self) -> None:
+        self._received: list[Received] = []
+        self._lock = threading.Lock()
+        self._settings = SandboxSettings(tenants={TENANT: TENANT_SECRET})
+        self._faults: tuple[str, ...] = ()
+        self._sandbox = RunningSandbox(self._settings, observe=self._observe)
+        self._front = ChaosTarget(named(_WELL), self._sandbox.base_url, share=0.0)
+
+    def __enter__(self) -> Self:
+        self._sandbox.__enter__()
+        self._front.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._front.__exit__(kind, error, trace)
+        self._sandbox.__exit__(kind, error, trace)
+
+    @property
+    def base_url(self) -> str:
+        """Where it listens; the same for its whole life."""
+        return self._front.base_url
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which kycgate's own commands would find it."""
+        return {
+            "KYCGATE_BASE_URL": self.base_url,
+            "KYCGATE_TENANT_ID": self.tenant_id,
+            "KYCGATE_TENANT_SECRET": self.tenant_secret,
+        }
+
+    @property
+    def settings(self) -> SandboxSettings:
+        """What it does where the contract leaves room."""
+        return self._settings
+
+    @property
+    def received(self) -> list[Received]:
+        """The requests since the last reset, in the order of their answers."""
+        with self._lock:
+            return list(self._received)
+
+    @property
+    def mistreated(self) -> int:
+        """Requests since the last switch that met the bad line."""
+        return self._front.mistreated
+
+    def _observe(self, request: Incoming, reply: Reply) -> None:
+        with self._lock:
+            self._received.append(Received.of(request, reply))
+
+    def use(self, kind: Literal["fault", "variant"], name: str) -> None:
+        """Break one clause, or take one liberty, from the next request on. Sessions begin anew; faults add up.
+
+        Raises:
+            UsageError: there is no fault or variant of that name.
+        """
+        if kind == "fault":
+            self._sandbox.serve_as(self._settings, (*self._faults, name))
+            self._faults = (*self._faults, name)
+            return
+        if kind != "variant":
+            raise UsageError(f"a stand-in takes a fault or a variant, and no {kind!r}")
+        known = variants()
+        if name not in known:
+            raise UsageError(f"no faithful variant is named {name!r}: there are {', '.join(known)}")
+        self._switch(known[name].model_copy(update={"tenants": self._settings.tenants}))
+
+    def latency(self, model: str) -> None:
+        """Take time to read a picture: `base_ms=2000,sigma=0.4`, as `kycgate sandbox --latency` does.
+
+        Raises:
+            UsageError: the model has no such parameter.
+        """
+        self._switch(self._settings.model_copy(update={"latency": parse_latency(model)}))
+
+    def line(self, name: str, *, after: int = 0, share: float = 1.0) -> None:
+        """Mistreat connections (`kycgate chaos --list`): from request `after` + 1 on, each with the chance `share`.
+
+        Raises:
+            UsageError: there is no such behaviour, or it takes an address of its own (TLS, no such host).
+        """
+        self._front.behave(named(name), after=after, share=share)
+
+    def reset(self) -> None:
+        """Faithful again, on a good line, without sessions; what was received is forgotten."""
+        self._front.behave(named(_WELL), share=0.0)
+        self._faults = ()
+        self._switch(SandboxSettings(tenants=self._settings.tenants))
+        with self._lock:
+            self._received.clear()
+
+    def _switch(self, settings: SandboxSettings) -> None:
+        self._sandbox.serve_as(settings, self._faults)
+        self._settings = settings
+
+
+def lines() -> list[str]:
+    """The behaviours that `StandIn.line` takes."""
+    return [name for name, known in BEHAVIOURS.items() if not known.tls and name != "no-such-host"]
+
+
+@contextmanager
+def stand_in() -> Iterator[StandIn]:
+    """A faithful stand-in vendor on a free loopback port; see `StandIn`."""
+    with StandIn() as vendor:
+        yield vendor
