@@ -16,7 +16,7 @@ from gevent.timeout import Timeout
 
 from kycgate.load.wire import TlsWire, Wire
 from kycgate.target.decoding import MAX_ANSWER, decoded
-from kycgate.target.exchange import Clocks
+from kycgate.target.exchange import Clocks, Exchange, Picture
 
 READ = 65_536
 MAX_HEAD = 100_000
@@ -126,6 +126,40 @@ class Connection:
         self._tls = tls if parts.scheme == "https" else None
         self._timeout_s = timeout_s
         self._wire: Wire | None = None
+
+    def ask(
+        self,
+        endpoint: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        due_ns: int,
+        *,
+        session: str = "load",
+        picture: Picture | None = None,
+        intent: str = "legal",
+    ) -> Exchange:
+        """Send, and wait for the whole answer; without one the exchange has no status, and says why."""
+        begun = time.perf_counter_ns()
+        exchange = Exchange(
+            number=0,
+            endpoint=endpoint,
+            method="POST",
+            path=path,
+            request_headers=headers,
+            request_body=body,
+            session=session,
+            clocks=Clocks(due_ns, begun, begun),
+            picture=picture,
+            intent=intent,
+        )
+        try:
+            answered = self.post(path, headers, body, due_ns)
+        except NoAnswer as error:
+            exchange.clocks, exchange.failure = Clocks(due_ns, begun, time.perf_counter_ns()), str(error)
+        else:
+            exchange.status, exchange.answer_headers, exchange.answer_body, exchange.clocks = answered
+        return exchange
 
     def post(
         self, path: str, headers: Mapping[str, str], body: bytes | memoryview, due_ns: int

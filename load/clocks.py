@@ -75,6 +75,10 @@ class Recorder:
         """One value; what lies outside the range counts at its edge, so that nothing is lost."""
         self._values[step, clock].append(min(max(nanoseconds // 1000, LOWEST_US), HIGHEST_US))
 
+    @property
+    def wants_example(self) -> bool:
+        return self._shown < MAX_EXAMPLES
+
     def example(self, text: str) -> None:
         """A wrong answer, in words; the first few are kept."""
         if self._shown < MAX_EXAMPLES:

@@ -14,7 +14,7 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
 from kycgate.load.clocks import HIGHEST_US, LOWEST_US, MAX_EXAMPLES, WHOLE
-from kycgate.load.interval import GENERATOR, Interval
+from kycgate.load.interval import GENERATOR, Breach, Interval
 from kycgate.load.plan import LoadOutcome, LoadPlan
 from kycgate.load.self_check import MAX_CPU_SHARE, MAX_GC_MS, MAX_LAG_MS, MAX_SLIP_MS
 from kycgate.load.sizes import fit, size_points
@@ -27,7 +27,7 @@ TURNED_AWAY = ("refused_photos", "registered", "throttled")
 """How an onboarding may end early by the target's right."""
 ENDS = ("ended", "cut_off", *TURNED_AWAY)
 """How an onboarding may end."""
-_COUNTS = ("requests", "uploads", "wrong", "due", "begun", "tokens", *ENDS)
+_COUNTS = ("requests", "uploads", "wrong", "due", "begun", "tokens", "bad_tokens", *ENDS)
 MAX_TURNED_AWAY = 0.01
 """The share of onboardings that may end as already registered, or throttled, in a load that was what it should be."""
 LATE_S = 5
@@ -164,6 +164,9 @@ class Collector:
         self._cpu: dict[int, list[float]] = defaultdict(list)
         self._start_s = 0.0
         self.start_ns = 0
+        self._judged: dict[str, tuple[int, int]] = {}
+        self._breaches: list[Breach] = []
+        self.gone = False
 
     def add(self, interval: Interval) -> None:
         """One worker's interval."""
@@ -174,6 +177,11 @@ class Collector:
             self._start_s = min(self._start_s or interval.start_wall, interval.start_wall)
             self.start_ns = min(self.start_ns or interval.start_ns, interval.start_ns)
             self._cpu[interval.worker].append(interval.cpu_share)
+        for clause, (broken, observed) in interval.judged.items():
+            before = self._judged.get(clause, (0, 0))
+            self._judged[clause] = before[0] + broken, before[1] + observed
+        self._breaches += interval.breaches
+        self.gone = self.gone or interval.gone
         number = max(interval.second, self._next)
         self._open.setdefault(number, Second(number)).add(interval)
         for name in _COUNTS:
@@ -324,6 +332,9 @@ class Collector:
             uploads=counts["uploads"],
             unavailable=counts["unavailable"],
             wrong_examples=self._examples,
+            judged=self._judged,
+            breaches=self._breaches,
+            gone=self.gone,
             void=health.void,
         )
 

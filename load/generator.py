@@ -24,6 +24,7 @@ from kycgate.load.pacing import arrivals
 from kycgate.load.plan import LoadPlan
 from kycgate.load.self_check import Watch
 from kycgate.load.tokens import Credentials
+from kycgate.load.verdicts import AnswerJudge
 from kycgate.specimens.deck import Cards
 
 MAX_RUNNING = 5_000
@@ -54,15 +55,18 @@ class Generator:
             if plan.base_url.startswith("https")
             else None
         )
-        self.credentials = Credentials(self.plan, self.tls)
+        cards = {prepared.card.id: prepared.card for variants in self._prepared for prepared in variants}
+        self.judge = AnswerJudge(self.plan, cards.values())
+        self.credentials = Credentials(self.plan, self.tls, self.judge)
         if self.plan.max_requests is not None:
             # An onboarding takes its token and four steps.
             tokens = -(-self.plan.max_requests // 5)
             self.credentials.may_ask = lambda: self.credentials.asked < tokens
         self.stopped = ""
         self.stopping = False
+        self._sessions = 0
         self._leaving = self._leaving_uploads = self._answered = self._failed = 0
-        self._tokens_told = 0
+        self._tokens_told = self._bad_tokens_told = 0
         self.start_ns = 0
         self._start_wall = 0.0
 
@@ -95,7 +99,7 @@ class Generator:
         finally:
             self.credentials.closed = True
             gevent.killall(helpers)
-            self._cut((time.perf_counter_ns() - self.start_ns) // 10**9, last=True)
+            self.cut((time.perf_counter_ns() - self.start_ns) // 10**9, last=True)
 
     def _tick(self) -> None:
         """Cut at each whole second."""
@@ -103,12 +107,18 @@ class Generator:
         while True:
             second += 1
             gevent.sleep(max((self.start_ns + second * 10**9 - time.perf_counter_ns()) / 1e9, 0))
-            self._cut(second - 1)
+            self.cut(second - 1)
 
-    def _cut(self, second: int, *, last: bool = False) -> None:
+    def cut(self, second: int, *, last: bool = False, void: str = "") -> None:
+        """Tell what happened since the last cut."""
         interval = self.recorder.cut(second)
         interval.worker = self._index
-        interval.tokens, self._tokens_told = self.credentials.asked - self._tokens_told, self.credentials.asked
+        tokens = self.credentials
+        interval.tokens, self._tokens_told = tokens.asked - self._tokens_told, tokens.asked
+        interval.bad_tokens, self._bad_tokens_told = tokens.failed - self._bad_tokens_told, tokens.failed
+        interval.void = void
+        interval.gone = last and self.judge.settle()
+        interval.judged, interval.breaches = self.judge.cut()
         interval.cpu_share = self.watch.cpu_share()
         interval.start_wall, interval.start_ns = self._start_wall, self.start_ns
         interval.stopped, interval.last = self.stopped, last
@@ -189,7 +199,10 @@ class Generator:
         def report(answered: Answered) -> None:
             whole.update(self._enter(answered, prepared, environment))
 
-        onboarding = Onboarding(plan, credential, prepared, self.tls)
+        self._sessions += 1
+        onboarding = Onboarding(
+            plan, credential, prepared, self.tls, self.judge, f"load-{self._index}-{self._sessions}"
+        )
         ended = onboarding.run(begin, report, order=order, retry=retry, think=think, may_send=self._may_send)
         self.credentials.give_back(credential)
         if ended in (Ended.WELL, Ended.BADLY):
@@ -220,23 +233,25 @@ class Generator:
         """Count one answer; returns its phases."""
         step, clocks, recorder = answered.step, answered.clocks, self.recorder
         self._answered += 1
-        self._failed += bool(answered.wrong)
+        failed = answered.breach is not None
+        self._failed += failed
         recorder.counts["requests"] += 1
         recorder.counts["uploads"] += step.is_upload
-        if answered.wrong:
+        if answered.breach is not None:
             recorder.counts["wrong"] += not answered.unavailable
-            recorder.example(f"{step}: {answered.wrong}")
-        phases = recorder.add(answered.name, clocks, failed=bool(answered.wrong), unavailable=answered.unavailable)
-        if step.is_upload and not answered.retry and not answered.wrong and answered.exchange is not None:
+            if recorder.wants_example:
+                recorder.example(f"{step}: {self.judge.words(answered.breach, answered.exchange)}")
+        phases = recorder.add(answered.name, clocks, failed=failed, unavailable=answered.unavailable)
+        if step.is_upload and not answered.retry and not failed:
             self._enter_upload(answered, prepared)
         environment.events.request.fire(
             request_type="POST",
             name=answered.name,
             response_time=(clocks.last_byte - clocks.due) / 1e6,
-            response_length=len(answered.exchange.answer_body) if answered.exchange else 0,
+            response_length=len(answered.exchange.answer_body),
             response=None,
             context={},
-            exception=NoAnswer(answered.wrong) if answered.wrong else None,
+            exception=NoAnswer(answered.kind) if failed else None,
         )
         return phases
 
@@ -250,7 +265,6 @@ class Generator:
             )
             recorder.sizes.append((prepared.size, (clocks.last_byte - clocks.sent) / 1e6, thinking))
         truth = prepared.card.front_truth if front else prepared.card.back_truth
-        assert answered.exchange is not None  # noqa: S101 - the caller looked
         for name, right in compare(customer_data(answered.exchange) or {}, truth).items():
             recorder.readings[name, prepared.degradation, right] += 1
         recorder.cards.add((prepared.degradation, prepared.card.id))

@@ -7,8 +7,17 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel, Field
 
+from kycgate.runs.clause import Finding
+
 GENERATOR = "generator"
 """The name under which the generator's own clocks stand: slip, lag and gc."""
+
+
+class Breach(BaseModel):
+    """One way in which a clause was broken."""
+
+    clause: str
+    finding: Finding
 
 
 class Interval(BaseModel):
@@ -42,6 +51,12 @@ class Interval(BaseModel):
     )
     cards: list[tuple[str, str]] = Field(default_factory=list, description="Degradation and card of what was read.")
     examples: list[str] = Field(default_factory=list)
+    judged: dict[str, tuple[int, int]] = Field(
+        default_factory=dict, description="By clause: answers that broke it, and answers that were judged by it."
+    )
+    breaches: list[Breach] = Field(default_factory=list, description="New ways of breaking a clause.")
+    gone: bool = Field(default=False, description="At its end the target had given no answer any more.")
+    bad_tokens: int = Field(default=0, description="Requests for tokens that brought none.")
     cpu_share: float = 0.0
     start_wall: float = 0.0
     start_ns: int = 0

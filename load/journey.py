@@ -1,7 +1,6 @@
 """One virtual person's onboarding: four steps, each answer judged by the judge of the check."""
 
 import ssl
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -11,13 +10,13 @@ import gevent
 from kycgate.contracts.endpoints import endpoint
 from kycgate.contracts.journey import PAGE_ORDER, Step
 from kycgate.judging.answers import accepted, already_registered, customer_data
-from kycgate.judging.shape import judge_answer
-from kycgate.load.client import Connection, NoAnswer
+from kycgate.judging.ledger import Observation
+from kycgate.load.client import Connection
 from kycgate.load.plan import LoadPlan
+from kycgate.load.verdicts import AnswerJudge
 from kycgate.specimens import degrade_jpeg, pad_jpeg
 from kycgate.specimens.deck import Card
 from kycgate.target.exchange import Clocks, Exchange, Picture
-from kycgate.target.redaction import redacted
 from kycgate.target.requests import CLIENT_HEADERS, approval_of, to_json, upload_body
 
 
@@ -50,6 +49,10 @@ class Prepared:
         )
 
 
+UNREADABLE = "an unreadable photo"
+"""The intent of a request that shows one."""
+
+
 class Ended(Enum):
     """How an onboarding ended."""
 
@@ -78,11 +81,26 @@ class Answered:
     """One step's end: its clocks, and what was wrong with the answer."""
 
     step: Step
-    clocks: Clocks
-    exchange: Exchange | None
-    wrong: str
-    unavailable: bool
+    exchange: Exchange
+    breach: Observation | None
+    """The first thing that was wrong with it."""
     retry: bool = False
+
+    @property
+    def clocks(self) -> Clocks:
+        return self.exchange.clocks
+
+    @property
+    def unavailable(self) -> bool:
+        """No whole answer, or a 5xx."""
+        return self.exchange.status is None or self.exchange.status >= 500
+
+    @property
+    def kind(self) -> str:
+        """What was wrong, without a word of the vendor's; empty when nothing was."""
+        if self.breach is None:
+            return ""
+        return self.breach.actual if self.unavailable else self.breach.clause
 
     @property
     def name(self) -> str:
@@ -92,10 +110,19 @@ class Answered:
 class Onboarding:
     """One session from its due time to its last answer."""
 
-    def __init__(self, plan: LoadPlan, credential: str, prepared: Prepared, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        plan: LoadPlan,
+        credential: str,
+        prepared: Prepared,
+        tls: ssl.SSLContext | None,
+        judge: AnswerJudge,
+        session: str,
+    ) -> None:
         self._plan = plan
         self._prepared = prepared
-        self._credential = credential
+        self._judge = judge
+        self._session = session
         self._connection = Connection(plan.base_url, plan.timeout_s, tls)
         self._headers = {
             **CLIENT_HEADERS,
@@ -127,7 +154,7 @@ class Onboarding:
                 photo = Picture("unreadable", "front", len(self._prepared.unreadable), wrapping="lf")
                 answered = self._take(Step.UPLOAD_FRONT, self._prepared.unreadable, photo, due_ns, retry=True)
                 report(answered)
-                if answered.wrong or answered.exchange is None:
+                if answered.breach is not None:
                     return Ended.BADLY
                 if answered.exchange.status == 429:
                     return Ended.THROTTLED
@@ -145,7 +172,7 @@ class Onboarding:
                     body = to_json(approval_of(reading, card.truth, translation=self._plan.translation))
                 answered = self._take(step, body, picture, due_ns)
                 report(answered)
-                if answered.wrong or answered.exchange is None:
+                if answered.breach is not None:
                     return Ended.BADLY
                 if not accepted(answered.exchange):
                     return _why_not(answered.exchange)
@@ -153,6 +180,7 @@ class Onboarding:
                     reading = customer_data(answered.exchange) or {}
                 due_ns = self._after(answered, think if step is not order[-1] else None)
         finally:
+            self._judge.ended(self._session)
             self._connection.close()
         return Ended.WELL
 
@@ -167,40 +195,18 @@ class Onboarding:
 
     def _take(self, step: Step, body: bytes, picture: Picture | None, due_ns: int, *, retry: bool = False) -> Answered:
         headers = self._headers | ({"Content-Type": "application/json"} if body else {})
+        intent = UNREADABLE if retry else "legal"
         path = endpoint(step).path
-        begun = time.perf_counter_ns()
-        try:
-            status, answer_headers, answer, clocks = self._connection.post(path, headers, body, due_ns)
-        except NoAnswer as error:
-            clocks = Clocks(due_ns, begun, time.perf_counter_ns())
-            return Answered(step, clocks, None, self._words(str(error)), unavailable=True, retry=retry)
-        exchange = Exchange(
-            number=0,
-            endpoint=step,
-            method="POST",
-            path=path,
-            request_headers=headers,
-            request_body=body,
-            session="load",
-            clocks=clocks,
-            status=status,
-            answer_headers=answer_headers,
-            answer_body=answer,
-            picture=picture,
+        exchange = self._connection.ask(
+            step, path, headers, body, due_ns, session=self._session, picture=picture, intent=intent
         )
-        if status >= 500:
-            return Answered(step, clocks, exchange, f"status {status}", unavailable=True, retry=retry)
-        breach = next((seen for seen in judge_answer(exchange) if not seen.ok), None)
-        wrong = self._words(f"{breach.clause}: {breach.actual}") if breach else ""
+        degraded = step.is_upload and self._prepared.degradation != "none"
         # A degraded photo may be refused, a person known already, and a target ask for patience; all else must be
         # accepted in its turn.
-        may_refuse = retry or (step.is_upload and self._prepared.degradation != "none")
-        may_refuse = may_refuse or status == 429 or (step.is_upload and already_registered(exchange))
-        if not wrong and not may_refuse and not accepted(exchange):
-            wrong = f"not accepted in its turn: status {status}"
-        return Answered(step, clocks, exchange, wrong, unavailable=False, retry=retry)
-
-    def _words(self, said: str) -> str:
-        """What was wrong, without what the vendor put into it of this person or of the credentials."""
-        secrets = {"KYCGATE_TOKEN": self._credential, "TENANT_SECRET": self._plan.tenant_secret or ""}
-        return redacted(said, secrets, self._prepared.card.truth.values())
+        may_refuse = retry or degraded or exchange.status == 429 or (step.is_upload and already_registered(exchange))
+        further = []
+        if not may_refuse:
+            clause = "upload.accepted" if step.is_upload else "approve.accepted"
+            came = f"status {exchange.status}"
+            further = [Observation(clause, accepted(exchange), "accepted in its turn", came)]
+        return Answered(step, exchange, self._judge.judge(exchange, degraded=degraded, further=further), retry)

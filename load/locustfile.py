@@ -20,7 +20,8 @@ from kycgate.load.clocks import WHOLE
 from kycgate.load.journey import Answered, Ended, Onboarding, Prepared, name_of
 from kycgate.load.page import Page, listen
 from kycgate.load.plan import LoadPlan
-from kycgate.load.tokens import mint
+from kycgate.load.tokens import ask_for_token, why_no_token
+from kycgate.load.verdicts import AnswerJudge
 from kycgate.settings.profile import Environment as Names
 from kycgate.settings.profile import Secrets, load_secrets
 from kycgate.specimens.deck import Cards
@@ -29,6 +30,9 @@ _PREPARED: list[Prepared] = []
 _PAGES: list[Page] = []
 _SECRETS: list[Secrets] = []
 _FREE_KEYS: list[str] = []
+_JUDGES: list[AnswerJudge] = []
+_PROPERTIES: dict[str, object] = {}
+"""What the target demands in a request for a token besides the tenant's own, as far as it was learned."""
 
 
 def _stop(environment: Environment, why: str, code: int) -> None:
@@ -68,6 +72,7 @@ class Person(User):
 
     wait_time = between(0.5, 2.0)
     _key = ""
+    _sessions = 0
 
     def on_start(self) -> None:
         secrets = _SECRETS[0]
@@ -84,6 +89,8 @@ class Person(User):
             tenant_id=secrets.tenant_id,
             tenant_secret=secrets.tenant_secret.get_secret_value() if secrets.tenant_secret else None,
         )
+        if not _JUDGES:
+            _JUDGES.append(AnswerJudge(self._plan, [prepared.card for prepared in _PREPARED]))
         self._tls = tls_context(verify=True, ca_file=None) if self._plan.base_url.startswith("https") else None
 
     def on_stop(self) -> None:
@@ -93,29 +100,40 @@ class Person(User):
     @task
     def onboard(self) -> None:
         plan, recorder = self._plan, _PAGES[0].recorder
-        try:
-            credential = self._key or mint(Connection(plan.base_url, 60, self._tls), plan)[0]
-        except NoAnswer as error:
-            self._fire("token", 0.0, 0, str(error))
+        credential = self._key or self._mint()
+        if not credential:
             return
 
         def begin(step: Any, retry: bool) -> bool:
             recorder.start(name_of(step, retry))
             return True
 
-        onboarding = Onboarding(plan, credential, random.choice(_PREPARED), self._tls)
+        session = f"locust-{id(self)}-{self._sessions}"
+        self._sessions += 1
+        onboarding = Onboarding(plan, credential, random.choice(_PREPARED), self._tls, _JUDGES[0], session)
         due = time.perf_counter_ns()
         recorder.start(WHOLE)
         whole: Counter[str] = Counter()
         ended = onboarding.run(due, lambda answered: whole.update(self._report(answered)), may_send=begin)
         recorder.add_whole(whole, failed=ended is not Ended.WELL)
 
+    def _mint(self) -> str:
+        """A token; empty, and told to Locust, when there is none."""
+        connection = Connection(self._plan.base_url, self._plan.timeout_s, self._tls)
+        minted = ask_for_token(connection, self._plan, _PROPERTIES, lambda exchange: None)
+        _JUDGES[0].judge(minted.exchange)
+        connection.close()
+        _PROPERTIES.update(minted.properties)
+        if minted.token is None:
+            self._fire("token", 0.0, 0, why_no_token(minted.exchange))
+        return minted.token or ""
+
     def _report(self, answered: Answered) -> dict[str, int]:
         phases = _PAGES[0].recorder.add(
-            answered.name, answered.clocks, failed=bool(answered.wrong), unavailable=answered.unavailable
+            answered.name, answered.clocks, failed=answered.breach is not None, unavailable=answered.unavailable
         )
-        size = len(answered.exchange.answer_body) if answered.exchange else 0
-        self._fire(answered.name, (answered.clocks.last_byte - answered.clocks.due) / 1e6, size, answered.wrong)
+        size = len(answered.exchange.answer_body)
+        self._fire(answered.name, (answered.clocks.last_byte - answered.clocks.due) / 1e6, size, answered.kind)
         return phases
 
     def _fire(self, name: str, milliseconds: float, size: int, wrong: str) -> None:

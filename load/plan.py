@@ -1,10 +1,11 @@
 """What a load run shall do, and what came of it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kycgate.load.interval import Breach
 from kycgate.load.think import Think
 from kycgate.runs.load_model import LoadResult
 
@@ -36,7 +37,10 @@ class LoadPlan(BaseModel):
     max_error_share: float = Field(default=1.0, ge=0, le=1, description="Stop above it, from 50 answers on.")
     seed: int = 0
     scheme: str = "bearer"
-    translation: str = "on"
+    translation: Literal["on", "off", "auto"] = "auto"
+    token_properties: dict[str, str] = Field(
+        default_factory=dict, description="What the target demands in a request for a token besides the tenant's own."
+    )
     timeout_s: float = 60.0
     verify_tls: bool = True
     ca_file: Path | None = None
@@ -99,6 +103,11 @@ class LoadOutcome(BaseModel):
     uploads: int
     unavailable: int = Field(description="Answers of 5xx, time-outs and broken connections.")
     wrong_examples: list[str] = Field(default_factory=list)
+    judged: dict[str, tuple[int, int]] = Field(
+        default_factory=dict, description="By clause: answers that broke it, and answers that were judged by it."
+    )
+    breaches: list[Breach] = Field(default_factory=list)
+    gone: bool = Field(default=False, description="At its end the target had given no answer any more.")
     void: str = Field(default="", description="Why nothing can be concluded; empty when something can.")
 
 

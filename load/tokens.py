@@ -1,60 +1,70 @@
 """Credentials of the virtual people: fixed keys, or a pool of tokens minted outside the timed part."""
 
-import json
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import gevent
 
 from kycgate.contracts.endpoints import TOKEN
-from kycgate.gate.gate import seconds_to_expiry
+from kycgate.gate.minting import Minted, mint, optional_refused, seconds_to_expiry, token_body
+from kycgate.judging.answers import json_or_none
+from kycgate.judging.ledger import Observation
 from kycgate.load.client import Connection, NoAnswer
 from kycgate.load.plan import LoadPlan
-from kycgate.target.client import retry_after_s
-from kycgate.target.exchange import header_of
-from kycgate.target.requests import CLIENT_HEADERS, to_json
+from kycgate.load.verdicts import AnswerJudge
+from kycgate.target.client import THROTTLED_TRIES, retry_after_s
+from kycgate.target.exchange import Exchange
+from kycgate.target.requests import CLIENT_HEADERS
 
 MINTERS = 8
 SPARE_LIFE_S = 30.0
 """A token that would die sooner than this is not handed out: an onboarding takes some seconds."""
 AHEAD = 200
-THROTTLED_TRIES = 5
+MOST_FAILURES = MINTERS
+"""Requests for tokens that may fail before the first one succeeds."""
+PAUSE_S = 0.5
+"""After a request for a token that failed."""
+MOST_KNOWN = 100_000
+"""Tokens that are remembered to see that no two are the same."""
 
 
-class Throttled(NoAnswer):
-    """The token endpoint asks for patience (429)."""
+def ask_for_token(
+    connection: Connection, plan: LoadPlan, properties: Mapping[str, object], sent: Callable[[Exchange], None]
+) -> Minted:
+    """Mint as the check does; each exchange is handed to `sent`."""
 
-    def __init__(self, wait_s: float) -> None:
-        super().__init__("the target gave no token (status 429)")
-        self.wait_s = wait_s
+    def ask(more: Mapping[str, object]) -> Exchange:
+        headers = {**CLIENT_HEADERS, "Content-Type": "application/json"}
+        body = token_body(plan.tenant_id, plan.tenant_secret, more)
+        exchange = connection.ask(TOKEN.id, TOKEN.path, headers, body, time.perf_counter_ns())
+        sent(exchange)
+        return exchange
+
+    return mint(ask, properties)
 
 
-def mint(connection: Connection, plan: LoadPlan) -> tuple[str, float]:
-    """A token for one session, and the seconds it lives (infinite when its expiry cannot be read).
+def why_no_token(exchange: Exchange) -> str:
+    """In words, of a request for a token that brought none."""
+    if exchange.status is None:
+        return exchange.failure or "no answer"
+    return f"the target gave no token (status {exchange.status})"
 
-    Raises:
-        Throttled: the target said 429.
-        NoAnswer: none came.
-    """
-    body = to_json({"tenantId": plan.tenant_id, "tenantSecret": plan.tenant_secret, "kycRequestTypeId": "1"})
-    headers = {**CLIENT_HEADERS, "Content-Type": "application/json"}
-    status, answered, answer, _ = connection.post(TOKEN.path, headers, body, time.perf_counter_ns())
-    if status == 429:
-        raise Throttled(retry_after_s(header_of(answered, "Retry-After"), 1))
-    try:
-        value = json.loads(answer)
-        return str(value["token"]), seconds_to_expiry(value) or float("inf")
-    except (ValueError, KeyError, TypeError):
-        raise NoAnswer(f"the target gave no token (status {status})") from None
+
+def _refused(exchange: Exchange) -> Observation:
+    return Observation("token.issued", False, "a token for tenant id and secret", f"status {exchange.status}")
 
 
 class Credentials:
     """One for each session: a fixed key goes from person to person, a token serves once."""
 
-    def __init__(self, plan: LoadPlan, tls: ssl.SSLContext | None) -> None:
-        self._plan, self._tls = plan, tls
+    def __init__(self, plan: LoadPlan, tls: ssl.SSLContext | None, judge: AnswerJudge) -> None:
+        self._plan, self._tls, self._judge = plan, tls, judge
+        self._properties: Mapping[str, object] = plan.token_properties
+        self._known: dict[str, None] = {}
+        self.failed = 0
+        """Requests for tokens that brought none."""
         self.fixed = plan.tenant_id is None
         self._keys = deque(plan.api_keys)
         self._tokens: deque[tuple[str, float]] = deque()
@@ -77,16 +87,27 @@ class Credentials:
         first = min(count, AHEAD)
         self._wanted = count - first
         left = deque(range(first))
+        give_up = time.monotonic() + self._plan.timeout_s
 
         def some() -> None:
             connection = self._connection()
             while left and self.may_ask():
                 left.pop()
-                self._add(connection)
+                failed = self._add(connection)
+                if failed is None:
+                    continue
+                hopeless = failed.status == 429 or self.failed >= MOST_FAILURES or time.monotonic() > give_up
+                if not self._tokens:
+                    if hopeless:
+                        raise NoAnswer(why_no_token(failed))
+                    left.append(0)
+                gevent.sleep(PAUSE_S / 10)
             connection.close()
 
-        gevent.joinall([gevent.spawn(some) for _ in range(MINTERS)], raise_error=True)
-        self._kept = len(self._tokens)
+        gevent.joinall([gevent.spawn(some) for _ in range(min(MINTERS, first))], raise_error=True)
+        # What failed is asked for again while the run goes on.
+        self._wanted += first - len(self._tokens)
+        self._kept = first
 
     def refill(self) -> None:
         """Keep as many in store as there were at the start, young enough, until no more are wanted."""
@@ -103,31 +124,50 @@ class Credentials:
                 gevent.sleep(0.05)
                 continue
             self._wanted -= 1
-            try:
-                self._add(connection)
-            except NoAnswer:
+            if self._add(connection) is not None:
                 self._wanted += 1
-                gevent.sleep(0.5)
+                gevent.sleep(PAUSE_S)
         connection.close()
 
     def _connection(self) -> Connection:
         return Connection(self._plan.base_url, self._plan.timeout_s, self._tls)
 
-    def _add(self, connection: Connection) -> None:
+    def _add(self, connection: Connection) -> Exchange | None:
+        """Mint one; None when that succeeded, else the exchange that brought no token."""
         for attempt in range(1, THROTTLED_TRIES + 1):
             while (wait := self._next_at - time.monotonic()) > 0 and not self.closed:
                 gevent.sleep(min(wait, 0.5))
-            self.asked += 1
-            try:
-                token, life = mint(connection, self._plan)
+            minted = ask_for_token(connection, self._plan, self._properties, self._sent)
+            exchange = minted.exchange
+            if exchange.status != 429 or self.closed:
                 break
-            except Throttled as error:
-                # All who mint wait, not this one alone.
-                self._next_at = max(self._next_at, time.monotonic() + error.wait_s)
-                if attempt == THROTTLED_TRIES or self.closed:
-                    raise
+            # All who mint wait, not this one alone.
+            pause = retry_after_s(exchange.answer_header("Retry-After"), attempt)
+            self._next_at = max(self._next_at, time.monotonic() + pause)
+        self._properties = minted.properties
+        if minted.refused is not None:
+            self._judge.judge(minted.refused, further=[optional_refused(minted.refused)])
+        token, status = minted.token, exchange.status
+        if token is None:
+            self.failed += 1
+            refused = status is not None and 400 <= status < 500 and status != 429
+            self._judge.judge(exchange, further=[_refused(exchange)] if refused else [])
+            return exchange
+        self._judge.judge(exchange, further=[self._distinct(token)])
+        life = seconds_to_expiry(json_or_none(exchange), exchange.answer_header("Date")) or float("inf")
         # Naive or skewed clocks may make a good token look dead: only a plausible life counts.
         self._tokens.append((token, time.monotonic() + (life if life > 2 * SPARE_LIFE_S else float("inf"))))
+        return None
+
+    def _sent(self, exchange: Exchange) -> None:
+        self.asked += 1
+
+    def _distinct(self, token: str) -> Observation:
+        new = token not in self._known
+        self._known[token] = None
+        if len(self._known) > MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        return Observation("token.distinct", new, "a token of its own for each call", "the same token again")
 
     def take(self) -> str:
         """A credential that nobody uses; waits for one (the wait is part of a response time)."""

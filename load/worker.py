@@ -117,7 +117,8 @@ def run_local(job: Job) -> None:
     try:
         generator.mint_ahead()
     except NoAnswer as error:
-        emit(_void(f"no tokens could be minted for the load: {error}"))
+        # What was sent until now counts, though no second of it was timed.
+        generator.cut(0, last=True, void=f"no tokens could be minted for the load: {error}")
         return
     _settle()
     ended = gevent.event.Event()
@@ -269,7 +270,9 @@ def run_worker(job: Job) -> None:
         try:
             generator.mint_ahead()
         except NoAnswer as error:
-            _refuse(f"no tokens could be minted for the load: {error}")
+            reason = f"no tokens could be minted for the load: {error}"
+            sys.stderr.write(f"kycgate: {reason}\n")
+            generator.cut(0, last=True, void=reason)
             return
         _settle()
         user.generator = generator

@@ -188,12 +188,14 @@ def _exchanges(run: Run, exchanges: list[RecordedExchange]) -> Iterator[str]:
                 yield f"a finding of {clause.id} shows exchange {number} otherwise than exchanges.ndjson"
     if not run.complete or run.period is not None:
         return
+    # Those of the load that show a breach are counted with the load.
+    own = [exchange for exchange in recorded.values() if exchange.test != "load"]
     series = run.load.series if run.load is not None else []
     load, uploads = (run.load.requests_sent, run.load.other_uploads) if run.load is not None else (0, 0)
     uploads += sum(point.finished for point in series if point.step.startswith("upload"))
-    pictures = sum(exchange.picture is not None for exchange in exchanges)
+    pictures = sum(exchange.picture is not None for exchange in own)
     for name, said, one, other in (
-        ("requests_sent", run.requests_sent, len(recorded), load),
+        ("requests_sent", run.requests_sent, len(own), load),
         ("uploads_sent", run.uploads_sent, pictures, uploads),
     ):
         if said != one + other:

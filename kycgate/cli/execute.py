@@ -251,10 +251,12 @@ def _keep(
 def _enter_check(run: Run, gate: Gate, profile: Profile, not_tried: dict[str, str], *, check: bool) -> None:
     run.requests_sent += gate.budget.requests_sent
     run.uploads_sent += gate.budget.uploads_sent
-    if check:
-        run.clauses = gate.ledger.results(not_tried)
+    if check or run.load is not None:
+        results = gate.ledger.results(not_tried)
+        # A load tries what it meets with, and no more.
+        run.clauses = results if check else [result for result in results if result.observed]
         run.waivers = decide(run.clauses, profile.rules())
-        run.notes += waiver_notes(run.waivers)
+        run.notes += waiver_notes(run.waivers) if check else []
     run.open_points = gate.ledger.open_points()
     run.behaviour = gate.behaviour.observed(run.open_points) if check else []
 

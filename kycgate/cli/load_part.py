@@ -10,6 +10,7 @@ from kycgate.load import LoadOutcome, LoadPlan, Topology, run_load
 from kycgate.load.capacity import CapacitySearch, find_capacity
 from kycgate.load.collect import Collector, Second
 from kycgate.runs.checkpoint import Checkpoint
+from kycgate.runs.clause import MAX_FINDINGS, Finding
 from kycgate.runs.folder import RunFolder
 from kycgate.runs.load_model import CapacityResult
 from kycgate.runs.model import Run
@@ -95,7 +96,8 @@ def plan_for(load: LoadOptions, profile: Profile, gate: Gate) -> LoadPlan:
             "base_url": profile.base_url or "",
             "seed": gate.seed,
             "scheme": "bare" if gate.scheme == "bare" else "bearer",
-            "translation": "off" if gate.translation == "off" else "on",
+            "translation": gate.translation,
+            "token_properties": dict(gate.token_properties),
             "timeout_s": profile.timeout_s,
             "verify_tls": profile.verify_tls,
             "ca_file": profile.ca_file,
@@ -185,6 +187,7 @@ def _enter(run: Run, outcome: LoadOutcome, gate: Gate, folder: RunFolder, policy
     run.load = outcome.result
     run.requests_sent += outcome.result.requests_sent
     run.uploads_sent += outcome.uploads + outcome.result.other_uploads
+    enter_judged(outcome, gate)
     run.policy = policy.model_dump(mode="json")
     try:
         run.objectives = judge(policy, [Recording(run, folder)], anytime=bool(run.options.get("until_decided")))
@@ -203,6 +206,23 @@ def _enter(run: Run, outcome: LoadOutcome, gate: Gate, folder: RunFolder, policy
         run.notes.append(capacity_words(outcome.result.capacity))
     for said in outcome.wrong_examples:
         run.notes.append(f"load: {gate.redactor.text(said)}")
+
+
+def enter_judged(outcome: LoadOutcome, gate: Gate) -> None:
+    """What the answers under load say of each clause, beside what those of the check said."""
+    findings: dict[str, list[Finding]] = {}
+    for breach in outcome.breaches:
+        found, kept = breach.finding, findings.setdefault(breach.clause, [])
+        way = (found.exchange and found.exchange.endpoint, found.where, found.required)
+        known = {(other.exchange and other.exchange.endpoint, other.where, other.required) for other in kept}
+        # Each worker tells its own.
+        if way not in known and len(kept) < MAX_FINDINGS:
+            exchange = gate.keep(found.exchange) if found.exchange is not None else None
+            kept.append(found.model_copy(update={"exchange": exchange}))
+    for clause, (broken, observed) in outcome.judged.items():
+        gate.ledger.add_counted(clause, broken, observed, findings.get(clause, []), "load")
+    if outcome.gone:
+        gate.ledger.unclear("answer.in-time", "no answer came any more at the end of the load")
 
 
 def capacity_words(found: CapacityResult) -> str:

@@ -10,13 +10,12 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC
 from itertools import takewhile
 
 from kycgate.contracts.endpoints import TOKEN, Endpoint
 from kycgate.contracts.journey import EDGES, State, Step
-from kycgate.contracts.models import parse_date_time
 from kycgate.errors import CannotJudge
+from kycgate.gate.minting import mint, optional_refused, seconds_to_expiry, token_body
 from kycgate.gate.session import Credential, Session
 from kycgate.judging.answers import accepted, customer_data, json_or_none
 from kycgate.judging.behaviour import Behaviour
@@ -28,10 +27,9 @@ from kycgate.settings.profile import Profile, Secrets
 from kycgate.specimens.deck import Card, Cards
 from kycgate.target.budget import Budget
 from kycgate.target.client import Target, Wanted, unreachable
-from kycgate.target.clock import now_of
 from kycgate.target.exchange import EARLIER_FLOW, Exchange, RecordedExchange
 from kycgate.target.redaction import Redactor
-from kycgate.target.requests import CLIENT_HEADERS, Outcome, Variation, to_json
+from kycgate.target.requests import CLIENT_HEADERS, Outcome, Variation
 
 _NOT_PERSONAL = frozenset({"gender", "detectedGender", "nationality", "documentTypeId", "documentTypeCode"})
 """Words that say nothing about a person alone, and that findings are about."""
@@ -74,7 +72,8 @@ class Gate:
         self._made_at = time.monotonic()
         self.token_life_s = 0.0
         """How long the last token lives, by its own expiry."""
-        self._token_properties: dict[str, object] = {}
+        self.token_properties: Mapping[str, object] = {}
+        """What the target demands in a request for a token besides the tenant's own, as far as it was learned."""
         self._tokens: set[str] = set()
         self.first_session: Session | None = None
         """The preflight's: its token is the run's oldest."""
@@ -239,18 +238,13 @@ class Gate:
         Raises:
             CannotJudge: none came.
         """
-        exchange = self.request_token(properties=self._token_properties)
-        if exchange.status == 400 and not self._token_properties:
-            # Perhaps it demands what the contract leaves optional.
-            asked = self.request_token(properties=dict.fromkeys(OPTIONAL_TOKEN_PROPERTIES, "kycgate"))
-            if token_of(asked):
-                self._token_properties = dict.fromkeys(OPTIONAL_TOKEN_PROPERTIES, "kycgate")
-                required = "200: the other properties may be left out"
-                self.observe("token.optional", exchange, False, required, f"status {exchange.status}")
-                exchange = asked
-        token = token_of(exchange)
-        if token is not None:
-            return token
+        minted = mint(lambda properties: self.request_token(properties=properties), self.token_properties)
+        self.token_properties, exchange = minted.properties, minted.exchange
+        if minted.refused is not None:
+            refusal = optional_refused(minted.refused)
+            self.observe(refusal.clause, minted.refused, refusal.ok, refusal.required, refusal.actual)
+        if minted.token is not None:
+            return minted.token
         if exchange.status in (400, 401, 403):
             names = self.profile.environment
             raise CannotJudge(
@@ -269,15 +263,10 @@ class Gate:
     ) -> Exchange:
         """Ask for a token; `properties` replace those of the legal request, and `...` leaves one out."""
         secret = self._secrets.tenant_secret
-        body: dict[str, object] = {
-            "tenantId": self._secrets.tenant_id,
-            "tenantSecret": secret.get_secret_value() if secret else None,
-            "kycRequestTypeId": "1",
-        } | dict(properties or {})
-        body = {name: value for name, value in body.items() if value is not ...}
+        body = token_body(self._secrets.tenant_id, secret.get_secret_value() if secret else None, properties or {})
         headers = {**CLIENT_HEADERS, "Content-Type": "application/json"}
         wanted = Wanted(
-            endpoint.id, "POST", endpoint.path, headers, to_json(body) if raw is None else raw, intent=intent, turn=""
+            endpoint.id, "POST", endpoint.path, headers, body if raw is None else raw, intent=intent, turn=""
         )
         exchange = self.send(wanted, judge)
         value = json_or_none(exchange)
@@ -455,7 +444,16 @@ class Gate:
             if isinstance(given, dict) and isinstance(given.get("token"), str):
                 self.redactor.add_secret(given["token"], "KYCGATE_TOKEN")
         recorded = self.redactor.record(exchange, at)
-        self._by_number[exchange.number] = recorded
+        self._write(recorded)
+
+    def keep(self, recorded: RecordedExchange) -> RecordedExchange:
+        """Record an exchange that was sent and redacted elsewhere, under the run's next number."""
+        numbered = recorded.model_copy(update={"number": max(self._by_number, default=0) + 1})
+        self._write(numbered)
+        return numbered
+
+    def _write(self, recorded: RecordedExchange) -> None:
+        self._by_number[recorded.number] = recorded
         if self._sink is not None:
             try:
                 with self._lock:
@@ -483,30 +481,6 @@ class Gate:
             return False
         time.sleep(wait)
         return True
-
-
-def seconds_to_expiry(answer: Mapping[str, object], date_header: str | None = None) -> float | None:
-    """Seconds until a token answer's expirationDate (a naive one is read as UTC); None when it has none.
-
-    Counted from the answer's own Date where it has one: what a clock of ours says of the target's tokens, which may be
-    wrong or be set meanwhile, is nobody's breach.
-    """
-    try:
-        moment = parse_date_time(str(answer["expirationDate"]))
-    except (KeyError, ValueError):
-        return None
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now_of(date_header)).total_seconds()
-
-
-OPTIONAL_TOKEN_PROPERTIES = ("deviceId", "correlationId", "userId", "userName")
-
-
-def token_of(exchange: Exchange) -> str | None:
-    """The token that an answer gives, if it does."""
-    value = json_or_none(exchange)
-    token = value.get("token") if isinstance(value, dict) else None
-    given = exchange.status is not None and 200 <= exchange.status < 300 and isinstance(token, str)
-    return str(token) if given and token else None
 
 
 def is_page(exchange: Exchange) -> bool:

@@ -82,7 +82,9 @@ def _same_day(value: str, printed: str) -> bool:
 class Memory:
     """The run's memory across sessions. Thread-safe."""
 
-    def __init__(self, translation: Translation) -> None:
+    def __init__(self, translation: Translation, most: int = 0) -> None:
+        """With `most`, so many customers, numbers and paths are remembered at once; the oldest leave first."""
+        self._most = most
         self.translation: Translation = translation
         self._sessions: dict[str, SessionMemory] = {}
         self._customers: dict[str, tuple[str, str]] = {}
@@ -130,6 +132,9 @@ class Memory:
             yield from self._judge_translation(exchange.step, data)
             yield from self.judge_photo(exchange.session, card, data.get("photo"))
             yield from self._judge_print(card, data)
+            for known_ones in (self._customers, self._numbers, self._photos) if self._most else ():
+                while len(known_ones) > self._most:
+                    del known_ones[next(iter(known_ones))]
 
     def _judge_customer(self, exchange: Exchange, known: SessionMemory, data: dict[str, Any]) -> Iterator[Observation]:
         customer_id = data.get("customerId")

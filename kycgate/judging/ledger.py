@@ -38,6 +38,10 @@ class _Tally:
     entries: list[_Entry] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
     tests: list[str] = field(default_factory=list)
+    broken: int = 0
+    """Of those that were counted elsewhere."""
+    observed: int = 0
+    findings: list[Finding] = field(default_factory=list)
 
 
 def facts_of(exchange: Exchange) -> dict[str, str | int]:
@@ -93,6 +97,20 @@ class Ledger:
                 if not observation.ok:
                     breaches.append(observation)
         return breaches
+
+    def add_counted(self, clause_id: str, broken: int, observed: int, findings: Iterable[Finding], test: str) -> None:
+        """Enter what was judged and counted elsewhere, by `test`; the findings are redacted already.
+
+        Raises:
+            KeyError: the catalogue has no such clause.
+        """
+        clause(clause_id)
+        with self._lock:
+            tally = self._tallies[clause_id]
+            tally.broken, tally.observed = tally.broken + broken, tally.observed + observed
+            tally.findings += findings
+            if test not in tally.tests:
+                tally.tests.append(test)
 
     def _redacted(self, seen: Observation) -> Observation:
         return Observation(
@@ -153,15 +171,18 @@ class Ledger:
             verdict=Verdict.NOT_TRIED,
             sentence=promise.sentence,
             source=promise.source,
-            broken=len(bad),
-            observed=len(tally.entries),
+            broken=len(bad) + tally.broken,
+            observed=len(tally.entries) + tally.observed,
             tests=tally.tests,
         )
-        if bad:
+        if result.broken:
             result.verdict = Verdict.BROKEN
-            result.frequency = frequency(bad, [entry for entry in tally.entries if entry.ok])
-            result.findings = _findings(bad)
-        elif tally.entries:
+            good = [entry for entry in tally.entries if entry.ok]
+            # What was counted elsewhere has no facts that could tell the broken from the good.
+            by_facts = bad and not tally.broken
+            result.frequency = frequency(bad, good) if by_facts else how_often(result.broken, result.observed)
+            result.findings = [*_findings(bad), *tally.findings][:MAX_FINDINGS]
+        elif result.observed:
             result.verdict = Verdict.KEPT
         elif tally.unclear:
             shown, more = tally.unclear[:3], len(tally.unclear) - 3
@@ -218,4 +239,9 @@ def frequency(bad: list[_Entry], good: list[_Entry]) -> str:
                 continue
             if len(values) == 1 and not values & others and None not in values:
                 return f"only when {fact} is {next(iter(values))}"
-    return f"sometimes ({len(bad)} of {len(bad) + len(good)})"
+    return how_often(len(bad), len(bad) + len(good))
+
+
+def how_often(broken: int, observed: int) -> str:
+    """`always`, or `sometimes (k of n)`."""
+    return "always" if broken == observed else f"sometimes ({broken} of {observed})"

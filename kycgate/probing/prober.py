@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 import kycgate
 from kycgate.contracts.journey import PAGE_ORDER, Step
 from kycgate.errors import CannotJudge, ExitCode
-from kycgate.gate.gate import OPTIONAL_TOKEN_PROPERTIES, Gate, token_of
+from kycgate.gate.gate import Gate
+from kycgate.gate.minting import mint
 from kycgate.gate.session import Credential, Session
 from kycgate.judging.answers import accepted
 from kycgate.probing.probe import Probe, ProbeStep, ProbeVerdict
@@ -128,15 +129,11 @@ class Prober:
         scheme = "bare" if self._profile.auth_scheme == "bare" else "bearer"
         if not self._secrets.mints:
             return Credential(self._secrets.api_keys[0].get_secret_value(), scheme, fixed=True)
-        exchange = self._gate.request_token()
-        if exchange.status == 400:
-            # Perhaps it demands what the contract leaves optional.
-            exchange = self._gate.request_token(properties=dict.fromkeys(OPTIONAL_TOKEN_PROPERTIES, "kycgate"))
-        token = token_of(exchange)
-        if token is not None:
-            course.exchanges.append(exchange)
-            return Credential(token, scheme)
-        self._goes_on(course, exchange, "token")
+        minted = mint(lambda properties: self._gate.request_token(properties=properties), {})
+        if minted.token is not None:
+            course.exchanges.append(minted.exchange)
+            return Credential(minted.token, scheme)
+        self._goes_on(course, minted.exchange, "token")
         return None
 
     def _first_upload(self, course: _Course, session: Session) -> Exchange | None:

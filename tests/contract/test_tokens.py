@@ -7,7 +7,8 @@ from typing import Any
 from kycgate.contracts.endpoints import TOKEN_SIBLING
 from kycgate.contracts.models import parse_date_time
 from kycgate.errors import CannotJudge
-from kycgate.gate.gate import OPTIONAL_TOKEN_PROPERTIES, Gate, seconds_to_expiry, token_of
+from kycgate.gate.gate import Gate
+from kycgate.gate.minting import OPTIONAL_TOKEN_PROPERTIES, seconds_to_expiry, token_of
 from kycgate.gate.plan import judges
 from kycgate.judging.answers import accepted, json_or_none
 from kycgate.judging.ledger import Observation

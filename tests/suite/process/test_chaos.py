@@ -16,7 +16,8 @@ from kycgate.chaos.registry import Mode
 from kycgate.check.runner import run_contract_tests
 from kycgate.contracts.endpoints import TOKEN
 from kycgate.errors import CannotJudge
-from kycgate.gate.gate import Gate, token_of
+from kycgate.gate.gate import Gate
+from kycgate.gate.minting import token_of
 from kycgate.load.client import Connection, NoAnswer
 from kycgate.runs.clause import Verdict
 from kycgate.sandbox import RunningSandbox, SandboxSettings

@@ -14,7 +14,8 @@ from kycgate.check.embedded import embedded_sandbox
 from kycgate.contracts.endpoints import STEP_ENDPOINTS
 from kycgate.contracts.journey import Step
 from kycgate.errors import BudgetExhausted
-from kycgate.gate.gate import is_page, seconds_to_expiry, why_not
+from kycgate.gate.gate import is_page, why_not
+from kycgate.gate.minting import seconds_to_expiry
 from kycgate.judging.leaks import INTERNALS
 from kycgate.settings.profile import Profile
 from kycgate.target.budget import Budget
