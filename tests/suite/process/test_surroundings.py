@@ -1,6 +1,7 @@
 """What a machine does to a run: full disks, folders that cannot be written, closed streams, kills, clocks that jump."""
 
 import datetime as dt
+import itertools
 import json
 import random
 import resource
@@ -21,6 +22,7 @@ from kycgate.runs.checkpoint import Checkpoint
 from kycgate.runs.folder import RunFolder
 from kycgate.runs.model import Run
 from kycgate.sandbox import RunningSandbox, SandboxSettings
+from kycgate.sandbox.vendor import Incoming, Reply, Vendor
 from kycgate.settings.profile import Limits, Profile
 from kycgate.tests.suite.chaos_trial import SECRET, TENANT, environment
 from kycgate.tests.suite.kills import COMMANDS, SIGNALS, Kill, kill_once, moments
@@ -153,15 +155,26 @@ def test_an_output_that_is_full_is_said(tmp_path: Path) -> None:
     assert err == "kycgate: the output cannot be written: No space left on device\n"
 
 
-def test_a_terminal_that_goes_away_keeps_what_was_learned(target: str, tmp_path: Path) -> None:
-    process = _start(tmp_path, "check", "--base-url", target, "--out", "run", "--rate", "20")
-    exchanges = tmp_path / "run" / "exchanges.ndjson"
-    deadline = time.monotonic() + 60
-    while not exchanges.exists() or exchanges.read_bytes().count(b"\n") < 12:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGHUP)
-    out, err = process.communicate(timeout=60)
+def test_a_terminal_that_goes_away_keeps_what_was_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The target holds its 13th request, so the hang-up always meets a check that waits for an answer."""
+    numbers, held, released, handle = itertools.count(1), threading.Event(), threading.Event(), Vendor.handle
+
+    def hold(self: Vendor, request: Incoming) -> Reply:
+        if next(numbers) > 12:
+            held.set()
+            released.wait(60)
+        return handle(self, request)
+
+    monkeypatch.setattr(Vendor, "handle", hold)
+    with RunningSandbox(SandboxSettings(tenants={TENANT: SECRET})) as sandbox:
+        process = _start(tmp_path, "check", "--base-url", sandbox.base_url, "--out", "run", "--rate", "20")
+        try:
+            assert held.wait(60)
+            process.send_signal(signal.SIGHUP)
+            out, err = process.communicate(timeout=60)
+        finally:
+            released.set()
+            process.kill()
     assert process.returncode == 3, err
     assert "unclear: the run was stopped before its end" in out
     run = RunFolder(tmp_path / "run").read_run()
