@@ -1,5 +1,7 @@
 """One connection of one virtual person: a gevent socket with vectored sends, answers parsed by httptools (llhttp).
 
+What llhttp will not take is read again by h11, the parser of the check's client: both clients take and refuse the same.
+
 The body goes out by reference, and the clocks are read where connecting, sending, thinking and reading part. See
 `kycgate.load.wire` for when a body counts as sent.
 """
@@ -10,22 +12,28 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import h11
 import httptools
 from gevent import ssl as gssl
 from gevent.timeout import Timeout
 
 from kycgate.load.wire import TlsWire, Wire
 from kycgate.target.decoding import MAX_ANSWER, decoded
-from kycgate.target.exchange import Clocks, Exchange, Picture
+from kycgate.target.exchange import NOT_HTTP, Clocks, Exchange, Picture
 
 READ = 65_536
 MAX_HEAD = 100_000
 """Bytes before an answer's body: header and interim answers. As many fields as fit take a hundred times the memory."""
 MAX_FIELDS = 1_000
+_VERSIONS = ("1.0", "1.1")
 
 
 class NoAnswer(Exception):  # noqa: N818 - it is an outcome that is counted
     """No whole answer came."""
+
+
+def _no_http(why: object) -> NoAnswer:
+    return NoAnswer(f"{NOT_HTTP}: {why}")
 
 
 class _Answer:
@@ -40,6 +48,8 @@ class _Answer:
         self.came = False
         """Whether anything of it came."""
         self._begun = self._whole = False
+        self._parts: list[bytes] = []
+        """All that came of it: h11 reads it again where llhttp refuses it."""
         self._parser = httptools.HttpResponseParser(self)
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -72,31 +82,83 @@ class _Answer:
         """Read until the answer is whole; returns the moment of its first byte.
 
         Raises:
-            NoAnswer: it ends too early or is larger than `MAX_ANSWER`, its header larger than `MAX_HEAD`.
-            HttpParserError: it is no HTTP.
+            NoAnswer: it is no HTTP, ends too early or is larger than `MAX_ANSWER`, its header larger than `MAX_HEAD`.
         """
         part = wire.receive(READ)
         first_byte = time.perf_counter_ns()
+        if part[:1] in (b"\r", b"\n"):
+            raise _no_http("no response line received")
         size = 0
         while part:
             self.came = True
             size += len(part)
+            self._parts.append(part)
+            begun = self._begun
             try:
                 self._parser.feed_data(part)
             except httptools.HttpParserError:
                 if not self._whole:
-                    raise
+                    self._read_by_h11(wire, size)
+                    return first_byte
                 self.reusable = False
+            if self._begun and not begun:
+                self._refuse_other_framings()
             if self._whole:
                 return first_byte
-            if size > (MAX_ANSWER if self._begun else MAX_HEAD):
-                whole, head = f"{MAX_ANSWER / 1e6:g} MB", f"{MAX_HEAD / 1e3:g} kB"
-                raise NoAnswer(f"the answer is over {whole}" if self._begun else f"its header is over {head}")
+            self._bound(size)
             part = wire.receive(READ)
         lengths = {name.lower() for name, _ in self.headers}
         if self._begun and not lengths & {"content-length", "transfer-encoding"}:
             return first_byte  # Its end is the connection's (RFC 9112, 6.3).
-        raise NoAnswer("the connection ended before the answer was whole")
+        raise _no_http("the connection ended before the answer was whole")
+
+    def _bound(self, size: int) -> None:
+        if size > (MAX_ANSWER if self._begun else MAX_HEAD):
+            whole, head = f"{MAX_ANSWER / 1e6:g} MB", f"{MAX_HEAD / 1e3:g} kB"
+            raise NoAnswer(f"the answer is over {whole}" if self._begun else f"its header is over {head}")
+
+    def _refuse_other_framings(self) -> None:
+        """What llhttp takes, and the check's client does not: another version, a transfer coding but chunked."""
+        version = self._parser.get_http_version()
+        if version not in _VERSIONS:
+            raise _no_http(f"its version is HTTP/{version}")
+        for name, value in self.headers:
+            if name.lower() == "transfer-encoding" and value.strip().lower() != "chunked":
+                raise _no_http("Only Transfer-Encoding: chunked is supported")
+
+    def _read_by_h11(self, wire: Wire, size: int) -> None:
+        """Read the answer from its beginning with h11.
+
+        Raises:
+            NoAnswer: h11 refuses it too, or it is too large.
+        """
+        self.headers, self.raw, self.status = [], bytearray(), 0
+        self._begun = self.reusable = False
+        parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+        parser.send(h11.Request(method="POST", target="/", headers=[("Host", "kycgate"), ("Content-Length", "0")]))
+        parser.send(h11.EndOfMessage())
+        parser.receive_data(b"".join(self._parts))
+        try:
+            while not isinstance(event := parser.next_event(), h11.EndOfMessage):
+                if event is h11.NEED_DATA:
+                    self._bound(size)
+                    part = wire.receive(READ)
+                    size += len(part)
+                    parser.receive_data(part)
+                elif isinstance(event, h11.Response):
+                    self._begun, self.status = True, event.status_code
+                    if event.http_version.decode() not in _VERSIONS:
+                        raise _no_http(f"its version is HTTP/{event.http_version.decode()}")
+                    fields = list(event.headers)[:MAX_FIELDS]
+                    self.headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
+                elif isinstance(event, h11.Data):
+                    self.raw += event.data
+                elif not isinstance(event, h11.InformationalResponse):
+                    raise _no_http("the connection ended before the answer was whole")
+        except h11.RemoteProtocolError as error:
+            raise _no_http(error) from None
+        self._whole = True
+        self.reusable = parser.their_state is h11.DONE and not parser.trailing_data[0]
 
     def body(self) -> bytes:
         """Without its content codings.
@@ -195,7 +257,7 @@ class Connection:
             if error is not deadline:
                 raise
             raise NoAnswer(f"no whole answer within {self._timeout_s:g} s") from None
-        except (OSError, httptools.HttpParserError, NoAnswer) as error:
+        except (OSError, NoAnswer) as error:
             self.close()
             raise NoAnswer(str(error) if isinstance(error, NoAnswer) else f"{type(error).__name__}: {error}") from error
         except BaseException:

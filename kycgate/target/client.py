@@ -18,7 +18,7 @@ from kycgate.errors import BudgetExhausted, CannotJudge, UsageError
 from kycgate.settings.profile import Profile
 from kycgate.target.budget import Budget
 from kycgate.target.decoding import MAX_ANSWER, decoded
-from kycgate.target.exchange import Clocks, Exchange, Picture
+from kycgate.target.exchange import NOT_HTTP, Clocks, Exchange, Picture
 from kycgate.target.transport import BoundedTransport, TooMuch
 
 CONNECTIONS = 32
@@ -262,7 +262,7 @@ def describe_failure(error: Exception) -> str:
         (httpx.WriteTimeout, "the request was not taken within the time limit"),
         (httpx.ReadTimeout, "no whole answer within the time limit"),
         (httpx.TimeoutException, "time limit reached"),
-        (httpx.RemoteProtocolError, "the answer is no whole, well-formed HTTP"),
+        (httpx.RemoteProtocolError, NOT_HTTP),
         (httpx.DecodingError, "the answer cannot be decoded"),
         (TooMuch, "the answer is too long"),
         (httpx.NetworkError, "the connection broke"),

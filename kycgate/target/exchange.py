@@ -16,6 +16,9 @@ from kycgate.contracts.journey import Step
 EARLIER_FLOW = "bring the key's earlier flow to its end"
 """The intent of requests that only clean up: whose flow it was, nobody knows."""
 
+NOT_HTTP = "the answer is no whole, well-formed HTTP"
+"""How every client of ours begins to say so."""
+
 
 def header_of(headers: Iterable[tuple[str, str]], name: str) -> str | None:
     """The first header of this name, whatever its case."""

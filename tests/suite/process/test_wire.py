@@ -1,6 +1,9 @@
 """The connection: what counts as sending, TLS, and answers that are none. gevent patches whole processes, so each
 script runs in one of its own."""
 
+import base64
+import json
+import math
 import socket
 import ssl
 import subprocess
@@ -13,6 +16,12 @@ from pathlib import Path
 
 import pytest
 import trustme
+
+from kycgate.settings.profile import Profile
+from kycgate.target.budget import Budget
+from kycgate.target.client import Target, Wanted
+from kycgate.target.exchange import NOT_HTTP
+from kycgate.tests.suite.framings import BODY, FRAMINGS
 
 TRUE = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue"
 PREAMBLE = (
@@ -174,8 +183,8 @@ def test_tls_certificates_are_verified(authority: tuple[trustme.CA, Path]) -> No
     [
         (b"", "ended before"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ntrue", "ended before"),
-        (b"SMTP ready\r\n\r\n", "Error"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "Error"),
+        (b"SMTP ready\r\n\r\n", NOT_HTTP),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", NOT_HTTP),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 9_000_000, "over"),
     ],
     ids=["nothing", "too short", "no http", "bad chunk", "endless"],
@@ -192,6 +201,37 @@ def test_no_answer_is_said_as_such(answer: bytes, says: str) -> None:
             "except NoAnswer as error: print(str(error))"
         )
     assert says in " ".join(said)
+
+
+def test_load_and_check_read_http_the_same() -> None:
+    """Of each odd framing both read the answer, or both refuse it with the same words."""
+
+    def serve(connection: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += connection.recv(1_000)
+        connection.sendall(FRAMINGS[int(head.split(b" ")[1][1:])].bytes)
+
+    with server(serve) as port:
+        url = f"http://127.0.0.1:{port}"
+        lines = run(
+            f"import base64, json\nfor number in range({len(FRAMINGS)}):\n"
+            f"    connection = Connection({url!r}, 10, None)\n"
+            "    exchange = connection.ask('elsewhere', f'/{number}', {}, b'', 0)\n"
+            "    connection.close()\n"
+            "    body = exchange.answer_body.decode('latin-1')\n"
+            "    print(base64.b64encode(json.dumps([exchange.status, body, exchange.failure]).encode()).decode())"
+        )
+        for framing, line in zip(FRAMINGS, lines, strict=True):
+            status, text, failure = json.loads(base64.b64decode(line))
+            target = Target(Profile(base_url=url), Budget(1, 1, 1_000, math.inf), lambda exchange, at: None)
+            checked = target.send(Wanted("elsewhere", "POST", f"/{FRAMINGS.index(framing)}", {}))
+            target.close()
+            answers = {(status, text.encode("latin-1")), (checked.status, checked.answer_body)}
+            assert answers == {(200, BODY) if framing.reads else (None, b"")}, framing.name
+            for said in (failure, checked.failure):
+                assert (said is None) == framing.reads, framing.name
+                assert str(said or NOT_HTTP).startswith(NOT_HTTP), framing.name
 
 
 def test_silence_ends_with_the_time_limit_of_the_whole_exchange() -> None:
