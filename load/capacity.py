@@ -20,6 +20,7 @@ from kycgate.load.collect import Collector, Second
 from kycgate.load.plan import LoadOutcome, LoadPlan, Topology
 from kycgate.load.start import run_load
 from kycgate.runs.load_model import CapacityPoint, CapacityResult
+from kycgate.runs.percentile import percentile_us
 from kycgate.settings.profile import Secrets
 
 SETTLING = 0.3
@@ -231,7 +232,7 @@ def _p95(outcome: LoadOutcome) -> float:
     for latency in outcome.result.latencies:
         if latency.clock == "response" and latency.name in UPLOADS:
             whole.decode_and_add(latency.histogram.encode())
-    return float(whole.get_value_at_percentile(95)) / 1e3
+    return percentile_us(whole, 95) / 1e3
 
 
 def _of(seconds: Sequence[_SecondSums]) -> tuple[float, float]:

@@ -20,6 +20,7 @@ from kycgate.load.self_check import MAX_CPU_SHARE, MAX_GC_MS, MAX_LAG_MS, MAX_SL
 from kycgate.load.sizes import fit, size_points
 from kycgate.load.wire import SENDING_CLOCK
 from kycgate.runs.load_model import Clock, FieldReading, GeneratorHealth, LoadPoint, LoadResult, StepLatency
+from kycgate.runs.percentile import percentile_us
 
 DIGITS = 3
 CLOCKS: tuple[Clock, ...] = get_args(Clock)
@@ -83,7 +84,7 @@ class Second:
         for step in sorted({step for step, clock in self.histograms if clock == "response"} | set(self.started)):
             histogram = self.histograms.get((step, "response"))
             p50, p95, longest = (
-                (histogram.get_value_at_percentile(50), histogram.get_value_at_percentile(95), histogram.max_value)
+                (percentile_us(histogram, 50), percentile_us(histogram, 95), histogram.max_value)
                 if histogram is not None
                 else (0, 0, 0)
             )
@@ -250,7 +251,7 @@ class Collector:
         for step in steps:
             if (step, clock) in self.totals:
                 whole.add(self.totals[step, clock])
-        return float(whole.get_value_at_percentile(percentile)) / 1e3
+        return percentile_us(whole, percentile) / 1e3
 
     def health(self) -> GeneratorHealth:
         """How the generators did, and why the run is void if it is (the limits stand in `kycgate.load.self_check`)."""
@@ -347,11 +348,11 @@ class Collector:
                 count=histogram.get_total_count(),
                 failures=self.failures[step] if clock == "response" else 0,
                 mean=self._sums[step, clock] / histogram.get_total_count() / 1e3,
-                p50=histogram.get_value_at_percentile(50) / 1e3,
-                p90=histogram.get_value_at_percentile(90) / 1e3,
-                p95=histogram.get_value_at_percentile(95) / 1e3,
-                p99=histogram.get_value_at_percentile(99) / 1e3,
-                p999=histogram.get_value_at_percentile(99.9) / 1e3,
+                p50=percentile_us(histogram, 50) / 1e3,
+                p90=percentile_us(histogram, 90) / 1e3,
+                p95=percentile_us(histogram, 95) / 1e3,
+                p99=percentile_us(histogram, 99) / 1e3,
+                p999=percentile_us(histogram, 99.9) / 1e3,
                 max=histogram.get_max_value() / 1e3,
                 histogram=packed(histogram),
             )

@@ -15,6 +15,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from kycgate.load.clocks import Recorder
 from kycgate.load.collect import CLOCKS, Second
 from kycgate.load.interval import Interval
+from kycgate.runs.percentile import percentile_us
 
 KEY = "kycgate"
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9, 100.0)
@@ -74,7 +75,7 @@ class Page:
             for clock in CLOCKS:
                 histogram = self._totals.histograms.get((step, clock))
                 if histogram is not None:
-                    values = {f"p{p:g}": histogram.get_value_at_percentile(p) / 1e3 for p in PERCENTILES}
+                    values = {f"p{p:g}": percentile_us(histogram, p) / 1e3 for p in PERCENTILES}
                     found.append({"step": step, "clock": clock, "count": histogram.get_total_count(), **values})
         return found
 

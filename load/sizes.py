@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from kycgate.runs.load_model import SizePoint
+from kycgate.runs.percentile import rank_of
 
 MAX_POINTS = 2_000
 """For the fit, which looks at all pairs."""
@@ -19,14 +20,14 @@ def size_points(measured: Sequence[tuple[int, float, float | None]]) -> list[Siz
     points = []
     for size, values in sorted(by_size.items()):
         services = sorted(service for service, _ in values)
-        thoughts = [thinking for _, thinking in values if thinking is not None]
+        thoughts = sorted(thinking for _, thinking in values if thinking is not None)
         points.append(
             SizePoint(
                 size_bytes=size,
                 count=len(values),
-                p50=statistics.median(services),
-                p95=services[math.ceil(0.95 * len(services)) - 1],
-                thinking_p50=statistics.median(thoughts) if thoughts else None,
+                p50=services[rank_of(0.5, len(services)) - 1],
+                p95=services[rank_of(0.95, len(services)) - 1],
+                thinking_p50=thoughts[rank_of(0.5, len(thoughts)) - 1] if thoughts else None,
             )
         )
     return points

@@ -18,6 +18,7 @@ from kycgate.contracts.journey import EDGES, Step
 from kycgate.reports.status import status
 from kycgate.runs.load_model import CapacityResult, LoadPoint, LoadResult, StepLatency
 from kycgate.runs.model import Run
+from kycgate.runs.percentile import percentile_us
 
 # Drawn in colours nobody would choose, then renamed to the page's variables, so that dark mode reaches the charts.
 _INK, _SOFT, _LINE, _CARD = "#010101", "#010102", "#010103", "#010104"
@@ -126,7 +127,7 @@ def percentile_curves(load: LoadResult) -> Markup:
             continue
         histogram = HdrHistogram.decode(latency.histogram.encode("ascii"))
         places = [latency.count ** (n / 80) for n in range(81)]
-        values = [histogram.get_value_at_percentile(100 * (1 - 1 / place)) / 1e3 for place in places]
+        values = [percentile_us(histogram, 100 * (1 - 1 / place)) / 1e3 for place in places]
         (line,) = axes.plot(places, values, label=_words(latency.name), color=_colour(latency.name), linewidth=1.6)
         _mark(line, latency.name)
         longest, highest, lowest = max(longest, latency.count), max(highest, values[-1]), min(lowest, values[0])

@@ -16,6 +16,7 @@ from hdrh.log import HistogramLogReader
 from numpy.typing import NDArray
 
 from kycgate.errors import UsageError
+from kycgate.runs.percentile import rank_of
 
 Counts = NDArray[np.int64]
 Values = NDArray[np.float64]
@@ -88,7 +89,7 @@ def decode(text: str, what: str) -> Counts:
 def quantile_us(counts: Counts, q: float) -> float:
     """The `q` quantile: the highest value of the cell in which the ceil(q n)-th smallest sample lies; microseconds."""
     total = int(counts.sum())
-    return rank_us(counts, max(math.ceil(q * total - 1e-9), 1), highest=True)
+    return rank_us(counts, rank_of(q, total), highest=True)
 
 
 def rank_us(counts: Counts, rank: int, *, highest: bool) -> float:

@@ -8,6 +8,7 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
 from kycgate.runs.load_model import StepLatency
+from kycgate.runs.percentile import rank_of
 from kycgate.sla.histograms import Counts, counts_of, edges
 
 LOWEST_US, HIGHEST_US, DIGITS = 1, 120_000_000, 3
@@ -25,7 +26,7 @@ def histogram_of(values_us: Iterable[int]) -> HdrHistogram:
 def figures_of(counts: Counts) -> dict[str, float]:
     """Count, mean, percentiles and maximum; milliseconds.
 
-    Percentiles and maximum as HdrHistogram gives them, which itself walks through all of its cells for each.
+    As `percentile_us` gives them, which walks through all cells for each.
     """
     total = int(counts.sum())
     if not total:
@@ -34,7 +35,7 @@ def figures_of(counts: Counts) -> dict[str, float]:
     places = counts.nonzero()[0]
     upto = counts[places].cumsum()
     found = {
-        name: float(high[places[upto.searchsorted(max(int(at * total / 100 + 0.5), 1))]]) / 1e3
+        name: float(high[places[upto.searchsorted(rank_of(at / 100, total))]]) / 1e3
         for name, at in _PERCENTILES.items()
     }
     mean = float(((low[places] + high[places]) / 2) @ counts[places]) / total / 1e3
