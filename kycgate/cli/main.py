@@ -166,10 +166,10 @@ def sandbox(
 ) -> None:
     """Serve a vendor that keeps the contract, and breaks it on request."""
     from kycgate.check.embedded import TENANT, TENANT_SECRET
-    from kycgate.sandbox import FAULTS, SandboxSettings, parse_latency, serve
+    from kycgate.sandbox import FAULTS, LOAD_FAULTS, SandboxSettings, parse_latency, serve
 
     if list_faults:
-        for name, known in FAULTS.load().items():
+        for name, known in {**FAULTS.load(), **LOAD_FAULTS}.items():
             print(f"{name}: {known.sentence} ({known.clause}, {known.kind})")
         return
     settings = SandboxSettings(

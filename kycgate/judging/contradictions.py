@@ -127,7 +127,10 @@ class Memory:
             if exchange.step is Step.UPLOAD_FRONT:
                 # A front uploaded again begins the reading anew.
                 known.card, known.customer_id, known.numbers = card, None, {}
-            yield from self._judge_customer(exchange, known, data)
+            whose = [*self._judge_customer(exchange, known, data)]
+            yield from whose
+            if not all(seen.ok for seen in whose):
+                return  # The answer is another's: that its number or picture are, too, is the same breach.
             yield from self._judge_numbers(known, data)
             yield from self._judge_translation(exchange.step, data)
             yield from self.judge_photo(exchange.session, card, data.get("photo"))

@@ -10,7 +10,7 @@ from kycgate.errors import UsageError
 from kycgate.sandbox.settings import SandboxSettings
 from kycgate.sandbox.vendor import Vendor
 
-Kind = Literal["shape", "status", "auth", "order", "semantics", "robustness", "state"]
+Kind = Literal["shape", "status", "auth", "order", "semantics", "robustness", "state", "load"]
 _MODULES = ("shape", "behaviour", "answers", "readings", "inputs", "orders", "sessions", "access")
 
 
@@ -65,7 +65,10 @@ def vendor_with(settings: SandboxSettings, names: Sequence[str] = ()) -> Vendor:
     Raises:
         UsageError: there is no fault of that name.
     """
-    known = FAULTS.load()
+    # Imported here: they build on this module.
+    from kycgate.sandbox.faults.under_load import LOAD_FAULTS
+
+    known = {**FAULTS.load(), **LOAD_FAULTS}
     for name in names:
         if name not in known:
             raise UsageError(f"no fault is named {name!r}: see `kycgate sandbox --list-faults`")

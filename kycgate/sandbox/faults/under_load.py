@@ -1,0 +1,176 @@
+"""Faults that only a load meets with: they begin at a concurrency, a rate, an age of the process, or by chance.
+
+A check sends one request after the other and sees nothing of them, so `kycgate prove` does not count them; that
+`kycgate load` finds each is shown by tests/suite/process/test_load_faults.py.
+"""
+
+import contextlib
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from kycgate.contracts.endpoints import TOKEN
+from kycgate.sandbox.faults.registry import Fault
+from kycgate.sandbox.settings import SandboxSettings
+from kycgate.sandbox.vendor import Incoming, Reply, Vendor
+
+STEADY = "steady"
+"""What a fault breaks that no clause speaks of: response times that stay as they are."""
+LOAD_FAULTS: dict[str, Fault] = {}
+
+AT_ONCE, PER_SECOND, AGE_S, EVERY = 2, 20, 1.5, 40
+"""Where faults begin: requests at once, uploads in a second, seconds since the first request, one answer in so many."""
+CLIMB_S = 0.004
+READING_S = 0.06
+"""Reading takes some time, so that requests are under way side by side."""
+
+
+def load_fault(name: str, breaks: str) -> Callable[[type[Vendor]], type[Vendor]]:
+    """Enter a subclass of Vendor; `breaks` is a clause, or `STEADY`."""
+
+    def enter(vendor: type[Vendor]) -> type[Vendor]:
+        LOAD_FAULTS[name] = Fault(name, breaks, "load", (vendor.__doc__ or "").strip(), vendor)
+        return vendor
+
+    return enter
+
+
+class _Counting(Vendor):
+    """Counts what a fault under load may hang on."""
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        super().__init__(settings)
+        self._count = threading.Lock()
+        self._busy = self._uploaded = self._tokens = 0
+        self._began = 0.0
+        self.kept: dict[str, Reply] = {}
+        """By path: an earlier answer."""
+        self._recent: deque[float] = deque(maxlen=PER_SECOND)
+
+    def handle(self, request: Incoming) -> Reply:
+        upload = "Upload" in request.path
+        with self._count:
+            self._began = self._began or time.monotonic()
+            self._uploaded += upload
+            self._tokens += request.path == TOKEN.path
+            if upload:
+                self._recent.append(time.monotonic())
+        with self._under_way():
+            if upload:
+                time.sleep(READING_S)
+            reply = super().handle(request)
+            return self.spoiled(request, reply) if upload and reply.status == 200 else self.other(request, reply)
+
+    @contextlib.contextmanager
+    def _under_way(self) -> Iterator[None]:
+        with self._count:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._count:
+                self._busy -= 1
+
+    def spoiled(self, request: Incoming, reply: Reply) -> Reply:
+        """An upload's right answer, as the fault has it."""
+        return reply
+
+    def other(self, request: Incoming, reply: Reply) -> Reply:
+        """Any other answer, as the fault has it."""
+        return reply
+
+    @property
+    def age_s(self) -> float:
+        return time.monotonic() - self._began
+
+    @property
+    def per_second(self) -> int:
+        """Uploads within the last second, as far as they are counted."""
+        now = time.monotonic()
+        with self._count:
+            return sum(now - moment < 1 for moment in self._recent)
+
+
+_BROKEN = {"message": "Internal server error", "errorCode": "500"}
+
+
+@load_fault("share-500", "status.no-5xx")
+class Share500(_Counting):
+    """One upload in forty is answered 500."""
+
+    def spoiled(self, request: Incoming, reply: Reply) -> Reply:
+        return Reply.json(500, _BROKEN) if self._uploaded % EVERY == 0 else reply
+
+
+@load_fault("concurrent-503", "status.no-5xx")
+class Concurrent503(_Counting):
+    """With more than a few requests at once uploads are answered 503."""
+
+    def spoiled(self, request: Incoming, reply: Reply) -> Reply:
+        return Reply.json(503, _BROKEN) if self._busy > AT_ONCE else reply
+
+
+@load_fault("rate-500", "status.no-5xx")
+class Rate500(_Counting):
+    """Above a rate uploads are answered 500."""
+
+    def spoiled(self, request: Incoming, reply: Reply) -> Reply:
+        return Reply.json(500, _BROKEN) if self.per_second >= PER_SECOND else reply
+
+
+@load_fault("age-500", "status.no-5xx")
+class Age500(_Counting):
+    """Some time after the first request approvals are answered 500."""
+
+    def other(self, request: Incoming, reply: Reply) -> Reply:
+        return Reply.json(500, _BROKEN) if "Approve" in request.path and self.age_s > AGE_S else reply
+
+
+@load_fault("concurrent-crossed", "session.own-customer")
+class ConcurrentCrossed(_Counting):
+    """With more than a few requests at once an upload is answered with the last other session's customer."""
+
+    def spoiled(self, request: Incoming, reply: Reply) -> Reply:
+        if self._busy > AT_ONCE and request.path in self.kept:
+            return self.kept[request.path]
+        self.kept[request.path] = reply
+        return reply
+
+
+@load_fault("one-customer", "session.own-customer")
+class OneCustomer(_Counting):
+    """From the tenth upload on every session has one and the same customer and person."""
+
+    def spoiled(self, request: Incoming, reply: Reply) -> Reply:
+        return reply if self._uploaded < 10 else self.kept.setdefault(request.path, reply)
+
+
+@load_fault("share-numbered-customer", "result.customer-id")
+class ShareNumberedCustomer(_Counting):
+    """One upload in forty gives its customerId as a number."""
+
+    def spoiled(self, request: Incoming, reply: Reply) -> Reply:
+        if self._uploaded % EVERY:
+            return reply
+        result = json.loads(reply.body)
+        result["customerData"]["customerId"] = 7
+        return Reply.json(200, result)
+
+
+@load_fault("bad-token", "status.no-5xx")
+class BadToken(_Counting):
+    """The seventh request for a token is answered 500."""
+
+    def other(self, request: Incoming, reply: Reply) -> Reply:
+        return Reply.json(500, _BROKEN) if request.path == TOKEN.path and self._tokens == 7 else reply
+
+
+@load_fault("climb", STEADY)
+class Climb(_Counting):
+    """Each upload takes 4 ms longer than the one before."""
+
+    def spoiled(self, request: Incoming, reply: Reply) -> Reply:
+        time.sleep(min(self._uploaded * CLIMB_S, 5.0))
+        return reply
