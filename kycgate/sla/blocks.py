@@ -93,11 +93,34 @@ def put_together(column: Array, seconds: int) -> Array:
     return sums
 
 
-def beyond(of_block: Array) -> Any:
-    """How much more longer blocks would vary, where neighbouring ones are alike: as in a first-order autoregression."""
-    blocks = of_block.shape[-1]
+def beyond(of_block: Array) -> Array:
+    """How much more longer blocks would vary, where neighbouring ones are alike: as in a first-order autoregression.
+
+    `of_block` are sums over blocks, (…, blocks); the result, (…), is a factor of their variance, at least 1.
+    """
+    alike, corrected = _alike(of_block)
+    corrected = np.minimum(corrected, _MOST_ALIKE)
+    factor: Array = np.where(
+        alike > norm.ppf(0.95) / np.sqrt(of_block.shape[-1]), (1 + corrected) / (1 - corrected), 1.0
+    )
+    return factor
+
+
+def outlasts(away: Array) -> NDArray[np.bool_]:
+    """Whether a run shows a memory, trend or cycle that is too long for it: its longest blocks are still alike.
+
+    `away` is how far each second's sum is from the mean, (…, seconds). `beyond` stops at its cap then.
+    """
+    lengths = list(block_lengths(away.shape[-1]))
+    if not lengths:
+        return np.zeros(away.shape[:-1], dtype=bool)
+    found: NDArray[np.bool_] = _alike(put_together(away, lengths[-1]))[1] >= _MOST_ALIKE
+    return found
+
+
+def _alike(of_block: Array) -> tuple[Array, Array]:
+    """The correlation of neighbouring blocks, as it is and corrected."""
     squares = np.maximum((of_block**2).sum(-1), 1e-300)
     alike = (of_block[..., 1:] * of_block[..., :-1]).sum(-1) / squares
     # The estimate is too small by (1 + 3 r) / n (Kendall, Biometrika 41, 1954).
-    corrected = np.minimum(alike + (1 + 3 * alike) / blocks, _MOST_ALIKE)
-    return np.where(alike > norm.ppf(0.95) / np.sqrt(blocks), (1 + corrected) / (1 - corrected), 1.0)
+    return alike, alike + (1 + 3 * alike) / of_block.shape[-1]

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from kycgate.sla.blocks import beyond, block_lengths, put_together
+from kycgate.sla.blocks import beyond, block_lengths, outlasts, put_together
 from kycgate.sla.histograms import Cells, edges
 
 Array = NDArray[np.float64]
 
 DRAWS = 2_000
+DRIFTING = 4.0
+"""So many times as wide are the intervals of runs that are too short for what they show of themselves."""
 
 
 class Sample(NamedTuple):
@@ -31,12 +33,18 @@ class Sample(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """Log changes with their simultaneous intervals, and how many seconds were drawn together."""
+    """Log changes with their simultaneous intervals and standard errors, (asked,).
+
+    `block_s` seconds were drawn together; `outlasted` says that a run drifts over longer times than it can show, for
+    which the intervals are `DRIFTING` times as wide.
+    """
 
     change: Array
     low: Array
     high: Array
     block_s: int
+    spread: Array
+    outlasted: bool
 
 
 class _Side(NamedTuple):
@@ -44,6 +52,7 @@ class _Side(NamedTuple):
     deviations: Array
     blocks: int
     block_s: int
+    outlasted: bool
 
 
 def sample_of(seconds: Mapping[int, Cells], length_s: int) -> Sample:
@@ -69,8 +78,9 @@ def estimate(
     largest = np.abs(deviation / spread).max(1)
     miss, blocks = (1 - confidence) / 2, min(before.blocks, after.blocks)
     allowance = student.ppf(miss, blocks - 1) / norm.ppf(miss)
-    reach = spread * np.quantile(largest, confidence) * allowance
-    return Estimate(change, change - reach, change + reach, max(before.block_s, after.block_s))
+    outlasted = before.outlasted or after.outlasted
+    reach = spread * np.quantile(largest, confidence) * allowance * (DRIFTING if outlasted else 1.0)
+    return Estimate(change, change - reach, change + reach, max(before.block_s, after.block_s), spread, outlasted)
 
 
 def _side(rng: np.random.Generator, samples: Sequence[Sample], asked: Sequence[tuple[int, float]]) -> _Side:
@@ -86,7 +96,8 @@ def _side(rng: np.random.Generator, samples: Sequence[Sample], asked: Sequence[t
         wider = math.sqrt(float(beyond(put_together(_away(sample), block_s))))
         drawn = quantiles(weights @ sample.counts, sample.values, shares)
         deviations[:, places] = wider * (drawn - point[places])
-    return _Side(point, deviations, length // block_s, block_s)
+    outlasted = any(bool(outlasts(_away(sample))) for sample in samples)
+    return _Side(point, deviations, length // block_s, block_s, outlasted)
 
 
 def _away(sample: Sample) -> Array:

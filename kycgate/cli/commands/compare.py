@@ -24,7 +24,10 @@ def register(app: typer.Typer) -> None:
 
 def compare(
     base: Annotated[Path, typer.Argument(help="The folder of the load run before.")],
-    new: Annotated[Path, typer.Argument(help="The folder of the load run after.")],
+    new: Annotated[Path | None, typer.Argument(help="The folder of the load run after.")] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say how long two runs like BASE must be, instead of comparing.")
+    ] = False,
     min_effect: Annotated[float, typer.Option(min=0, max=1_000, help="The smallest change that matters, %.")] = 5.0,
     confidence: Annotated[float, typer.Option(min=50, max=99.9, help="Of all comparisons together, %.")] = 95.0,
     percentile: Annotated[
@@ -35,7 +38,7 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the result as Markdown.")] = False,
 ) -> None:
-    """Compare two load runs, before and after a release: slower, faster or neither."""
+    """Compare two load runs, before and after a release: slower, not slower, or not enough evidence."""
     from kycgate.runs.folder import RunFolder
     from kycgate.sla.compare import PERCENTILES, as_lines, as_markdown
     from kycgate.sla.compare import compare as judge
@@ -44,15 +47,56 @@ def compare(
     asked = tuple(dict.fromkeys(percentile or PERCENTILES))
     if any(not 0 < p < 100 for p in asked):
         raise UsageError("a --percentile lies between 0 and 100")
+    if plan:
+        _plan(base, new, str(clock), asked, min_effect / 100, confidence / 100, seed)
+        return
+    if new is None:
+        raise UsageError("name two runs to compare, or one with --plan")
     found = judge(
         Recording.read(RunFolder(base)),
         Recording.read(RunFolder(new)),
         clock=str(clock),
         percentiles=asked,
-        demanded=bool(percentile),
         min_effect=min_effect / 100,
         confidence=confidence / 100,
         seed=seed,
     )
     print(found.model_dump_json(indent=1) if json else as_markdown(found) if markdown else "\n".join(as_lines(found)))
     raise typer.Exit(found.exit_code)
+
+
+def _plan(
+    base: Path,
+    new: Path | None,
+    clock: str,
+    percentiles: tuple[float, ...],
+    effect: float,
+    confidence: float,
+    seed: int,
+) -> None:
+    from kycgate.runs.folder import RunFolder
+    from kycgate.sla.compare import lengths, seconds_words
+    from kycgate.sla.needs import POWER
+    from kycgate.sla.recording import Recording
+
+    if new is not None:
+        raise UsageError("--plan learns from one run: leave out the other")
+    if effect <= 0:
+        raise UsageError("--plan needs a --min-effect above 0: no run shows that nothing changed at all")
+    found = lengths(
+        Recording.read(RunFolder(base)),
+        clock=clock, percentiles=asked, min_effect=effect, confidence=confidence, seed=seed,
+    )  # fmt: skip
+    if not found:
+        raise UsageError(f"{base} measured no step by the clock {clock}")
+    for one in found:
+        print(
+            f"{one.step:<14} p{one.percentile:<5g} {'unknown' if one.seconds is None else seconds_words(one.seconds)}"
+        )
+    known = [one.seconds for one in found if one.seconds is not None]
+    if len(known) == len(found):
+        print(
+            f"two runs of {seconds_words(max(known))} each show, {POWER:.0%} of the time, that nothing got slower by "
+            f"more than {effect:.1%} when nothing changed, and that something did when it got "
+            f"{(1 + effect) ** 2 - 1:.1%} slower"
+        )
