@@ -1,8 +1,8 @@
 """Two recorded runs of the same load, before and after a release: what got slower, what faster, and by how much.
 
 A change is one only when its whole interval lies beyond the smallest effect that matters, and nothing got slower only
-when the whole interval ends below it: either is wrong no more often than promised. What two runs cannot tell is how much
-the target varies from one run to the next: run the same twice and compare to learn it.
+when the whole interval ends below it: either is wrong no more often than promised. What two runs cannot tell is
+how much the target varies from one run to the next: run the same twice and compare to learn it.
 """
 
 import math

@@ -69,7 +69,7 @@ def _plan(
     base: Path,
     new: Path | None,
     clock: str,
-    percentiles: tuple[float, ...],
+    asked: tuple[float, ...],
     effect: float,
     confidence: float,
     seed: int,
