@@ -18,6 +18,7 @@ from gevent import ssl as gssl
 from gevent.timeout import Timeout
 
 from kycgate.load.wire import TlsWire, Wire
+from kycgate.target.blame import own_fault
 from kycgate.target.decoding import MAX_ANSWER, decoded
 from kycgate.target.exchange import NOT_HTTP, Clocks, Exchange, Picture
 
@@ -26,6 +27,10 @@ MAX_HEAD = 100_000
 """Bytes before an answer's body: header and interim answers. As many fields as fit take a hundred times the memory."""
 MAX_FIELDS = 1_000
 _VERSIONS = ("1.0", "1.1")
+
+
+class OwnFault(Exception):  # noqa: N818 - it is an outcome that voids the run
+    """This machine could not send: that says nothing of the target."""
 
 
 class NoAnswer(Exception):  # noqa: N818 - it is an outcome that is counted
@@ -201,7 +206,11 @@ class Connection:
         picture: Picture | None = None,
         intent: str = "legal",
     ) -> Exchange:
-        """Send, and wait for the whole answer; without one the exchange has no status, and says why."""
+        """Send, and wait for the whole answer; without one the exchange has no status, and says why.
+
+        Raises:
+            OwnFault: this machine could not send it.
+        """
         begun = time.perf_counter_ns()
         exchange = Exchange(
             number=0,
@@ -230,6 +239,7 @@ class Connection:
 
         Raises:
             NoAnswer: it did not come within the time-out (of the whole exchange); the connection is closed.
+            OwnFault: this machine could not send it.
         """
         lines = [f"POST {self._prefix}{path} HTTP/1.1", f"Host: {self._authority}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -259,6 +269,8 @@ class Connection:
             raise NoAnswer(f"no whole answer within {self._timeout_s:g} s") from None
         except (OSError, NoAnswer) as error:
             self.close()
+            if own := own_fault(error):
+                raise OwnFault(own) from error
             raise NoAnswer(str(error) if isinstance(error, NoAnswer) else f"{type(error).__name__}: {error}") from error
         except BaseException:
             self.close()

@@ -16,7 +16,7 @@ from locust import User, task
 from kycgate.contracts.journey import CLIENT_ORDER, PAGE_ORDER, Step
 from kycgate.judging.answers import customer_data
 from kycgate.judging.readings import compare
-from kycgate.load.client import NoAnswer, tls_context
+from kycgate.load.client import NoAnswer, OwnFault, tls_context
 from kycgate.load.clocks import WHOLE, Recorder
 from kycgate.load.interval import GENERATOR, Interval
 from kycgate.load.journey import Answered, Ended, Onboarding, Prepared, name_of
@@ -62,7 +62,7 @@ class Generator:
             # An onboarding takes its token and four steps.
             tokens = -(-self.plan.max_requests // 5)
             self.credentials.may_ask = lambda: self.credentials.asked < tokens
-        self.stopped = ""
+        self.stopped = self.void = ""
         self.stopping = False
         self._sessions = 0
         self._leaving = self._leaving_uploads = self._answered = self._failed = 0
@@ -99,6 +99,8 @@ class Generator:
         finally:
             self.credentials.closed = True
             gevent.killall(helpers)
+            if self.credentials.own_fault:
+                self.give_up(f"no tokens could be minted for the load: {self.credentials.own_fault}")
             self.cut((time.perf_counter_ns() - self.start_ns) // 10**9, last=True)
 
     def _tick(self) -> None:
@@ -109,14 +111,14 @@ class Generator:
             gevent.sleep(max((self.start_ns + second * 10**9 - time.perf_counter_ns()) / 1e9, 0))
             self.cut(second - 1)
 
-    def cut(self, second: int, *, last: bool = False, void: str = "") -> None:
+    def cut(self, second: int, *, last: bool = False) -> None:
         """Tell what happened since the last cut."""
         interval = self.recorder.cut(second)
         interval.worker = self._index
         tokens = self.credentials
         interval.tokens, self._tokens_told = tokens.asked - self._tokens_told, tokens.asked
         interval.bad_tokens, self._bad_tokens_told = tokens.failed - self._bad_tokens_told, tokens.failed
-        interval.void = void
+        interval.void = self.void
         interval.gone = last and self.judge.settle()
         interval.judged, interval.breaches = self.judge.cut()
         interval.cpu_share = self.watch.cpu_share()
@@ -203,7 +205,11 @@ class Generator:
         onboarding = Onboarding(
             plan, credential, prepared, self.tls, self.judge, f"load-{self._index}-{self._sessions}"
         )
-        ended = onboarding.run(begin, report, order=order, retry=retry, think=think, may_send=self._may_send)
+        try:
+            ended = onboarding.run(begin, report, order=order, retry=retry, think=think, may_send=self._may_send)
+        except OwnFault as error:
+            self.give_up(f"the load could not be generated: {error}")
+            ended = Ended.CUT_OFF
         self.credentials.give_back(credential)
         if ended in (Ended.WELL, Ended.BADLY):
             self.recorder.add_whole(whole, failed=ended is Ended.BADLY)
@@ -211,6 +217,10 @@ class Generator:
         else:
             self.recorder.in_flight[WHOLE] -= 1
             counts[_COUNTED_AS[ended]] += 1
+
+    def give_up(self, why: str) -> None:
+        """Nothing can be concluded from this run any more: end it."""
+        self.void, self.stopping = self.void or why, True
 
     def _may_send(self, step: Step, retry: bool) -> bool:
         """The hard stops: counted where requests leave, so that none leaves beyond them."""
@@ -221,7 +231,7 @@ class Generator:
             self.stopped = self.stopped or "the limit of uploads was reached"
         if self._answered >= ENOUGH_TO_STOP and self._failed > plan.max_error_share * self._answered:
             self.stopped = self.stopped or f"{self._failed} of {self._answered} answers failed"
-        if self.stopped:
+        if self.stopped or self.void:
             self.stopping = True
             return False
         self._leaving += 1

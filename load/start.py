@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from kycgate.errors import CannotJudge, UsageError
 from kycgate.load.collect import Collector, Second
+from kycgate.load.files import QUICKEST_S
 from kycgate.load.interval import Interval
 from kycgate.load.plan import Job, LoadOutcome, LoadPlan, Topology
 from kycgate.settings.profile import Secrets
@@ -93,8 +94,7 @@ def _demand_keys(plan: LoadPlan, secrets: Secrets, processes: int) -> None:
     advice = "each key serves one person at a time; give more keys, a tenant, or"
     if keys < plan.people:
         raise UsageError(f"{keys} fixed keys are too few for {plan.people} people: {advice} fewer people")
-    # Four steps in a fifth of a second: no target is quicker.
-    if not plan.people and keys < plan.rate * 0.2:
+    if not plan.people and keys < plan.rate * QUICKEST_S:
         raise UsageError(f"{keys} fixed keys are too few for {plan.rate:g} onboardings/s: {advice} a lower rate")
     if keys < processes:
         raise UsageError(f"{keys} fixed keys are too few for {processes} processes: {advice} fewer processes")

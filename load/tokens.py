@@ -11,7 +11,7 @@ from kycgate.contracts.endpoints import TOKEN
 from kycgate.gate.minting import Minted, mint, optional_refused, seconds_to_expiry, token_body
 from kycgate.judging.answers import json_or_none
 from kycgate.judging.ledger import Observation
-from kycgate.load.client import Connection, NoAnswer
+from kycgate.load.client import Connection, NoAnswer, OwnFault
 from kycgate.load.plan import LoadPlan
 from kycgate.load.verdicts import AnswerJudge
 from kycgate.target.client import THROTTLED_TRIES, retry_after_s
@@ -75,12 +75,15 @@ class Credentials:
         """Requests for tokens that were sent."""
         self.may_ask: Callable[[], bool] = lambda: True
         self.closed = False
+        self.own_fault = ""
+        """Why this machine can mint no more; empty while it can."""
 
     def fill(self, count: int) -> None:
         """Mint `count` tokens now, at most `AHEAD` of them; the rest follow while the run goes on.
 
         Raises:
             NoAnswer: the target gives none.
+            OwnFault: this machine cannot ask for them.
         """
         if self.fixed:
             return
@@ -124,7 +127,12 @@ class Credentials:
                 gevent.sleep(0.05)
                 continue
             self._wanted -= 1
-            if self._add(connection) is not None:
+            try:
+                failed = self._add(connection)
+            except OwnFault as error:
+                self.own_fault = str(error)
+                return
+            if failed is not None:
                 self._wanted += 1
                 gevent.sleep(PAUSE_S)
         connection.close()

@@ -26,7 +26,8 @@ import gevent.event
 import gevent.os
 from locust.env import Environment
 
-from kycgate.load.client import NoAnswer
+from kycgate.load.client import NoAnswer, OwnFault
+from kycgate.load.files import take_all_files
 from kycgate.load.generator import LEAVING_S, ArrivalUser, Generator
 from kycgate.load.interval import Interval
 from kycgate.load.plan import Job, LoadPlan, for_workers
@@ -99,6 +100,7 @@ def _environment(user: type[ArrivalUser], job: Job) -> Environment:
 
 
 def main() -> None:
+    take_all_files()
     # What a library prints is not for whoever reads our lines.
     _OUT[0] = os.dup(1)
     os.dup2(2, 1)
@@ -116,9 +118,10 @@ def run_local(job: Job) -> None:
     _until_input_closes(stop)
     try:
         generator.mint_ahead()
-    except NoAnswer as error:
+    except (NoAnswer, OwnFault) as error:
         # What was sent until now counts, though no second of it was timed.
-        generator.cut(0, last=True, void=f"no tokens could be minted for the load: {error}")
+        generator.give_up(f"no tokens could be minted for the load: {error}")
+        generator.cut(0, last=True)
         return
     _settle()
     ended = gevent.event.Event()
@@ -269,10 +272,10 @@ def run_worker(job: Job) -> None:
         generator = Generator(told, send, index=msg.data["index"], count=msg.data["count"])
         try:
             generator.mint_ahead()
-        except NoAnswer as error:
-            reason = f"no tokens could be minted for the load: {error}"
-            sys.stderr.write(f"kycgate: {reason}\n")
-            generator.cut(0, last=True, void=reason)
+        except (NoAnswer, OwnFault) as error:
+            generator.give_up(f"no tokens could be minted for the load: {error}")
+            sys.stderr.write(f"kycgate: {generator.void}\n")
+            generator.cut(0, last=True)
             return
         _settle()
         user.generator = generator

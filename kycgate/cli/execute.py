@@ -23,6 +23,7 @@ from kycgate.contracts.clauses import CORE
 from kycgate.errors import CannotJudge, ExitCode, UsageError
 from kycgate.gate.gate import Gate
 from kycgate.judging.drift import Pins, drift_since, load_pins
+from kycgate.load.files import demand_files
 from kycgate.processes import interrupted
 from kycgate.reports.detection import committed_detection
 from kycgate.reports.since import mark
@@ -107,6 +108,8 @@ def execute(
     secrets = load_secrets(profile.environment) if profile.base_url is not None else None
     if load is not None and profile.base_url is not None:
         demand_permission(profile, load, only=not check)
+    if load is not None:
+        demand_files(load.plan, load.topology)
     if profile.specimens is not None:
         specimens.load_directory(profile.specimens)
     limits = _TimeLimits.of(profile, check=check, load=load)

@@ -1,12 +1,19 @@
 """What only a load meets with: each such fault is found, and breaks its own clause alone."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kycgate.check.embedded import embedded_sandbox
-from kycgate.load import LoadOutcome, LoadPlan, run_load
+from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
+from kycgate.errors import UsageError
+from kycgate.load import LoadOutcome, LoadPlan, Topology, run_load
+from kycgate.load.files import demand_files
+from kycgate.sandbox import LatencyModel, SandboxSettings
 from kycgate.sandbox.faults import LOAD_FAULTS
 from kycgate.sandbox.faults.under_load import STEADY
 from kycgate.settings.profile import Profile
@@ -39,3 +46,33 @@ def test_a_faithful_vendor_is_not_accused_under_load(tmp_path: Path) -> None:
     outcome = load_of(tmp_path, client_order_share=0.3, retry_share=0.3)
     assert broken(outcome) == set()
     assert outcome.judged["session.own-customer"][1] == 200
+
+
+def test_a_machine_that_may_open_no_more_files_accuses_nobody(tmp_path: Path) -> None:
+    """A slow vendor and few files: the run is void, and nothing of it is the vendor's."""
+    script = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
+        "from kycgate.cli.main import main; main()"
+    )
+    slow = SandboxSettings(latency=LatencyModel(base_ms=1_500))
+    with embedded_sandbox(Profile(), slow) as sandbox:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", script, "load", "--base-url", str(sandbox.profile.base_url), "--rate", "25",
+             "--duration", "5", "--out", "run"],
+            cwd=tmp_path, env={**os.environ, "KYCGATE_TENANT_ID": TENANT, "KYCGATE_TENANT_SECRET": TENANT_SECRET},
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 3, done.stdout + done.stderr
+    run = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert "ulimit -n" in run["load"]["health"]["void"]
+    assert [objective for objective in run["objectives"] if objective["verdict"] == "broken"] == []
+    assert [clause["id"] for clause in run["clauses"] if clause["verdict"] == "broken"] == []
+
+
+def test_a_load_that_takes_more_files_than_there_are_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kycgate.load.files.most_connections", lambda: 100)
+    many = LoadPlan(base_url="http://127.0.0.1", rate=1, duration_s=1, people=300)
+    with pytest.raises(UsageError, match="300 connections"):
+        demand_files(many, Topology())
+    demand_files(many, Topology(processes=3))
+    demand_files(many, Topology(remote_workers=1))
