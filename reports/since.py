@@ -110,6 +110,7 @@ def _differs(run: Run, earlier: Run) -> list[str]:
         ("strict", earlier.strict, run.strict),
         ("kycgate", earlier.kycgate_version, run.kycgate_version),
         ("thorough", earlier.options.get("thorough", False), run.options.get("thorough", False)),
+        ("only", ", ".join(earlier.options.get("only", ())), ", ".join(run.options.get("only", ()))),
     ]
     if run.embedded_sandbox and earlier.embedded_sandbox:
         pairs.pop(0)  # its port is another each time

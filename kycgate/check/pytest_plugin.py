@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from kycgate.gate.gate import Gate
 from kycgate.gate.plan import MARK, PlannedTest, planned
 from kycgate.gate.session import Session
 from kycgate.settings.profile import Profile, load_profile, load_secrets
+from kycgate.settings.selection import clauses_named
 from kycgate.settings.severity import Effect
 
 MAX_SECTION = 50_000
@@ -25,12 +26,15 @@ THOROUGH_REQUESTS, THOROUGH_UPLOADS = 3_000, 1_000
 class GatePlugin:
     """Bound to one gate, when the command line made it; else it makes one from pytest's own options."""
 
-    def __init__(self, gate: Gate | None = None, *, strict: bool = False, thorough: bool = False) -> None:
+    def __init__(
+        self, gate: Gate | None = None, *, strict: bool = False, thorough: bool = False, only: Collection[str] = ()
+    ) -> None:
         self.bound = gate
         self._made_it = False
         """Whether the gate is this plugin's own, as under plain pytest."""
         self.strict = strict
         self.is_thorough = thorough
+        self.only = frozenset(only)
         self.plan: list[PlannedTest] = []
         self.not_tried: dict[str, str] = {}
         self.crashed: list[str] = []
@@ -43,10 +47,14 @@ class GatePlugin:
     # pytest's hooks
 
     def pytest_configure(self, config: pytest.Config) -> None:
+        try:
+            self.only |= clauses_named(config.getoption("only_clause", default=None) or ())
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from None
         config.addinivalue_line("markers", f"{MARK}(*clauses, requests, uploads, telling): a contract test")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """The most telling tests go first, so that a small budget is well spent."""
+        """The most telling tests go first, so that a small budget is well spent; `--only` leaves out the others."""
         profile = self.bound.profile if self.bound is not None else Profile()
         contract = [item for item in items if (plan := planned(item)) and self._wants(plan, profile)]
         others = [item for item in items if not planned(item)]
@@ -54,8 +62,9 @@ class GatePlugin:
         items[:] = others + contract
         self.plan = [_planned(item) for item in contract]
 
-    @staticmethod
-    def _wants(plan: PlannedTest, profile: Profile) -> bool:
+    def _wants(self, plan: PlannedTest, profile: Profile) -> bool:
+        if self.only and self.only.isdisjoint(plan.clauses):
+            return False
         return not plan.asked or bool(getattr(profile, plan.asked))
 
     @pytest.hookimpl(wrapper=True)
@@ -228,6 +237,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--rate", type=float, help="requests a second at most")
     group.addoption("--seed", type=int, help="repeat the run with this seed")
     group.addoption("--strict-clauses", action="store_true", help="expected clauses fail too")
+    group.addoption("--only", action="append", dest="only_clause", help="judge this clause or family alone; repeatable")
     group.addoption("--thorough", action="store_true", help="more of everything")
 
 

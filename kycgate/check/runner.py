@@ -3,7 +3,7 @@
 import contextlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,14 +37,21 @@ class _Ticker:
 
 
 def run_contract_tests(
-    gate: Gate | None, *, strict: bool = False, thorough: bool = False, on_progress: Progress | None = None
+    gate: Gate | None,
+    *,
+    strict: bool = False,
+    thorough: bool = False,
+    only: Collection[str] = (),
+    on_progress: Progress | None = None,
 ) -> CheckOutcome:
-    """Run them all, the most telling first. Without a gate they are only collected (the plan).
+    """Run them, the most telling first. Without a gate they are only collected (the plan).
+
+    With `only`, ids of clauses, no test runs that names none of them.
 
     Raises:
         CannotJudge: a test of ours crashed, or pytest could not run them.
     """
-    plugin = GatePlugin(gate, strict=strict, thorough=thorough)
+    plugin = GatePlugin(gate, strict=strict, thorough=thorough, only=only)
     folder = Path(kycgate.tests.contract.__file__).parent
     arguments = [
         str(folder),

@@ -6,7 +6,7 @@ import platform
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,10 +28,12 @@ from kycgate.processes import interrupted
 from kycgate.reports.detection import committed_detection
 from kycgate.reports.since import mark
 from kycgate.runs.checkpoint import Checkpoint, write
+from kycgate.runs.clause import Verdict
 from kycgate.runs.folder import RunFolder
 from kycgate.runs.model import Run
 from kycgate.runs.verdict import decide, exit_code_of, waiver_notes
 from kycgate.settings.profile import Profile, load_secrets
+from kycgate.settings.selection import clauses_named
 from kycgate.sla.policy import Policy
 from kycgate.target.client import STOPPED
 
@@ -92,6 +94,7 @@ def execute(
     check: bool,
     load: LoadOptions | None,
     thorough: bool = False,
+    only: Sequence[str] = (),
     policy: Policy | None = None,
     baseline: tuple[str, Run] | None = None,
     profile_file: Path | None = None,
@@ -101,10 +104,13 @@ def execute(
 ) -> tuple[Run, RunFolder]:
     """Run `command` and write its folder; `baseline` is an earlier run and its name, to mark what has changed since.
 
+    `only` names clauses and families: nothing else is judged, and no test runs for anything else.
+
     Raises:
         UsageError: the call or the profile is wrong; nothing was sent.
     """
     seed = random.randrange(2**31) if seed is None else seed
+    wanted = clauses_named(only)
     secrets = load_secrets(profile.environment) if profile.base_url is not None else None
     if load is not None and profile.base_url is not None:
         demand_permission(profile, load, only=not check)
@@ -129,7 +135,7 @@ def execute(
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=seed,
         strict=profile.strict,
-        options={"thorough": thorough, "load": load is not None, "time_limit_s": limits.whole_s},
+        options={"thorough": thorough, "load": load is not None, "time_limit_s": limits.whole_s, "only": [*only]},
         versions=_versions(),
         profile_file=_from_here(profile_file),
         detection=committed_detection() if check else None,
@@ -162,7 +168,11 @@ def execute(
                 gate.preflight()
                 if check:
                     not_tried = run_contract_tests(
-                        gate, strict=profile.strict, thorough=thorough, on_progress=_keep(folder, run, gate, progress)
+                        gate,
+                        strict=profile.strict,
+                        thorough=thorough,
+                        only=wanted,
+                        on_progress=_keep(folder, run, gate, progress),
                     ).not_tried
                     cannot = gate.settle() or gate.gave_up or limits.reached(gate)
                 if load is not None and not cannot and may_load(profile, load, run):
@@ -190,8 +200,11 @@ def execute(
             strict=profile.strict,
             cannot_judge=cannot,
             drift=run.drift if profile.fail_on_drift else (),
-            demanded=CORE,
+            demanded=[name for name in CORE if name in wanted or not wanted]
+            + [name for name in only if name in wanted],
         )
+        if only:
+            run.reason += f" (only {', '.join(only)} judged)"
         run.exit_code, run.verdict = int(code), code.word
         run.finished_at = datetime.now(UTC).isoformat(timespec="seconds")
         if baseline is not None:
@@ -255,7 +268,12 @@ def _enter_check(run: Run, gate: Gate, profile: Profile, not_tried: dict[str, st
     run.requests_sent += gate.budget.requests_sent
     run.uploads_sent += gate.budget.uploads_sent
     if check or run.load is not None:
-        results = gate.ledger.results(not_tried)
+        wanted = clauses_named(run.options.get("only", ()))
+        seen = gate.ledger.results(not_tried)
+        results = [result for result in seen if result.id in wanted or not wanted]
+        besides = [result.id for result in seen if result.verdict is Verdict.BROKEN and result not in results]
+        if besides:
+            run.notes.append(f"Broken as well, though not asked for: {', '.join(besides)}.")
         # A load tries what it meets with, and no more.
         run.clauses = results if check else [result for result in results if result.observed]
         run.waivers = decide(run.clauses, profile.rules())

@@ -36,6 +36,7 @@ from kycgate.cli.options import (
     FormatOption,
     LoadRateOption,
     MineOption,
+    OnlyOption,
     OutOption,
     PinsOption,
     PolicyOption,
@@ -60,6 +61,7 @@ from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT
 from kycgate.contracts.openapi import text as openapi_text
 from kycgate.errors import ExitCode, KycgateError
 from kycgate.settings.profile import Profile
+from kycgate.settings.selection import clauses_named
 
 app = typer.Typer(
     help="Contract, load and SLA testing of a National ID onboarding API, with evidence.",
@@ -111,6 +113,7 @@ def check(
     pins: PinsOption = None, fail_on_drift: FailOnDriftOption = False,
     budget: BudgetOption = None, uploads: UploadsOption = None,
     rate: RateOption = None, thorough: ThoroughOption = False, time_limit: TimeLimitOption = None,
+    only: OnlyOption = None,
     image_limit: Annotated[bool, typer.Option("--image-limit", help="Find the largest picture that is taken.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; send nothing.")] = False,
     since: SinceOption = None, output_format: FormatOption = Format.TEXT,
@@ -123,20 +126,20 @@ def check(
         find_image_limit=image_limit or None,
     )  # fmt: skip
     if dry_run:
-        _print_plan(chosen)
+        _print_plan(chosen, clauses_named(only or ()))
         return
     run_and_exit(
-        "check", chosen, out=out, seed=seed, check=True, load=None, thorough=thorough,
+        "check", chosen, out=out, seed=seed, check=True, load=None, thorough=thorough, only=only or (),
         since=since, output_format=output_format, profile_file=profile,
     )  # fmt: skip
 
 
-def _print_plan(profile: Profile) -> None:
+def _print_plan(profile: Profile, only: frozenset[str]) -> None:
     from kycgate.check.runner import run_contract_tests
 
     requests = uploads = 0
     print(f"{'requests':>8} {'uploads':>7}  test: clauses")
-    for test in run_contract_tests(None).plan:
+    for test in run_contract_tests(None, only=only).plan:
         fits = requests + test.requests <= profile.limits.requests and uploads + test.uploads <= profile.limits.uploads
         room = "" if fits else "(if room is left) "
         print(f"{test.requests:>8} {test.uploads:>7}  {room}{test.test}: {' '.join(test.clauses)}")

@@ -61,6 +61,10 @@ FailOnDriftOption = Annotated[bool, typer.Option("--fail-on-drift", help="What c
 BudgetOption = Annotated[int | None, typer.Option(help="Requests to send at most.")]
 UploadsOption = Annotated[int | None, typer.Option(help="Billed uploads to send at most.")]
 RateOption = Annotated[float | None, typer.Option(help="Requests a second at most.")]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", help="Judge this clause or family (auth, order, …) alone; may be given again."),
+]
 ThoroughOption = Annotated[bool, typer.Option("--thorough", help="Up to 3,000 requests and longer random walks.")]
 LoadRateOption = Annotated[float, typer.Option(min=0.01, max=10_000, help="Onboardings that arrive each second.")]
 DurationOption = Annotated[float, typer.Option(min=1, max=86_400, help="Seconds of load.")]

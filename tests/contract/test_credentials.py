@@ -94,6 +94,7 @@ SMALL = b'{"image":"AAAA"}'
         "refusal.error-body",
         "refusal.no-leak",
         "refusal.changes-nothing",
+        "status.no-5xx",
     ),
     requests=13,
     uploads=2,
@@ -175,7 +176,7 @@ def test_expired_token(gate: Gate, session: Session) -> None:
         )
 
 
-@judges("refusal.order-status", "status.documented", requests=3, telling=8)
+@judges("refusal.order-status", "status.documented", "status.no-5xx", "body.media-type", requests=3, telling=8)
 def test_open_written_the_other_way(gate: Gate, session: Session) -> None:
     """Bare or as Bearer: one way is known to work; whether the other does shows in a step that uploads nothing."""
     scheme = session.credential.scheme

@@ -48,7 +48,7 @@ def _unreadable(card: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 @judges("refusal.unreadable", "result.message-on-failure", "result.no-data-on-failure", "result.error-code-number",
-        "status.no-5xx", "refusal.changes-nothing", requests=12, uploads=2, telling=7)  # fmt: skip
+        "result.envelope", "status.no-5xx", "refusal.changes-nothing", requests=12, uploads=2, telling=7)  # fmt: skip
 @pytest.mark.parametrize("step", [Step.UPLOAD_FRONT, Step.UPLOAD_BACK])
 def test_unreadable(gate: Gate, session: Session, step: Step) -> None:
     """What is no picture is refused in one of the two forms, and the side can be shown again."""
@@ -73,7 +73,8 @@ def test_unreadable(gate: Gate, session: Session, step: Step) -> None:
             gate.ledger.unclear(clause, "the target refuses with 400, never with isSuccess false")
 
 
-@judges("image.full-size", "session.own-customer", requests=9, uploads=6, telling=7)
+@judges("image.full-size", "session.own-customer", "result.data-on-success", "status.no-5xx",
+        requests=9, uploads=6, telling=7)  # fmt: skip
 def test_full_size_captures(gate: Gate, session: Session) -> None:
     """Captures from some hundred kB to some MB, as phones make them, on both sides; a 413 of large ones is noted."""
     for step, side in ((Step.UPLOAD_FRONT, "front"), (Step.UPLOAD_BACK, "back")):

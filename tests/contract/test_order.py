@@ -96,7 +96,7 @@ def test_step_out_of_order(session: Session, done: tuple[Step, ...], step: Step)
     session.finish()
 
 
-@judges("order.closed", "refusal.order-status", requests=10, uploads=4, telling=8)
+@judges("order.closed", "refusal.order-status", "status.no-5xx", requests=10, uploads=4, telling=8)
 def test_completed_flow_is_closed(gate: Gate, session: Session) -> None:
     """After the last step each step is refused; a refused UploadFront has not begun a new flow either."""
     if session.credential.fixed:
@@ -129,7 +129,7 @@ def test_unreadable_retry_keeps_what_was_read(session: Session) -> None:
     session.approve_back()
 
 
-@judges("order.retry", "session.own-customer", requests=11, uploads=5, telling=2)
+@judges("order.retry", "session.own-customer", "result.back-fields", requests=11, uploads=5, telling=2)
 def test_open_repeats(gate: Gate, session: Session) -> None:
     """Who has shown another person's card first is read anew; what repeated steps come to is recorded."""
     first = session.card

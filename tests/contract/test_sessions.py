@@ -45,7 +45,8 @@ def _naming(other: Session, session: Session, step: Step) -> Variation:
     return Variation("naming another session's customer", body=body)
 
 
-@judges("session.own-order", "session.own-customer", requests=16, uploads=4, telling=8)
+@judges("session.own-order", "session.own-customer", "reading.number-birthdate", "reading.number-gender",
+        requests=16, uploads=4, telling=8)  # fmt: skip
 def test_interleaved_sessions(gate: Gate) -> None:
     """What one session has done counts for no other, at each point of the journey."""
 

@@ -17,6 +17,9 @@ def prove(
         "kycgate-out/prove"
     ),
     only: Annotated[list[str] | None, typer.Option(help="A fault or variant; may be given again.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Look for each fault by the tests of its own clause first.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Keep what prove.json already holds.")] = False,
 ) -> None:
     """Run the check against every fault and every faithful variant of the sandbox."""
@@ -27,7 +30,7 @@ def prove(
     from kycgate.runs.folder import write_atomically
     from kycgate.sandbox.faults.registry import FAULTS
 
-    results = run_prove(out, only or (), resume=resume, say=lambda line: print(line, flush=True))
+    results = run_prove(out, only or (), resume=resume, quick=quick, say=lambda line: print(line, flush=True))
     kinds = {name: fault.kind for name, fault in FAULTS.load().items()}
     detection = detection_of(results, kinds, versions())
     write_atomically(out / "detection.json", detection.model_dump_json(indent=1) + "\n")

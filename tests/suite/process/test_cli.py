@@ -18,9 +18,11 @@ from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
 from kycgate.check.runner import run_contract_tests
 from kycgate.gate.gate import Gate
 from kycgate.runs.clause import Verdict
+from kycgate.runs.folder import RunFolder
 from kycgate.sandbox import RunningSandbox, SandboxSettings
 from kycgate.settings.profile import Profile, Secrets
 from kycgate.tests import contract
+from kycgate.tests.suite.conftest import Call
 
 SECRETS = {"KYCGATE_TENANT_ID": "tenant-1", "KYCGATE_TENANT_SECRET": "sandbox-secret"}
 
@@ -279,3 +281,24 @@ def test_a_target_that_dies_halfway_is_accused_of_nothing_else(tmp_path: Path) -
         gate.close()
     broken = [result.id for result in gate.ledger.results(outcome.not_tried) if result.verdict is Verdict.BROKEN]
     assert set(broken) <= {"answer.in-time"}
+
+
+def test_only_one_clause_is_judged(call: Call, tmp_path: Path) -> None:
+    """A clause that was mended is judged again with few requests; what else is broken is said and fails nothing."""
+    settings = SandboxSettings(tenants={TENANT: TENANT_SECRET})
+    with RunningSandbox(settings, ("approved-as-object",)) as sandbox, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KYCGATE_TENANT_ID", TENANT)
+        patch.setenv("KYCGATE_TENANT_SECRET", TENANT_SECRET)
+        target = ("check", "--base-url", sandbox.base_url, "--seed", "1")
+        code, out, err = call(*target, "--only", "upload.accepted", "--only", "order.closed", "--out", "kept")
+        assert (code, "2 clauses kept (only upload.accepted, order.closed judged)" in out) == (0, True), out + err
+        run = RunFolder(tmp_path / "kept").read_run()
+        assert {clause.id for clause in run.clauses} == {"upload.accepted", "order.closed"}
+        assert run.requests_sent <= 60
+        assert "Broken as well, though not asked for: approve.true." in run.notes
+        code, out, err = call(*target, "--only", "approve", "--out", "broken")
+        assert (code, "1 clause broken: approve.true" in out) == (1, True), out + err
+        code, out, err = call(*target, "--only", "aprove", "--out", "none")
+    assert (code, out) == (2, "")
+    assert err == "kycgate: no clause or family is named 'aprove': did you mean 'approve'?\n"
+    assert not (tmp_path / "none").exists()
