@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from kycgate.target.blame import own_fault
+from kycgate.load.own_fault import own_fault
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.ENETUNREACH])
