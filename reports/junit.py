@@ -19,7 +19,7 @@ def render_junit(run: Run) -> str:
     total = len(run.clauses) + len(run.objectives)
     suite = ET.Element(
         "testsuite",
-        name=f"kycgate {run.command}",
+        name=xml(f"kycgate {run.command} of {run.target_words}"),
         tests=str(total),
         failures=str(failures),
         skipped=str(skipped),

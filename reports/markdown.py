@@ -20,13 +20,12 @@ MAX_OUTAGES: Final = 20
 def render_markdown(run: Run) -> str:
     """Verdict, breaches, what changed, objectives, latency: as much of it as fits, whole lines only."""
     lines = [
-        f"## kycgate {markdown(run.command)}: {run.verdict}",
+        f"## kycgate {markdown(run.command)}: {run.verdict}, of {markdown(run.target_words, 300)}",
         "",
         markdown(run.reason, 1_000),
         "",
         " · ".join(
             (
-                f"Target {markdown(run.target, 300)}",
                 counted(run.requests_sent, "request"),
                 counted(run.uploads_sent, "upload"),
                 f"seed {run.seed}",

@@ -49,7 +49,10 @@ def render_sarif(run: Run) -> str:
                         "rules": rules,
                     }
                 },
-                "automationDetails": {"id": f"kycgate/{run.command}/"},
+                "automationDetails": {
+                    "id": f"kycgate/{run.command}/",
+                    "description": {"text": visible(f"kycgate {run.command} of {run.target_words}: {run.verdict}")},
+                },
                 "invocations": [
                     {
                         "executionSuccessful": run.exit_code in (0, 1),

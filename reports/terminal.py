@@ -16,7 +16,8 @@ _STYLES = {"kept": "green", "broken": "bold red", "unclear": "yellow"}
 
 
 def print_verdict(run: Run, console: Console) -> None:
-    """The verdict, what was broken or is unclear, the objectives, and what changed."""
+    """The target, the verdict, what was broken or is unclear, the objectives, and what changed."""
+    console.print(Text(f"target: {one_line(run.target_words, 300)}"), soft_wrap=True)
     shown = alike(run, (clause for clause in worst_first(run) if clause.verdict is not Verdict.KEPT))
     rows: list[tuple[str, str, str]] = []
     for group in shown[:MAX_ROWS]:

@@ -14,7 +14,7 @@ from kycgate.errors import BudgetExhausted, CannotJudge, ExitCode, UsageError
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import MARK, PlannedTest, planned
 from kycgate.gate.session import Session
-from kycgate.settings.profile import Profile, load_profile, load_secrets
+from kycgate.settings.profile import NO_TARGET, Profile, find_profile, load_profile, load_secrets
 from kycgate.settings.selection import clauses_named
 from kycgate.settings.severity import Effect
 
@@ -52,6 +52,15 @@ class GatePlugin:
         except UsageError as error:
             raise pytest.UsageError(str(error)) from None
         config.addinivalue_line("markers", f"{MARK}(*clauses, requests, uploads, telling): a contract test")
+
+    def pytest_report_header(self, config: pytest.Config) -> str:
+        """What the contract tests judge."""
+        if self.bound is not None:
+            return f"kycgate target: {self.bound.profile.base_url}"
+        if config.getoption("sandbox"):
+            return "kycgate target: the embedded sandbox, no vendor"
+        named = config.getoption("base_url") or os.environ.get("KYCGATE_BASE_URL")
+        return f"kycgate target: {named or config.getoption('profile') or find_profile() or 'none'}"
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """The most telling tests go first, so that a small budget is well spent; `--only` leaves out the others."""
@@ -167,7 +176,7 @@ class GatePlugin:
 
     @pytest.fixture(scope="session")
     def gate(self, pytestconfig: pytest.Config) -> Gate:
-        """The gate to the target; with none given, to an embedded sandbox."""
+        """The gate to the target; with --sandbox, to the embedded one."""
         if self._refused is not None:
             raise self._refused
         if self.bound is None:
@@ -199,7 +208,7 @@ class GatePlugin:
         path = option("profile")
         thorough = bool(option("thorough"))
         profile = load_profile(
-            Path(path) if path else None,
+            find_profile(Path(path) if path else None),
             base_url=option("base_url"),
             translation=option("translation"),
             specimens=Path(option("specimens")) if option("specimens") else None,
@@ -209,6 +218,10 @@ class GatePlugin:
             strict=option("strict_clauses") or None,
         )
         self.strict = profile.strict
+        if option("sandbox"):
+            profile = profile.model_copy(update={"base_url": None})
+        elif profile.base_url is None:
+            raise UsageError(NO_TARGET)
         seed = option("seed") if option("seed") is not None else random.randrange(2**31)
         if profile.base_url is not None:
             secrets = load_secrets(profile.environment)
@@ -228,8 +241,11 @@ def _planned(item: pytest.Item) -> PlannedTest:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("kycgate", "contract tests against a National ID onboarding API")
-    group.addoption("--base-url", help="the target (default: KYCGATE_BASE_URL, else an embedded sandbox)")
-    group.addoption("--profile", help="a kycgate.toml")
+    group.addoption("--base-url", help="the target (default: KYCGATE_BASE_URL, else the profile's base_url)")
+    group.addoption("--sandbox", action="store_true", help="judge the embedded sandbox, whatever target is set")
+    group.addoption(
+        "--profile", help="a kycgate.toml (default: ./kycgate.toml, else [tool.kycgate] in ./pyproject.toml)"
+    )
     group.addoption("--translation", choices=("on", "off", "auto"), help="the vendor's translation feature")
     group.addoption("--specimens", help="a folder with the vendor's own test cards")
     group.addoption("--budget", type=int, help="requests to send at most")
@@ -242,8 +258,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _has_target(config: pytest.Config) -> bool:
+    if config.getoption("sandbox"):
+        return False
     given = config.getoption("base_url") or config.getoption("profile") or os.environ.get("KYCGATE_BASE_URL")
-    return bool(given)
+    return bool(given or find_profile())
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
@@ -254,6 +272,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Under plain pytest the gate is made from pytest's options."""
+    named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
+    if not named and not hasattr(config, "workerinput") and not _has_target(config):
+        # All tests of this repository, as `pytest` runs them there: they are of kycgate itself.
+        config.option.sandbox = True
     if config.getoption("numprocesses", default=None) and _has_target(config):
         raise pytest.UsageError("-n: each process would have a budget of its own; leave it out for a target")
     if not any(isinstance(plugin, GatePlugin) for plugin in config.pluginmanager.get_plugins()):

@@ -154,7 +154,6 @@ def execute(
             try:
                 expired = secrets.expired_token if secrets else None
                 if secrets is None:
-                    say("starting the embedded sandbox")
                     embedded = stack.enter_context(embedded_sandbox(profile))
                     profile, secrets, expired = embedded.profile, embedded.secrets, embedded.expired_token
                     run.embedded_sandbox = True
@@ -164,7 +163,7 @@ def execute(
                 )
                 gate.target.asked_to_stop = lambda: stop.requested
                 stack.callback(gate.close)
-                say(f"target {run.target}")
+                say(f"target: {run.target_words}")
                 gate.preflight()
                 if check:
                     not_tried = run_contract_tests(

@@ -43,6 +43,7 @@ from kycgate.cli.options import (
     ProfileOption,
     RateOption,
     Reading,
+    SandboxOption,
     SeedOption,
     SinceOption,
     SpecimensOption,
@@ -53,14 +54,14 @@ from kycgate.cli.options import (
     TranslationOption,
     UploadsOption,
     policy_of,
-    profile_of,
+    target_of,
 )  # fmt: skip
 from kycgate.cli.progress import run_and_exit
 from kycgate.cli.streams import flush
 from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT
 from kycgate.contracts.openapi import text as openapi_text
 from kycgate.errors import ExitCode, KycgateError
-from kycgate.settings.profile import Profile
+from kycgate.settings.profile import Profile, find_profile
 from kycgate.settings.selection import clauses_named
 
 app = typer.Typer(
@@ -79,7 +80,8 @@ _err = Console(stderr=True, highlight=False)
 
 @app.command()
 def verify(
-    base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
+    base_url: BaseUrlOption = None, sandbox: SandboxOption = False, profile: ProfileOption = None,
+    out: OutOption = None,
     translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
     strict: StrictOption = False, fail_level: FailLevelOption = None,
     pins: PinsOption = None, fail_on_drift: FailOnDriftOption = False,
@@ -88,12 +90,14 @@ def verify(
     time_limit: TimeLimitOption = None, policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
     since: SinceOption = None, output_format: FormatOption = Format.TEXT,
 ) -> None:  # fmt: skip
-    """Check the contract, run a short load, judge both."""
+    """Check the contract, run a short load, judge both; where no target is named, of the embedded sandbox."""
     from kycgate.cli.load_part import NOWHERE, LoadOptions
     from kycgate.load import LoadPlan
 
-    chosen = profile_of(
-        profile, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
+    profile = find_profile(profile)
+    chosen = target_of(
+        profile, sandbox=sandbox, else_sandbox=True, base_url=base_url,
+        translation=translation, specimens=specimens, strict=strict or None,
         fail_level=fail_level, pins=pins, fail_on_drift=fail_on_drift or None,
         limits__requests=budget, limits__uploads=uploads, limits__rate=rate, limits__time_s=time_limit,
     )  # fmt: skip
@@ -107,7 +111,8 @@ def verify(
 
 @app.command()
 def check(
-    base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
+    base_url: BaseUrlOption = None, sandbox: SandboxOption = False, profile: ProfileOption = None,
+    out: OutOption = None,
     translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
     strict: StrictOption = False, fail_level: FailLevelOption = None,
     pins: PinsOption = None, fail_on_drift: FailOnDriftOption = False,
@@ -119,8 +124,10 @@ def check(
     since: SinceOption = None, output_format: FormatOption = Format.TEXT,
 ) -> None:  # fmt: skip
     """Judge every clause of the contract."""
-    chosen = profile_of(
-        profile, thorough, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
+    profile = find_profile(profile)
+    chosen = target_of(
+        profile, thorough, sandbox=sandbox, else_sandbox=dry_run, base_url=base_url,
+        translation=translation, specimens=specimens, strict=strict or None,
         fail_level=fail_level, pins=pins, fail_on_drift=fail_on_drift or None,
         limits__requests=budget, limits__uploads=uploads, limits__rate=rate, limits__time_s=time_limit,
         find_image_limit=image_limit or None,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from kycgate.errors import UsageError
-from kycgate.settings.profile import Profile, load_profile
+from kycgate.settings.profile import NO_TARGET, Profile, load_profile
 from kycgate.settings.severity import FailLevel
 
 
@@ -44,9 +44,13 @@ class Format(StrEnum):
 
 
 BaseUrlOption = Annotated[
-    str | None, typer.Option("--base-url", help="The target. Default: KYCGATE_BASE_URL, else an embedded sandbox.")
+    str | None, typer.Option("--base-url", help="The target. Default: KYCGATE_BASE_URL, else the profile's base_url.")
 ]
-ProfileOption = Annotated[Path | None, typer.Option("--profile", help="A kycgate.toml.")]
+SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Judge the embedded sandbox, whatever target is set.")]
+ProfileOption = Annotated[
+    Path | None,
+    typer.Option("--profile", help="Default: ./kycgate.toml, else [tool.kycgate] in ./pyproject.toml."),
+]
 OutOption = Annotated[Path | None, typer.Option("--out", help="The run's folder. Default: a new one in kycgate-out/.")]
 TranslationOption = Annotated[Switch | None, typer.Option(help="The vendor's translation feature.")]
 SpecimensOption = Annotated[Path | None, typer.Option(help="A folder with the vendor's own test cards.")]
@@ -83,6 +87,27 @@ FormatOption = Annotated[
     Format, typer.Option("--format", help="github also prints annotations and appends to the job's summary.")
 ]
 MineOption = Annotated[bool, typer.Option("--yes-this-is-mine", help="Allow load on another machine.")]
+
+
+def target_of(
+    path: Path | None, thorough: bool = False, *, sandbox: bool = False, else_sandbox: bool = False, **flags: Any
+) -> Profile:
+    """The profile of a call that sends requests; its base_url is None only where the embedded sandbox is meant.
+
+    `path` is what `find_profile` found. With `else_sandbox` the sandbox is also meant where neither a flag, the
+    environment nor a profile says anything of a target.
+
+    Raises:
+        UsageError: no target is named, --sandbox contradicts --base-url, or what `profile_of` says.
+    """
+    if sandbox and flags.get("base_url") is not None:
+        raise UsageError("--sandbox and --base-url contradict each other: give one of them")
+    chosen = profile_of(path, thorough, **flags)
+    if sandbox:
+        return chosen.model_copy(update={"base_url": None})
+    if chosen.base_url is None and not (else_sandbox and path is None):
+        raise UsageError(NO_TARGET)
+    return chosen
 
 
 def profile_of(path: Path | None, thorough: bool = False, **flags: Any) -> Profile:

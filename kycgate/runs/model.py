@@ -163,6 +163,13 @@ class Run(RunModel):
     since: Baseline | None = None
     detection: Detection | None = None
 
+    @property
+    def target_words(self) -> str:
+        """What was judged, for the first line of each output."""
+        if self.embedded_sandbox and self.command != "rehearse":
+            return "the embedded sandbox, no vendor"
+        return self.target or "not recorded"
+
 
 def schema_text() -> str:
     """The JSON Schema of run.json, as it is committed in reports/run.schema.json."""

@@ -3,9 +3,10 @@
 import ipaddress
 import os
 import tomllib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -14,6 +15,13 @@ from pydantic_settings.exceptions import SettingsError
 
 from kycgate.errors import UsageError
 from kycgate.settings.severity import Rules, Severity, SeverityKey, Waiver, no_clause_twice
+
+ENV_PREFIX: Final = "KYCGATE_"
+PYPROJECT: Final = "pyproject.toml"
+NO_TARGET: Final = (
+    "no target: give --base-url, export KYCGATE_BASE_URL, or write base_url into kycgate.toml; --sandbox judges the "
+    "embedded sandbox"
+)
 
 
 def check_base_url(text: str) -> str:
@@ -88,7 +96,7 @@ class Profile(BaseSettings):
     """kycgate.toml. Each key may also come from the environment: KYCGATE_TRANSLATION, KYCGATE_LIMITS__RATE, …"""
 
     model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, env_prefix="KYCGATE_", env_nested_delimiter="__", env_ignore_empty=True
+        extra="forbid", frozen=True, env_prefix=ENV_PREFIX, env_nested_delimiter="__", env_ignore_empty=True
     )
 
     name: str = Field(default="", description="Shown in reports.")
@@ -137,20 +145,63 @@ class Profile(BaseSettings):
         return Rules(strict or self.strict, self.severity, self.waiver, datetime.now(UTC).date())
 
 
+def find_profile(named: Path | None = None, folder: Path | None = None) -> Path | None:
+    """The profile of a call: the one that is named, else ./kycgate.toml, else a pyproject.toml with [tool.kycgate].
+
+    Raises:
+        UsageError: the pyproject.toml beside it cannot be read.
+    """
+    here = folder or Path()
+    if named is not None:
+        return named
+    if (here / "kycgate.toml").exists():
+        return here / "kycgate.toml"
+    project = here / PYPROJECT
+    return project if project.is_file() and "kycgate" in _toml_of(project).get("tool", {}) else None
+
+
+def refuse_empty(names: Iterable[str]) -> None:
+    """A variable that is set but empty is what a CI system gives for one that it does not know.
+
+    Raises:
+        UsageError: one of `names` is such a variable.
+    """
+    empty = sorted(name for name in names if name in os.environ and not os.environ[name].strip())
+    if empty:
+        raise UsageError(f"the environment: {empty[0]} is set but empty: give it a value, or unset it")
+
+
+def _toml_of(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the profile {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"the profile {path} is no TOML: {error}") from None
+
+
+def _table_of(path: Path) -> dict[str, Any]:
+    """What the profile says: the whole file, or [tool.kycgate] of a pyproject.toml."""
+    raw = _toml_of(path)
+    if path.name != PYPROJECT:
+        return raw
+    table = raw.get("tool", {}).get("kycgate")
+    if not isinstance(table, dict):
+        raise UsageError(f"the profile {path} has no table [tool.kycgate]")
+    return table
+
+
 def load_profile(path: Path | None, **flags: Any) -> Profile:
     """The profile from `path` (or the defaults) with the flags that were given on top.
 
     Raises:
-        UsageError: the file cannot be read, is no TOML, or holds a key or value the profile does not know.
+        UsageError: the file cannot be read, is no TOML, or holds a key or value the profile does not know; or a
+            KYCGATE_ variable is set but empty.
     """
+    refuse_empty(name for name in os.environ if name.upper().startswith(ENV_PREFIX))
     raw: dict[str, Any] = {}
     if path is not None:
-        try:
-            raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UsageError(f"cannot read the profile {path}: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise UsageError(f"the profile {path} is no TOML: {error}") from None
+        raw = _table_of(path)
         for key in ("ca_file", "specimens", "pins"):
             # Paths in a profile are meant from where the profile lies.
             if isinstance(raw.get(key), str):
@@ -213,8 +264,10 @@ def load_secrets(names: Environment) -> Secrets:
     """The credentials that the environment holds under `names`.
 
     Raises:
-        UsageError: there are none, half of the tenant's pair is missing, or one cannot stand in a header.
+        UsageError: there are none, half of the tenant's pair is missing, one is set but empty, or one cannot stand in
+            a header.
     """
+    refuse_empty((names.api_keys, names.tenant_id, names.tenant_secret, names.expired_token))
     keys = tuple(key.strip() for key in os.environ.get(names.api_keys, "").split(",") if key.strip())
     tenant_id = os.environ.get(names.tenant_id, "").strip()
     tenant_secret = os.environ.get(names.tenant_secret, "").strip()

@@ -2,7 +2,7 @@
 
 import typer
 
-from kycgate.cli.options import BaseUrlOption, ProfileOption, RateOption, SpecimensOption, profile_of
+from kycgate.cli.options import BaseUrlOption, ProfileOption, RateOption, SandboxOption, SpecimensOption, target_of
 
 
 def register(app: typer.Typer) -> None:
@@ -12,6 +12,7 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     base_url: BaseUrlOption = None,
+    sandbox: SandboxOption = False,
     profile: ProfileOption = None,
     specimens: SpecimensOption = None,
     rate: RateOption = None,
@@ -23,15 +24,17 @@ def doctor(
     from kycgate.check.embedded import embedded_sandbox
     from kycgate.cli.examine import State, examine
     from kycgate.errors import ExitCode
-    from kycgate.settings.profile import load_secrets
+    from kycgate.settings.profile import find_profile, load_secrets
     from kycgate.text import one_line
 
-    chosen = profile_of(profile, base_url=base_url, specimens=specimens, limits__rate=rate)
+    chosen = target_of(
+        find_profile(profile), sandbox=sandbox, base_url=base_url, specimens=specimens, limits__rate=rate
+    )
     if chosen.specimens is not None:
         cards.load_directory(chosen.specimens)
     with ExitStack() as stack:
         if chosen.base_url is None:
-            print("no base URL is given: looking at the embedded sandbox")
+            print("target: the embedded sandbox")
             embedded = stack.enter_context(embedded_sandbox(chosen))
             chosen, secrets = embedded.profile, embedded.secrets
         else:

@@ -14,6 +14,7 @@ from kycgate.cli.options import (
     OutOption,
     PolicyOption,
     ProfileOption,
+    SandboxOption,
     SeedOption,
     Shape,
     SinceOption,
@@ -21,9 +22,10 @@ from kycgate.cli.options import (
     TimeLimitOption,
     TranslationOption,
     policy_of,
-    profile_of,
+    target_of,
 )
 from kycgate.errors import UsageError
+from kycgate.settings.profile import find_profile
 
 _WORKLOAD, _LIMITS, _WHERE, _CAPACITY = "Workload", "Hard stops", "Cores and machines", "Capacity"
 
@@ -37,7 +39,8 @@ def _option(text: str, panel: str, *names: str, **more: Any) -> Any:
 
 
 def load(
-    base_url: BaseUrlOption = None, profile: ProfileOption = None, out: OutOption = None,
+    base_url: BaseUrlOption = None, sandbox: SandboxOption = False, profile: ProfileOption = None,
+    out: OutOption = None,
     translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
     rate: LoadRateOption = 10.0, duration: DurationOption = 30.0,
     poisson: Annotated[bool, _option("Arrivals at random instead of evenly.", _WORKLOAD, "--poisson")] = False,
@@ -93,9 +96,11 @@ def load(
     from kycgate.load.think import parse_think
     from kycgate.specimens import parse_degradations
 
-    chosen = profile_of(
-        profile, base_url=base_url, translation=translation, specimens=specimens, limits__time_s=time_limit
-    )
+    profile = find_profile(profile)
+    chosen = target_of(
+        profile, sandbox=sandbox, base_url=base_url, translation=translation, specimens=specimens,
+        limits__time_s=time_limit,
+    )  # fmt: skip
     try:
         workload = LoadPlan(
             base_url=chosen.base_url or NOWHERE, rate=rate, duration_s=duration, poisson=poisson, shape=str(shape),

@@ -11,11 +11,12 @@ from kycgate.cli.options import (
     BudgetOption,
     ProfileOption,
     RateOption,
+    SandboxOption,
     SeedOption,
     SpecimensOption,
     TranslationOption,
     UploadsOption,
-    profile_of,
+    target_of,
 )
 
 
@@ -29,7 +30,8 @@ def pin(
         list[Path] | None, typer.Argument(help="Folders of recorded checks, counted together. Default: a new check.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="The pins file, .toml or .json.")] = Path("kycgate.pins.toml"),
-    base_url: BaseUrlOption = None, profile: ProfileOption = None, translation: TranslationOption = None,
+    base_url: BaseUrlOption = None, sandbox: SandboxOption = False, profile: ProfileOption = None,
+    translation: TranslationOption = None,
     specimens: SpecimensOption = None, seed: SeedOption = None, budget: BudgetOption = None,
     uploads: UploadsOption = None, rate: RateOption = None,
 ) -> None:  # fmt: skip
@@ -39,6 +41,7 @@ def pin(
     from kycgate.judging.drift import drift_since, load_pins, pins_of, save_pins
     from kycgate.runs.folder import RunFolder
     from kycgate.runs.model import Run
+    from kycgate.settings.profile import find_profile
 
     if out.suffix not in (".toml", ".json"):
         raise UsageError(f"--out {out} ends in neither .toml nor .json: name the pins file so")
@@ -48,11 +51,12 @@ def pin(
     if runs:
         recorded: list[Run] = [RunFolder(path).read_run() for path in runs]
     else:
-        chosen = profile_of(
-            profile, base_url=base_url, translation=translation, specimens=specimens,
+        profile = find_profile(profile)
+        chosen = target_of(
+            profile, sandbox=sandbox, base_url=base_url, translation=translation, specimens=specimens,
             limits__requests=budget, limits__uploads=uploads, limits__rate=rate,
         ).model_copy(update={"pins": None})  # fmt: skip
-        run, _ = run_with_progress("check", chosen, out=None, seed=seed, check=True, load=None)
+        run, _ = run_with_progress("check", chosen, out=None, seed=seed, check=True, load=None, profile_file=profile)
         if not run.complete or not any(clause.observed for clause in run.clauses):
             raise CannotJudge(f"nothing was pinned: {run.reason}")
         recorded = [run]

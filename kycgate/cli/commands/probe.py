@@ -8,12 +8,13 @@ import typer
 from kycgate.cli.options import (
     BaseUrlOption,
     ProfileOption,
+    SandboxOption,
     SeedOption,
     SpecimensOption,
     StoreOption,
     StrictOption,
     TranslationOption,
-    profile_of,
+    target_of,
 )
 
 EMBEDDED = "the embedded sandbox"
@@ -25,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def probe(
-    store: StoreOption, base_url: BaseUrlOption = None, profile: ProfileOption = None,
+    store: StoreOption, base_url: BaseUrlOption = None, sandbox: SandboxOption = False, profile: ProfileOption = None,
     translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
     strict: StrictOption = False,
     name: Annotated[str, typer.Option("--from", help="Who probes, where several do.")] = "",
@@ -55,12 +56,12 @@ def probe(
     from kycgate.probing.store import WAIT_S
     from kycgate.runs.folder import RunFolder
     from kycgate.runs.model import Run
-    from kycgate.settings.profile import load_secrets
+    from kycgate.settings.profile import find_profile, load_secrets
     from kycgate.text import one_line
 
-    chosen = profile_of(
-        profile, base_url=base_url, translation=translation, specimens=specimens, strict=strict or None,
-        limits__requests=MAX_REQUESTS, limits__uploads=MAX_UPLOADS,
+    chosen = target_of(
+        find_profile(profile), sandbox=sandbox, base_url=base_url, translation=translation, specimens=specimens,
+        strict=strict or None, limits__requests=MAX_REQUESTS, limits__uploads=MAX_UPLOADS,
     )  # fmt: skip
     secrets = load_secrets(chosen.environment) if chosen.base_url is not None else None
     if chosen.specimens is not None:
@@ -76,6 +77,7 @@ def probe(
     with ExitStack() as stack:
         folder = RunFolder.create(out, "probe") if out is not None else None
         target = chosen.base_url or EMBEDDED
+        print(f"target: {one_line(target, 300)}")
         if secrets is None:
             embedded = stack.enter_context(embedded_sandbox(chosen))
             chosen, secrets = embedded.profile, embedded.secrets

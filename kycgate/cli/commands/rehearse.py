@@ -55,8 +55,9 @@ def rehearse(
     """
     from kycgate.cli.options import profile_of
     from kycgate.rehearsal.rehearse import cases
+    from kycgate.settings.profile import find_profile
 
-    chosen = profile_of(profile, strict=strict or None, fail_level=fail_level)
+    chosen = profile_of(find_profile(profile), strict=strict or None, fail_level=fail_level)
     selected = cases(only=only or (), kinds=kind or (), levels=level or ())
     if list_cases:
         for case in selected:

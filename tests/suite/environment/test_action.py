@@ -80,14 +80,16 @@ def test_workflows_ask_for_little(name: str) -> None:
     )
 
 
-def test_the_gate_workflow_judges_the_embedded_sandbox(runner: Runner) -> None:
-    """Where the repository's variables name no vendor: as the example stands, with fewer requests."""
+def test_the_gate_workflow_judges_no_sandbox_by_itself(runner: Runner) -> None:
+    """Where the repository's variables name no vendor the gate is red; the sandbox is judged when it is asked for."""
     step = next(step for step in WORKFLOWS["vendor-gate"]["jobs"]["gate"]["steps"] if step.get("uses") == "./")
     ran = runner.use(without_install(), step["with"] | {"arguments": FEW}, step["env"])
+    assert (ran.code, "no target" in ran.said) == (2, True), ran.said
+    ran = runner.use(without_install(), step["with"] | {"arguments": FEW, "sandbox": "true"}, step["env"])
     assert (ran.code, ran.outputs) == (0, {"exit-code": "0", "verdict": "kept"}), ran.said
     folder = runner.workspace / "kycgate-run"
     assert {"run.json", "report.html", "junit.xml", "summary.md"} <= {path.name for path in folder.iterdir()}
-    assert "kycgate check: kept" in runner.summary.read_text(encoding="utf-8")
+    assert "kycgate check: kept, of the embedded sandbox, no vendor" in runner.summary.read_text(encoding="utf-8")
 
 
 def test_the_action_passes_on_everything_it_is_given(runner: Runner) -> None:

@@ -312,7 +312,7 @@ def test_since_is_shown_everywhere(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["check", "load", "report"])
 def test_a_missing_earlier_run_ends_2_before_anything_is_sent(command: str, tmp_path: Path) -> None:
-    more = [str(RECORDED / "v1-verify-kept")] if command == "report" else ["--out", "run"]
+    more = [str(RECORDED / "v1-verify-kept")] if command == "report" else ["--sandbox", "--out", "run"]
     done = kycgate(command, *more, "--since", "missing", cwd=tmp_path)
     assert (done.returncode, "no run.json" in done.stderr) == (2, True)
     assert not (tmp_path / "run").exists()

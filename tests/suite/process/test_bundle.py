@@ -47,7 +47,19 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     (folder / "policy.toml").write_text(POLICY)
     kycgate(
-        folder, "load", "--duration", "2", "--rate", "12", "--policy", "policy.toml", "--out", "load", "--seed", "3"
+        folder,
+        "load",
+        "--sandbox",
+        "--duration",
+        "2",
+        "--rate",
+        "12",
+        "--policy",
+        "policy.toml",
+        "--out",
+        "load",
+        "--seed",
+        "3",
     )
     profile = Profile(limits=Limits(requests=12, uploads=4))
     breaking = next(known.name for known in FAULTS.load().values() if known.clause == "result.scans")

@@ -67,8 +67,8 @@ def always_401() -> Iterator[str]:
         (["check", "--base-url", "http://user:pw@127.0.0.1"], "carries credentials"),
         (["check", "--base-url", "http://127.0.0.1:1"], "no credentials"),
         (["check", "--profile", "missing.toml"], "cannot read the profile"),
-        (["check", "--budget", "0"], "limits.requests"),
-        (["check", "--specimens", "missing"], "no folder"),
+        (["check", "--sandbox", "--budget", "0"], "limits.requests"),
+        (["check", "--sandbox", "--specimens", "missing"], "no folder"),
         (["report", "missing"], "no run.json"),
         (["specimens", "--out", "cards", "--size", "5"], "sizes go from"),
         (["sandbox", "--host", "0.0.0.0"], "--allow-remote"),
@@ -151,7 +151,7 @@ def test_verify_from_nothing_to_a_verdict(tmp_path: Path) -> None:
     before = page
     assert kycgate("report", folder.name, cwd=tmp_path).returncode == 0
     assert (folder / "report.html").read_text(encoding="utf-8") == before
-    again = kycgate("check", "--out", folder.name, cwd=tmp_path)
+    again = kycgate("check", "--sandbox", "--out", folder.name, cwd=tmp_path)
     assert (again.returncode, "already holds a run" in again.stderr) == (2, True)
 
 
@@ -176,7 +176,7 @@ def test_nothing_secret_or_personal_is_kept(tmp_path: Path) -> None:
 
 
 def test_budget_is_kept_and_what_it_cuts_off_is_named(tmp_path: Path) -> None:
-    done = kycgate("check", "--budget", "40", "--uploads", "12", "--out", "run", cwd=tmp_path)
+    done = kycgate("check", "--sandbox", "--budget", "40", "--uploads", "12", "--out", "run", cwd=tmp_path)
     run = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
     assert run["requests_sent"] <= 40
     assert run["uploads_sent"] <= 12
@@ -262,7 +262,7 @@ def test_plain_pytest_is_green_only_with_a_verdict_on_the_core(
     folder = Path(contract.__file__).parent
     options = ["-c", os.devnull, f"--rootdir={folder}", "--import-mode=importlib", "-p", "no:cacheprovider", "-q"]
     options += ["-p", "kycgate.check.pytest_plugin"]
-    ended = pytest.main([str(folder / "test_credentials.py"), *options, "--budget", budget, "--seed", "3"])
+    ended = pytest.main([str(folder / "test_credentials.py"), *options, "--sandbox", "--budget", budget, "--seed", "3"])
     said = capsys.readouterr().out
     assert (int(ended), "kycgate: too little evidence: no verdict on" in said) == (code, code == 3)
     assert ("auth.missing, auth.unknown" in said) == (code == 3)

@@ -277,8 +277,8 @@ def test_pin_then_check_from_the_command_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["check", "--pins", "missing.toml"], "cannot read the pins"),
-        (["check", "--fail-on-drift"], "give --pins"),
+        (["check", "--sandbox", "--pins", "missing.toml"], "cannot read the pins"),
+        (["check", "--sandbox", "--fail-on-drift"], "give --pins"),
         (["pin", "--out", "pins.yaml"], "neither .toml nor .json"),
         (["pin", "--out", "nowhere/pins.toml"], "no folder nowhere"),
         (["pin", "missing"], "no run.json"),

@@ -68,8 +68,8 @@ def test_without_a_terminal_lines_are_plain() -> None:
 def test_stopped_by_hand_what_was_measured_is_kept_and_judged(tmp_path: Path) -> None:
     (tmp_path / "easy.toml").write_text(EASY)
     process = subprocess.Popen(
-        [sys.executable, "-m", "kycgate", "load", "--rate", "20", "--duration", "100", "--policy", "easy.toml", "--out",
-         "run"],
+        [sys.executable, "-m", "kycgate", "load", "--sandbox", "--rate", "20", "--duration", "100",
+         "--policy", "easy.toml", "--out", "run"],
         cwd=tmp_path, env=CLEAN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 60
@@ -92,8 +92,8 @@ def test_stopped_by_hand_what_was_measured_is_kept_and_judged(tmp_path: Path) ->
 def test_a_run_ends_once_its_policy_is_decided(tmp_path: Path) -> None:
     (tmp_path / "easy.toml").write_text(EASY)
     done = subprocess.run(
-        [sys.executable, "-m", "kycgate", "load", "--rate", "20", "--duration", "100", "--until-decided", "--policy",
-         "easy.toml", "--out", "run"],
+        [sys.executable, "-m", "kycgate", "load", "--sandbox", "--rate", "20", "--duration", "100", "--until-decided",
+         "--policy", "easy.toml", "--out", "run"],
         cwd=tmp_path, env=CLEAN, capture_output=True, text=True, timeout=90, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -88,7 +88,7 @@ def secrets_of(*, fixed: bool) -> Secrets:
 
 
 def test_doctor_finds_a_sound_set_up_sound(tmp_path: Path) -> None:
-    done = kycgate("doctor", cwd=tmp_path)
+    done = kycgate("doctor", "--sandbox", cwd=tmp_path)
     said = lines_of(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(said) == ["DNS", "connection", "credentials", "specimens", "clock", "rate limit", "sent"]
