@@ -29,8 +29,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from kycgate.contracts.endpoints import STEP_ENDPOINTS, TOKEN
-from kycgate.contracts.journey import Step
+from kycgate.contracts.flows.national_id import PAGE_ORDER, TOKEN, UPLOAD_FRONT
 from kycgate.load import LoadPlan, Topology, run_load
 from kycgate.load.pacing import arrivals
 from kycgate.sandbox import SandboxSettings
@@ -78,20 +77,20 @@ def _answers() -> dict[str, bytes]:
     vendor = Vendor(SandboxSettings())
     person = make_person(1)
     found = {TOKEN.path: json.dumps({"token": vendor.mint(3_600), "expirationDate": "2100-01-01T00:00:00Z"}).encode()}
-    for step, endpoint in STEP_ENDPOINTS.items():
+    for step in PAGE_ORDER:
         body = b"true"
         if step.is_upload:
-            side = "front" if step is Step.UPLOAD_FRONT else "back"
+            side = step.shows
             data = vendor.customer_data(Onboarding(vendor.new_customer(), fixed_key=False), step, person.truth(side))
             body = json.dumps(vendor.result(True, None, None, data)).encode()
-        found[endpoint.path] = body
+        found[step.path] = body
     return found
 
 
 def serve(name: str, seed: int, told: Any) -> None:
     """The target: reads the request, and answers when the model says so; only the front's upload takes time."""
     answers, rng = _answers(), random.Random(seed)
-    front = STEP_ENDPOINTS[Step.UPLOAD_FRONT].path
+    front = UPLOAD_FRONT.path
     stalls_from = time.perf_counter() if name == "stalling" else None
     arrived_at: list[float] = []
 
@@ -182,7 +181,7 @@ def stock(name: str, rate: float, seconds: float, seed: int, folder: Path, *, th
         (round(rate), "constant_throughput", 1) if throughput else (max(round(rate * MEDIAN_S), 2), "constant", 0)
     )
     script = folder / "stock.py"
-    path = STEP_ENDPOINTS[Step.UPLOAD_FRONT].path
+    path = UPLOAD_FRONT.path
     script.write_text(STOCK.format(pause=pause, value=value, body=str(body), path=path), encoding="utf-8")
     with Target(name, seed) as target:
         command = [sys.executable, "-m", "locust", "-f", str(script), "--headless", "--host", target.url]

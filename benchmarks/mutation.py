@@ -37,7 +37,7 @@ AREAS = {
         "kycgate/judging/leaks.py",
         "kycgate/judging/shape.py",
     ),
-    "order": ("kycgate/contracts/journey.py",),
+    "order": ("kycgate/contracts/flow.py",),
     "statistics": (
         "kycgate/judging/readings.py",
         "kycgate/sla/blocks.py",

@@ -26,7 +26,7 @@ from typing import NamedTuple
 import httpx
 
 from kycgate.check.embedded import embedded_sandbox
-from kycgate.contracts.endpoints import TOKEN
+from kycgate.contracts.flows.national_id import TOKEN
 from kycgate.contracts.openapi import text as openapi_text
 from kycgate.sandbox import FAULTS, variants
 from kycgate.settings.profile import Profile

@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from kycgate.contracts.endpoints import ENDPOINTS, STEP_ENDPOINTS, Endpoint
-from kycgate.contracts.journey import EDGES
+from kycgate.contracts.flow import Endpoint
+from kycgate.contracts.flows import flow
 from kycgate.contracts.models import (
     ApproveFrontRequest,
     CustomerData,
@@ -53,10 +53,10 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         }
     links = {
         f"{edge.then}_next": {
-            "operationId": STEP_ENDPOINTS[edge.then].operation_id,
+            "operationId": edge.then.operation_id,
             "description": f"{edge.then} may follow once {edge.first} is done.",
         }
-        for edge in EDGES
+        for edge in flow().edges
         if edge.first == endpoint.step
     }
     if links:
@@ -87,7 +87,7 @@ def build() -> dict[str, Any]:
         },
         "servers": [{"url": "/", "description": "The customer's own base URL."}],
         "tags": [{"name": "National Id"}, {"name": "Token"}],
-        "paths": {endpoint.path: {endpoint.method.lower(): _operation(endpoint)} for endpoint in ENDPOINTS},
+        "paths": {endpoint.path: {endpoint.method.lower(): _operation(endpoint)} for endpoint in flow().endpoints},
         "components": {
             "schemas": schemas,
             "securitySchemes": {

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
 from kycgate.load.clocks import WHOLE
 from kycgate.load.collect import Collector, Second
@@ -32,7 +33,6 @@ MARGIN = 2
 REFINEMENTS = 2
 """Plateaus between the highest rate kept and the lowest broken."""
 RESAMPLES, BLOCK_S = 300, 3
-UPLOADS = ("upload_front", "upload_back")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ def _p95(outcome: LoadOutcome) -> float:
 
     whole = HdrHistogram(1, 120_000_000, 3)
     for latency in outcome.result.latencies:
-        if latency.clock == "response" and latency.name in UPLOADS:
+        if latency.clock == "response" and latency.name in flow().uploads:
             whole.decode_and_add(latency.histogram.encode())
     return percentile_us(whole, 95) / 1e3
 

@@ -13,7 +13,8 @@ import gevent
 import gevent.pool
 from locust import User, task
 
-from kycgate.contracts.journey import CLIENT_ORDER, PAGE_ORDER, Step
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows import flow
 from kycgate.judging.answers import customer_data
 from kycgate.judging.readings import compare
 from kycgate.load.client import NoAnswer, OwnFault, tls_context
@@ -183,7 +184,7 @@ class Generator:
         plan, rng = self.plan, random.Random((self.plan.seed << 32) ^ number)
         variants = self._prepared[number % len(self._prepared)]
         prepared = variants[rng.randrange(len(variants))]
-        order = CLIENT_ORDER if rng.random() < plan.client_order_share else PAGE_ORDER
+        order = flow().client_order if rng.random() < plan.client_order_share else flow().steps
         retry = rng.random() < plan.retry_share
         counts = self.recorder.counts
         asked = time.perf_counter_ns()
@@ -266,7 +267,7 @@ class Generator:
         return phases
 
     def _enter_upload(self, answered: Answered, prepared: Prepared) -> None:
-        clocks, recorder, front = answered.clocks, self.recorder, answered.step is Step.UPLOAD_FRONT
+        clocks, recorder = answered.clocks, self.recorder
         if self.plan.sizes:
             thinking = (
                 None
@@ -274,7 +275,7 @@ class Generator:
                 else (clocks.first_byte - clocks.body_sent) / 1e6
             )
             recorder.sizes.append((prepared.size, (clocks.last_byte - clocks.sent) / 1e6, thinking))
-        truth = prepared.card.front_truth if front else prepared.card.back_truth
+        truth = prepared.card.truth_of(answered.step.shows)
         for name, right in compare(customer_data(answered.exchange) or {}, truth).items():
             recorder.readings[name, prepared.degradation, right] += 1
         recorder.cards.add((prepared.degradation, prepared.card.id))

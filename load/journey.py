@@ -1,14 +1,14 @@
 """One virtual person's onboarding: four steps, each answer judged by the judge of the check."""
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 import gevent
 
-from kycgate.contracts.endpoints import endpoint
-from kycgate.contracts.journey import PAGE_ORDER, Step
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows import flow
 from kycgate.judging.answers import accepted, already_registered, customer_data
 from kycgate.judging.ledger import Observation
 from kycgate.load.client import Connection
@@ -17,7 +17,7 @@ from kycgate.load.verdicts import AnswerJudge
 from kycgate.specimens import degrade_jpeg, pad_jpeg
 from kycgate.specimens.deck import Card
 from kycgate.target.exchange import Clocks, Exchange, Picture
-from kycgate.target.requests import CLIENT_HEADERS, approval_of, to_json, upload_body
+from kycgate.target.requests import CLIENT_HEADERS, body_of, upload_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Prepared:
     """A card whose bodies are encoded once and shared by all who show it."""
 
     card: Card
-    front: bytes
-    back: bytes
+    bodies: Mapping[str, bytes]
+    """By the side shown."""
     unreadable: bytes
     size: int
     degradation: str = "none"
@@ -34,17 +34,17 @@ class Prepared:
     @classmethod
     def of(cls, card: Card, size: int = 0, degradation: tuple[str, float] | None = None) -> "Prepared":
         """With `size`, pictures smaller than it are padded to so many bytes."""
-        images = [card.front, card.back]
+        images = {step.shows: card.image(step.shows) for step in flow().uploads}
         if degradation is not None and degradation[1]:
-            images = [degrade_jpeg(image, *degradation) for image in images]
-        front, back = (pad_jpeg(image, size) if size > len(image) + 4 else image for image in images)
+            images = {side: degrade_jpeg(image, *degradation) for side, image in images.items()}
+        images = {side: pad_jpeg(image, size) if size > len(image) + 4 else image for side, image in images.items()}
+        first = flow().first.shows
         return cls(
             card,
-            upload_body(front, "lf"),
-            upload_body(back, "lf"),
-            # What a hand before the lens leaves: a picture's beginning.
-            upload_body(card.front[:2_000], "lf"),
-            len(front),
+            {side: upload_body(image, "lf") for side, image in images.items()},
+            # A truncated JPEG, to be refused as unreadable.
+            upload_body(card.image(first)[:2_000], "lf"),
+            len(images[first]),
             "{}:{:g}".format(*degradation) if degradation and degradation[1] else "none",
         )
 
@@ -135,7 +135,7 @@ class Onboarding:
         due_ns: int,
         report: Callable[[Answered], None],
         *,
-        order: Sequence[Step] = PAGE_ORDER,
+        order: Sequence[Step] | None = None,
         retry: bool = False,
         think: Callable[[], float] | None = None,
         may_send: Callable[[Step, bool], bool] = lambda step, retry: True,
@@ -145,14 +145,16 @@ class Onboarding:
         With `retry` an unreadable photo comes first. `think` gives the seconds before each later step; they are the
         person's own, so the step is due after them. Before each step `may_send` is asked.
         """
+        order = order or flow().steps
+        first = flow().first
         reading: dict[str, object] = {}
         card = self._prepared.card
         try:
             if retry:
-                if not may_send(Step.UPLOAD_FRONT, True):
+                if not may_send(first, True):
                     return Ended.CUT_OFF
-                photo = Picture("unreadable", "front", len(self._prepared.unreadable), wrapping="lf")
-                answered = self._take(Step.UPLOAD_FRONT, self._prepared.unreadable, photo, due_ns, retry=True)
+                photo = Picture("unreadable", first.shows, len(self._prepared.unreadable), wrapping="lf")
+                answered = self._take(first, self._prepared.unreadable, photo, due_ns, retry=True)
                 report(answered)
                 if answered.breach is not None:
                     return Ended.BADLY
@@ -162,23 +164,21 @@ class Onboarding:
             for step in order:
                 if not may_send(step, False):
                     return Ended.CUT_OFF
-                body = b""
                 picture: Picture | None = None
                 if step.is_upload:
-                    side = "front" if step is Step.UPLOAD_FRONT else "back"
-                    body = self._prepared.front if side == "front" else self._prepared.back
-                    picture = Picture(card.id, side, len(body), wrapping="lf")
-                elif step is Step.APPROVE_FRONT:
-                    body = to_json(approval_of(reading, card.truth, translation=self._plan.translation))
+                    body = self._prepared.bodies[step.shows]
+                    picture = Picture(card.id, step.shows, len(body), wrapping="lf")
+                else:
+                    body = body_of(step, None, reading, card.truth, translation=self._plan.translation) or b""
                 answered = self._take(step, body, picture, due_ns)
                 report(answered)
                 if answered.breach is not None:
                     return Ended.BADLY
                 if not accepted(answered.exchange):
                     return _why_not(answered.exchange)
-                if step is Step.UPLOAD_FRONT:
+                if step == first:
                     reading = customer_data(answered.exchange) or {}
-                due_ns = self._after(answered, think if step is not order[-1] else None)
+                due_ns = self._after(answered, think if step != order[-1] else None)
         finally:
             self._judge.ended(self._session)
             self._connection.close()
@@ -196,7 +196,7 @@ class Onboarding:
     def _take(self, step: Step, body: bytes, picture: Picture | None, due_ns: int, *, retry: bool = False) -> Answered:
         headers = self._headers | ({"Content-Type": "application/json"} if body else {})
         intent = UNREADABLE if retry else "legal"
-        path = endpoint(step).path
+        path = step.path
         exchange = self._connection.ask(
             step, path, headers, body, due_ns, session=self._session, picture=picture, intent=intent
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import gevent
 
-from kycgate.contracts.endpoints import TOKEN
+from kycgate.contracts.flows import flow
 from kycgate.gate.minting import Minted, mint, optional_refused, seconds_to_expiry, token_body
 from kycgate.judging.answers import json_or_none
 from kycgate.judging.ledger import Observation
@@ -38,7 +38,7 @@ def ask_for_token(
     def ask(more: Mapping[str, object]) -> Exchange:
         headers = {**CLIENT_HEADERS, "Content-Type": "application/json"}
         body = token_body(plan.tenant_id, plan.tenant_secret, more)
-        exchange = connection.ask(TOKEN.id, TOKEN.path, headers, body, time.perf_counter_ns())
+        exchange = connection.ask(flow().token.id, flow().token.path, headers, body, time.perf_counter_ns())
         sent(exchange)
         return exchange
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 from hdrh.histogram import HdrHistogram
 from markupsafe import Markup, escape
 
-from kycgate.contracts.journey import EDGES, Step
 from kycgate.reports.status import status
+from kycgate.runs.flow_model import RecordedFlow
 from kycgate.runs.load_model import CapacityResult, LoadPoint, LoadResult, StepLatency
 from kycgate.runs.model import Run
 from kycgate.runs.percentile import percentile_us
@@ -32,15 +32,19 @@ _VARIABLES = (
     | {colour: f"c{n}" for n, colour in enumerate(_SERIES, 1)}
     | {colour: name.replace(" ", "-") for name, colour in _STATES.items() if name != "waived"}
 )
-_STEP_COLOURS: dict[str, str] = dict(zip((*Step, "onboarding"), _SERIES, strict=False))
 _WIDTH_IN, _HEIGHT_IN = 4.6, 3.0
 MAX_BINS: Final = 150
 """Points along the time axis; a longer run's seconds are put together."""
 PHASES: Final = ("waiting", "connecting", "sending", "thinking", "reading")
 
 
-def _colour(step: str) -> str:
-    return _STEP_COLOURS.get(step, _SERIES[5])
+_WHOLE: Final = "onboarding"
+
+
+def _colour(flow: RecordedFlow, name: str) -> str:
+    """Of a step by its place in the flow, of the whole onboarding after them; anything else has the last one."""
+    names = [*(step.id for step in flow.steps), _WHOLE]
+    return _SERIES[names.index(name) % len(_SERIES)] if name in names else _SERIES[-1]
 
 
 def _words(name: str) -> str:
@@ -108,27 +112,28 @@ def _mark(artist: Any, step: str) -> None:
     artist.set_gid(f"series-{re.sub(r'[^a-z_]', '', step)}")
 
 
-def in_order(latencies: Iterable[StepLatency]) -> list[StepLatency]:
-    """In the order of the journey, the whole of it last."""
-    names = list(_STEP_COLOURS)
+def in_order(flow: RecordedFlow, latencies: Iterable[StepLatency]) -> list[StepLatency]:
+    """In the order of the flow, the whole of it last."""
+    names = [*(step.id for step in flow.steps), _WHOLE]
     return sorted(latencies, key=lambda latency: names.index(latency.name) if latency.name in names else len(names))
 
 
-def _response(load: LoadResult) -> list[StepLatency]:
-    return in_order(latency for latency in load.latencies if latency.clock == "response" and latency.count)
+def _response(flow: RecordedFlow, load: LoadResult) -> list[StepLatency]:
+    return in_order(flow, (latency for latency in load.latencies if latency.clock == "response" and latency.count))
 
 
-def percentile_curves(load: LoadResult) -> Markup:
+def percentile_curves(flow: RecordedFlow, load: LoadResult) -> Markup:
     """Response time against percentile, log-scaled towards the tail, as far as each step's samples reach."""
     figure, (axes,) = _figure()
     longest, highest, lowest = 1, 0.0, math.inf
-    for latency in _response(load):
+    for latency in _response(flow, load):
         if not latency.histogram:
             continue
         histogram = HdrHistogram.decode(latency.histogram.encode("ascii"))
         places = [latency.count ** (n / 80) for n in range(81)]
         values = [percentile_us(histogram, 100 * (1 - 1 / place)) / 1e3 for place in places]
-        (line,) = axes.plot(places, values, label=_words(latency.name), color=_colour(latency.name), linewidth=1.6)
+        colour = _colour(flow, latency.name)
+        (line,) = axes.plot(places, values, label=_words(latency.name), color=colour, linewidth=1.6)
         _mark(line, latency.name)
         longest, highest, lowest = max(longest, latency.count), max(highest, values[-1]), min(lowest, values[0])
     axes.set_xscale("log")
@@ -165,17 +170,17 @@ def _bins(points: Iterable[LoadPoint], width: int) -> list[tuple[float, list[Loa
     ]
 
 
-def over_time(load: LoadResult) -> Markup:
+def over_time(flow: RecordedFlow, load: LoadResult) -> Markup:
     """Each step's p95 above, the onboardings that were due and that ended below: slow, and under which rate."""
     figure, (above, below) = _figure((2.2, 1.0), height_in=3.6)
     last = max((point.second for point in load.series), default=0.0)
     width = max(1, math.ceil((last + 1) / MAX_BINS))
     seen: list[float] = []
-    for latency in _response(load):
+    for latency in _response(flow, load):
         bins = _bins((p for p in load.series if p.step == latency.name and p.finished), width)
         values = [max(point.p95 for point in points) for _, points in bins]
         (line,) = above.plot(
-            [middle for middle, _ in bins], values, label=_words(latency.name), color=_colour(latency.name),
+            [middle for middle, _ in bins], values, label=_words(latency.name), color=_colour(flow, latency.name),
             linewidth=1.4,
         )  # fmt: skip
         _mark(line, latency.name)
@@ -205,11 +210,11 @@ def over_time(load: LoadResult) -> Markup:
     return _svg(figure, "Latency over time with the rate")
 
 
-def phases(load: LoadResult) -> Markup:
+def phases(flow: RecordedFlow, load: LoadResult) -> Markup:
     """The mean of each step's phases, stacked: means add up, percentiles do not."""
     figure, (axes,) = _figure()
     means: dict[tuple[str, str], float] = {(s.name, s.clock): s.mean for s in load.latencies}
-    steps = [str(step) for step in reversed(Step) if (str(step), "sending") in means]
+    steps = [step.id for step in reversed(flow.steps) if (step.id, "sending") in means]
     left = dict.fromkeys(steps, 0.0)
     for clock, colour in zip(PHASES, (_LINE, _SERIES[5], _SERIES[0], _SERIES[1], _SERIES[2]), strict=True):
         widths = {step: means.get((step, clock), 0.0) for step in steps}
@@ -292,12 +297,17 @@ def capacity(found: CapacityResult) -> Markup:
     return _svg(figure, "Throughput against concurrency")
 
 
-_PLACES = {
-    Step.UPLOAD_FRONT: (0.5, 0.9),
-    Step.UPLOAD_BACK: (0.2, 0.5),
-    Step.APPROVE_FRONT: (0.8, 0.5),
-    Step.APPROVE_BACK: (0.5, 0.1),
-}
+def _places(flow: RecordedFlow) -> dict[str, tuple[float, float]]:
+    """Where each step is drawn: what needs more steps stands lower, what needs as many stands beside it."""
+    ranks: dict[int, list[str]] = {}
+    for step in flow.steps:
+        ranks.setdefault(flow.rank(step.id), []).append(step.id)
+    lowest = max(ranks, default=0) or 1
+    return {
+        step: (0.5 if len(steps) == 1 else 0.2 + 0.6 * place / (len(steps) - 1), 0.9 - 0.8 * rank / lowest)
+        for rank, steps in ranks.items()
+        for place, step in enumerate(steps)
+    }
 
 
 def journey(run: Run) -> Markup:
@@ -307,16 +317,17 @@ def journey(run: Run) -> Markup:
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     states = {clause.id: status(run, clause) for clause in run.clauses}
+    places = _places(run.flow)
     boxes = {
         step: axes.text(
             x, y, _words(step), ha="center", va="center", color=_INK, fontsize=10, zorder=3,
             bbox={"boxstyle": "round,pad=0.6", "facecolor": _CARD, "edgecolor": _LINE, "linewidth": 1},
         )
-        for step, (x, y) in _PLACES.items()
+        for step, (x, y) in places.items()
     }  # fmt: skip
-    for edge in EDGES:
+    for edge in run.flow.edges:
         name = states.get(edge.clause, "not tried")
-        (x1, y1), (x2, y2) = _PLACES[edge.first], _PLACES[edge.then]
+        (x1, y1), (x2, y2) = places[edge.first], places[edge.then]
         axes.annotate(
             "", xy=(x2, y2), xytext=(x1, y1),
             arrowprops={

@@ -9,15 +9,14 @@ import hashlib
 import importlib.resources
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import jinja2
 from markupsafe import Markup
 
-from kycgate.contracts.clauses import BACK, Level
-from kycgate.contracts.journey import EDGES, Step
+from kycgate.contracts.clauses import Level
 from kycgate.reports import charts, diff
 from kycgate.reports.sla_page import sla_page
 from kycgate.reports.status import STATES, decided_by, status, worst_first
@@ -31,18 +30,6 @@ MAX_EXCHANGES: Final = 400
 """Of the recorded exchanges the last so many are listed one by one."""
 
 _LEVELS = {Level.DOCUMENTED: "documented", Level.RELIED_ON: "relied on", Level.EXPECTED: "expected"}
-_GROUPS: Mapping[frozenset[str], str] = {
-    frozenset(Step): "All four steps",
-    frozenset({"upload_front", "upload_back"}): "Both uploads",
-    frozenset({"approve_front", "approve_back"}): "Both approvals",
-    frozenset({"upload_front", "upload_back", "approve_front"}): "Steps with a body",
-    frozenset({"upload_front"}): "Upload front",
-    frozenset(BACK): "Upload back",
-    frozenset({"approve_front"}): "Approve front",
-    frozenset({"approve_back"}): "Approve back",
-    frozenset({"token"}): "The token",
-}
-_FILTERS = (*Step, "token")
 
 
 def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
@@ -56,7 +43,10 @@ def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
             run=run,
             script=Markup(script),  # noqa: S704 - our own file
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            filters=[("all", "all"), *((name, name.replace("_", " ")) for name in _FILTERS)],
+            filters=[
+                ("all", "all"),
+                *((name, name.replace("_", " ")) for name in (*(step.id for step in run.flow.steps), "token")),
+            ],
             groups=_groups(run),
             broken=[clause for clause in worst_first(run) if clause.verdict is Verdict.BROKEN],
             decided_by=decided_by,
@@ -64,7 +54,7 @@ def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
             counts=[(name, states.count(name)) for name in STATES],
             changes=Counter(clause.change for clause in run.clauses) + Counter(o.change for o in run.objectives),
             status=lambda clause: status(run, clause),
-            in_order=charts.in_order,
+            in_order=lambda latencies: charts.in_order(run.flow, latencies),
             took=_took(run.started_at, run.finished_at),
             edges=_edges(run),
             readings=_readings(run),
@@ -130,9 +120,10 @@ def _environment() -> jinja2.Environment:
 def _groups(run: Run) -> list[tuple[str, set[str], list[ClauseResult]]]:
     """The clauses by the endpoints they are about: a heading, those endpoints, the clauses with the worst first."""
     found: dict[str, list[ClauseResult]] = defaultdict(list)
+    names = {frozenset(group.endpoints): group.name for group in run.flow.groups}
     for clause in worst_first(run):
-        found[_GROUPS.get(frozenset(clause.endpoints), ", ".join(clause.endpoints) or "The contract")].append(clause)
-    order = [*_GROUPS.values(), *found]
+        found[names.get(frozenset(clause.endpoints), ", ".join(clause.endpoints) or "The contract")].append(clause)
+    order = [*names.values(), *found]
     return [
         (name, {endpoint for clause in clauses for endpoint in clause.endpoints}, clauses)
         for name, clauses in sorted(found.items(), key=lambda item: order.index(item[0]))
@@ -155,7 +146,7 @@ def _edges(run: Run) -> list[tuple[str, str, ClauseResult | None, str]]:
             known.get(edge.clause),
             status(run, known[edge.clause]) if edge.clause in known else "not tried",
         )
-        for edge in EDGES
+        for edge in run.flow.edges
     ]
 
 
@@ -165,9 +156,17 @@ def _charts(run: Run) -> list[tuple[str, str, Markup]]:
     if load is None or not any(latency.count for latency in load.latencies):
         return []
     drawn = [
-        ("Response time by percentile", "Counted from when a request was due.", charts.percentile_curves(load)),
-        ("Latency over time, with the rate", "Each point is the worst p95 of its seconds.", charts.over_time(load)),
-        ("Where the time goes", "Mean milliseconds of each phase.", charts.phases(load)),
+        (
+            "Response time by percentile",
+            "Counted from when a request was due.",
+            charts.percentile_curves(run.flow, load),
+        ),
+        (
+            "Latency over time, with the rate",
+            "Each point is the worst p95 of its seconds.",
+            charts.over_time(run.flow, load),
+        ),
+        ("Where the time goes", "Mean milliseconds of each phase.", charts.phases(run.flow, load)),
     ]
     if load.capacity and load.capacity.points:
         said = "What each rate gave, the fitted law, and where it bends."

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from kycgate.contracts.journey import Step
+from kycgate.contracts.flows import flow
 from kycgate.errors import BudgetExhausted, CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.session import Credential, Session
@@ -146,7 +146,7 @@ def _onboarding(gate: Gate) -> Iterator[Symptom]:
         gate.preflight()
     except CannotJudge as error:
         failure = error
-    uploads = [exchange for exchange in gate.recorded if exchange.endpoint == Step.UPLOAD_FRONT]
+    uploads = [exchange for exchange in gate.recorded if exchange.endpoint == flow().first]
     # A path that is not there says 404 to whoever comes, a token's too.
     nowhere = failure is not None and {exchange.status for exchange in gate.recorded} == {404}
     let_in = any(exchange.status not in (None, 401, 429) for exchange in uploads) and not nowhere

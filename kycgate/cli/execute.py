@@ -20,6 +20,7 @@ from kycgate.check.embedded import embedded_sandbox
 from kycgate.check.runner import run_contract_tests
 from kycgate.cli.load_part import LoadOptions, Screen, demand_permission, may_load, send_load
 from kycgate.contracts.clauses import CORE
+from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge, ExitCode, UsageError
 from kycgate.gate.gate import Gate
 from kycgate.judging.drift import Pins, drift_since, load_pins
@@ -29,6 +30,7 @@ from kycgate.reports.detection import committed_detection
 from kycgate.reports.since import mark
 from kycgate.runs.checkpoint import Checkpoint, write
 from kycgate.runs.clause import Verdict
+from kycgate.runs.flow_model import RecordedFlow
 from kycgate.runs.folder import RunFolder
 from kycgate.runs.model import Run
 from kycgate.runs.verdict import decide, exit_code_of, waiver_notes
@@ -139,6 +141,7 @@ def execute(
         versions=_versions(),
         profile_file=_from_here(profile_file),
         detection=committed_detection() if check else None,
+        flow=RecordedFlow.of(flow()),
     )
     for warning in (NO_TLS if not profile.verify_tls else "", secrets.left_out if secrets is not None else ""):
         if warning:

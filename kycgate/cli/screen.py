@@ -11,10 +11,10 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from kycgate.contracts.flows import flow
 from kycgate.load.clocks import WHOLE
 from kycgate.load.collect import Collector, Second
 
-STEPS = ("upload_front_unreadable", "upload_front", "upload_back", "approve_front", "approve_back", WHOLE)
 EVERY_S = 10
 """Seconds between two plain lines about the load."""
 
@@ -54,7 +54,7 @@ class LiveScreen:
         table.add_column("step")
         for name in ("per s", "in flight", "p50", "p95", "p99", "failures"):
             table.add_column(name, justify="right")
-        for step in STEPS:
+        for step in (f"{flow().first}_unreadable", *flow().steps, WHOLE):
             if (step, "response") in collector.totals or second.started[step]:
                 percentiles = (collector.percentile_ms([step], "response", p) for p in (50, 95, 99))
                 table.add_row(
@@ -88,7 +88,7 @@ class PlainScreen:
     def second(self, collector: Collector, second: Second) -> None:
         if (second.number + 1) % EVERY_S:
             return
-        uploads = ("upload_front", "upload_back")
+        uploads = flow().uploads
         p50, p95, p99 = (collector.percentile_ms(uploads, "response", p) for p in (50, 95, 99))
         failed = collector.counts["wrong"] + collector.counts["unavailable"]
         self.say(

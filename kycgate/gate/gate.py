@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import takewhile
 
-from kycgate.contracts.endpoints import TOKEN, Endpoint
-from kycgate.contracts.journey import EDGES, State, Step
+from kycgate.contracts.flow import Endpoint
+from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
 from kycgate.gate.minting import mint, optional_refused, seconds_to_expiry, token_body
 from kycgate.gate.session import Credential, Session
@@ -255,13 +255,14 @@ class Gate:
 
     def request_token(
         self,
-        endpoint: Endpoint = TOKEN,
+        endpoint: Endpoint | None = None,
         judge: Callable[[Exchange], Iterator[Observation]] | None = None,
         intent: str = "legal",
         properties: Mapping[str, object] | None = None,
         raw: bytes | None = None,
     ) -> Exchange:
         """Ask for a token; `properties` replace those of the legal request, and `...` leaves one out."""
+        endpoint = endpoint or flow().token
         secret = self._secrets.tenant_secret
         body = token_body(self._secrets.tenant_id, secret.get_secret_value() if secret else None, properties or {})
         headers = {**CLIENT_HEADERS, "Content-Type": "application/json"}
@@ -321,42 +322,40 @@ class Gate:
         anyhow = Variation(EARLIER_FLOW, Outcome.ANY, by_chance=True)
         session = self._new_session(credential, card)
         # Now and then an approval too: all that such keys can show of its order.
-        early = [edge for edge in EDGES if edge.first is Step.UPLOAD_FRONT][: 1 + len(self._key_sessions) % 2]
+        first = flow().first
+        early = [edge for edge in flow().edges if edge.first == first][: 1 + len(self._key_sessions) % 2]
         refused: list[tuple[str, Exchange]] = []
         for edge in early:
             exchange = session.do(edge.then, anyhow)
             if accepted(exchange):
                 return None
             refused.append((edge.clause, exchange))
-        if not accepted(session.do(Step.UPLOAD_FRONT, anyhow)):
+        if not accepted(session.do(flow().first, anyhow)):
             return None
         for clause, exchange in refused:
             self.observe(clause, exchange, True, "refused before the front", f"status {exchange.status}")
-        session.state = State(frozenset({Step.UPLOAD_FRONT}))
+        session.state = flow().state_after([flow().first])
         return session
 
     def _complete_key(self, credential: Credential) -> bool:
         """Bring a key's unknown or unfinished flow to its end; False when it takes no new flow."""
         session = self._new_session(credential, None)
         anyhow = Variation(EARLIER_FLOW, Outcome.ANY, by_chance=True)
-        if not accepted(session.do(Step.UPLOAD_FRONT, anyhow)):
-            for step in (Step.UPLOAD_BACK, Step.APPROVE_FRONT, Step.APPROVE_BACK):
+        if not accepted(session.do(flow().first, anyhow)):
+            for step in flow().steps[1:]:
                 session.do(step, anyhow)
             # Whoever has just been registered is not registered again.
             session.card = self.cards.take()
-            if not accepted(session.do(Step.UPLOAD_FRONT, anyhow)):
+            if not accepted(session.do(flow().first, anyhow)):
                 return False
-        session.state = State(frozenset({Step.UPLOAD_FRONT}))
-        for step in (Step.UPLOAD_BACK, Step.APPROVE_FRONT, Step.APPROVE_BACK):
-            if not accepted(session.do(step, anyhow)):
-                return False
-        return True
+        session.state = flow().state_after([flow().first])
+        return all(accepted(session.do(step, anyhow)) for step in flow().steps[1:])
 
     def _reopens(self, credential: Credential) -> bool:
         """Whether a new flow can begin after the completed one of this key; learned once, and recorded."""
         if self._keys_reopen is None:
             anyhow = Variation(EARLIER_FLOW, Outcome.ANY, by_chance=True)
-            self._keys_reopen = accepted(self._new_session(credential, None).do(Step.UPLOAD_FRONT, anyhow))
+            self._keys_reopen = accepted(self._new_session(credential, None).do(flow().first, anyhow))
             self.ledger.open_point("key-after-completion", "opens a new flow" if self._keys_reopen else "refused")
             if self._keys_reopen:
                 return self._complete_key(credential)
@@ -387,7 +386,7 @@ class Gate:
         for written in schemes:
             session = self._new_session(Credential(credential.value, written, credential.fixed), None)
             for wrapping in ("none", "lf", "none", "none"):
-                exchange = session.do(Step.UPLOAD_FRONT, probe, wrapping=wrapping)
+                exchange = session.do(flow().first, probe, wrapping=wrapping)
                 if exchange.status is None:
                     raise why_not(exchange, self.target.base_url, "a first upload")
                 if accepted(exchange):
@@ -412,7 +411,7 @@ class Gate:
     def _has_path(session: Session) -> bool:
         """Whether the steps lie below the base URL: a 404 may also be an order that an earlier flow stands in."""
         nobody = Variation("no Authorization header", Outcome.ANY, authorization=None, by_chance=True)
-        return session.do(Step.APPROVE_BACK, nobody).status != 404
+        return session.do(flow().final, nobody).status != 404
 
     def _note_choices(self, exchange: Exchange) -> None:
         """Record what the target does where the sources leave room."""
@@ -429,7 +428,7 @@ class Gate:
             value = data.get(name)
             if isinstance(value, str) and value.strip():
                 note("words", "English" if value.isascii() else "Arabic")
-        if exchange.step is Step.UPLOAD_BACK:
+        if exchange.step.may_lack:
             note("back-carries-front", "yes" if data.get("idNumber") or data.get("fullName") else "no")
 
     def _on_exchange(self, exchange: Exchange, at: str) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from kycgate.contracts.endpoints import endpoint
-from kycgate.contracts.journey import Expected, State, Step
+from kycgate.contracts.flow import Expected, Step
+from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
 from kycgate.judging.answers import accepted, already_registered, customer_data, json_or_none
 from kycgate.judging.ledger import Observation
@@ -18,9 +18,7 @@ from kycgate.target.requests import (
     LEGAL,
     Outcome,
     Variation,
-    approval_of,
-    to_json,
-    upload_body,
+    body_of,
 )
 
 REGISTERED = "the card is already registered (10103): bring fresh cards, or another --seed"
@@ -66,7 +64,7 @@ class Session:
         self.label = label
         self.credential = credential
         self.card = card
-        self.state = State()
+        self.state = flow().start
         self.reading: dict[str, Any] = {}
         self.completed_once = False
         self.registered = False
@@ -98,21 +96,20 @@ class Session:
         picture: Picture | None = None
         body = variation.body
         if step.is_upload and body is None:
-            side = "front" if step is Step.UPLOAD_FRONT else "back"
-            shown = image if image is not None else self.card.image(side)
-            body = upload_body(shown, wrapping)
-            picture = Picture(self.card.id, side, len(shown), media_type or self.card.media_type, wrapping)
+            shown = image if image is not None else self.card.image(step.shows)
+            body = self._legal_body(step, shown, wrapping)
+            picture = Picture(self.card.id, step.shows, len(shown), media_type or self.card.media_type, wrapping)
             self._sender.show(self.card)
-        elif step is Step.APPROVE_FRONT and body is None:
-            body = to_json(self.approval())
+        elif body is None:
+            body = self._legal_body(step, None, wrapping)
         if step.is_upload and picture is None and variation.outcome is Outcome.BY_ORDER:
-            picture = Picture(self.card.id, "front" if step is Step.UPLOAD_FRONT else "back", len(body or b""))
+            picture = Picture(self.card.id, step.shows, len(body or b""))
             self._sender.show(self.card)
         self._calls += 1
         wanted = Wanted(
             endpoint=step,
             method=variation.method,
-            path=endpoint(step).path,
+            path=step.path,
             headers=self._headers(body, variation),
             body=body or b"",
             session=self.label,
@@ -130,30 +127,39 @@ class Session:
         return exchange
 
     def upload_front(self, **options: Any) -> Exchange:
-        return self.do(Step.UPLOAD_FRONT, **options)
+        return self.do(flow()["upload_front"], **options)
 
     def upload_back(self, **options: Any) -> Exchange:
-        return self.do(Step.UPLOAD_BACK, **options)
+        return self.do(flow()["upload_back"], **options)
 
     def approve_front(self, **options: Any) -> Exchange:
-        return self.do(Step.APPROVE_FRONT, **options)
+        return self.do(flow()["approve_front"], **options)
 
     def approve_back(self, **options: Any) -> Exchange:
-        return self.do(Step.APPROVE_BACK, **options)
+        return self.do(flow()["approve_back"], **options)
 
     def finish(self) -> None:
         """Take all steps that are still missing, in the page's order; each of them must be accepted."""
-        for step in Step:
+        for step in flow().steps:
             if step not in self.state.done:
                 self.do(step)
 
     def approval(self) -> dict[str, Any]:
-        """The legal body of ApproveFrontImage for what was read."""
-        return approval_of(self.reading, self.card.truth, translation=self._sender.translation)
+        """The legal body of the step that confirms what was read."""
+        step = next(step for step in flow().steps if step.body is not None)
+        return self.confirmation(step)
+
+    def confirmation(self, step: Step) -> dict[str, Any]:
+        """What `step` sends back of what was read; empty for a step without a body."""
+        return step.body(self.reading, self.card.truth, self._sender.translation) if step.body else {}
+
+    def _legal_body(self, step: Step, image: bytes | None, wrapping: str) -> bytes | None:
+        translation = self._sender.translation
+        return body_of(step, image, self.reading, self.card.truth, translation=translation, wrapping=wrapping)
 
     def expect(self, step: Step) -> Expected:
         """What the contract says of `step` now."""
-        if self.state.complete and self.credential.fixed and step is Step.UPLOAD_FRONT:
+        if self.state.complete and self.credential.fixed and step == flow().first:
             return Expected.OPEN
         return self.state.expect(step)
 
@@ -231,13 +237,13 @@ class Session:
         if step in self.state.done and step.is_upload and (ok or variation.clause is None):
             yield Observation("order.retry", ok, "accepted: a side uploaded again before its approval", came)
         yield Observation(variation.clause or own, ok, required, came)
-        if variation is LEGAL and step is Step.UPLOAD_FRONT and self._calls == 1 and not self.credential.fixed:
+        if variation is LEGAL and step == flow().first and self._calls == 1 and not self.credential.fixed:
             # Nothing was ever done with this token, and other tokens' first uploads were accepted.
             stood_in_the_way = exchange.status in (400, 404) and exchange.picture is not None
             if stood_in_the_way and exchange.picture and exchange.picture.wrapping == "none":
                 yield Observation("session.own-order", False, "accepted, as nothing was done with this token yet", came)
-        if step is Step.APPROVE_BACK and not exchange.request_body:
-            yield Observation("request.approve-back-without-body", ok, "accepted without a body", came)
+        if step.no_body_clause and not exchange.request_body:
+            yield Observation(step.no_body_clause, ok, "accepted without a body", came)
         if self._refused_since is not None or (not ok and step in self._attempted):
             since = self._refused_since or f"{step} before its turn"
             required = f"accepted, as the refusal before it ({since}) changed nothing"
@@ -276,12 +282,12 @@ class Session:
             return
         if variation.method != "POST" or variation.outcome is Outcome.UNAUTHORIZED:
             return
-        if self.state.complete and step is Step.UPLOAD_FRONT:
-            self.state = State()
+        if self.state.complete and step == flow().first:
+            self.state = flow().start
         self.state = self.state.after(step, accepted=True)
         self._refused_since = None
         self._attempted.discard(step)
-        if step is Step.UPLOAD_FRONT:
+        if step == flow().first:
             self.reading = customer_data(exchange) or {}
         self.completed_once = self.completed_once or self.state.complete
 

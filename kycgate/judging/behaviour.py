@@ -13,8 +13,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from kycgate.contracts.id_number import NationalId
 from kycgate.contracts.models import parse_date_time
-from kycgate.contracts.national_id import NationalId
 from kycgate.judging.answers import accepted, customer_data, json_or_none
 from kycgate.judging.card import gender_of, numbers_in
 from kycgate.runs.model import Observed, OpenPointResult

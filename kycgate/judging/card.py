@@ -7,10 +7,10 @@ from datetime import date, datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
 
+from kycgate.contracts.id_number import Gender, NationalId, to_ascii_digits
 from kycgate.contracts.models import (
     parse_date_time,
 )
-from kycgate.contracts.national_id import Gender, NationalId, to_ascii_digits
 from kycgate.judging.ledger import Observation
 
 OLDEST = 130

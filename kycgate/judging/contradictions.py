@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
-from kycgate.contracts.journey import Step
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows import flow
 from kycgate.contracts.models import ENGLISH_NAMES, parse_date_time
 from kycgate.judging.answers import customer_data
 from kycgate.judging.card import days_of, numbers_in
@@ -124,7 +125,7 @@ class Memory:
                 return
             card = exchange.picture.card
             known = self._sessions.setdefault(exchange.session, SessionMemory(card))
-            if exchange.step is Step.UPLOAD_FRONT:
+            if exchange.step == flow().first:
                 # A front uploaded again begins the reading anew.
                 known.card, known.customer_id, known.numbers = card, None, {}
             whose = [*self._judge_customer(exchange, known, data)]
@@ -237,7 +238,7 @@ class Memory:
         originals = [name for name in ENGLISH_NAMES if data.get(name.removesuffix("En"))]
         if not originals and not given:
             return
-        if self.translation == "auto" and step is Step.UPLOAD_FRONT:
+        if self.translation == "auto" and step == flow().first:
             self.translation = "on" if given else "off"
         untranslated = [name for name in given if _ARABIC.search(str(data[name]))]
         if untranslated:

@@ -15,8 +15,8 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
+from kycgate.contracts.id_number import to_ascii_digits
 from kycgate.contracts.models import ENGLISH_NAMES, parse_date_time
-from kycgate.contracts.national_id import to_ascii_digits
 from kycgate.judging.card import days_of, gender_of
 from kycgate.runs.load_model import FieldReading
 

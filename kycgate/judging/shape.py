@@ -12,10 +12,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kycgate.contracts.endpoints import DOCUMENTED_STATUSES, INFRASTRUCTURE_STATUSES
-from kycgate.contracts.journey import Step
+from kycgate.contracts.flow import DOCUMENTED_STATUSES, INFRASTRUCTURE_STATUSES, Step
 from kycgate.contracts.models import (
-    FRONT_PROPERTIES,
     WHOLE_NUMBER,
     ErrorBody,
     TokenAnswer,
@@ -186,8 +184,8 @@ def _judge_result(step: Step, value: Any, *, of_own_card: bool) -> Iterator[Obse
         UploadResult.model_validate(value)
     except ValidationError as error:
         missing = {e["loc"][-1] for e in error.errors() if e["type"] == "missing" and len(e["loc"]) == 2}
-        # "The back's answer carries the back's fields alone": then all of the front's are missing, not some.
-        alone = step is Step.UPLOAD_BACK and missing == FRONT_PROPERTIES
+        # An answer that carries its own side's fields alone lacks all of the other's, not some.
+        alone = bool(step.may_lack) and missing == step.may_lack
         for problem in error.errors():
             loc = problem["loc"]
             if alone and problem["type"] == "missing":
@@ -217,12 +215,12 @@ def _judge_result(step: Step, value: Any, *, of_own_card: bool) -> Iterator[Obse
     elif success is True:
         yield Observation("result.data-on-success", isinstance(data, dict), "an object", _brief(data), "customerData")
         if isinstance(data, dict):
-            if step is Step.UPLOAD_BACK:
-                lacking = [name for name in ("gender", "profession") if not data.get(name)]
+            if step.demands:
+                lacking = [name for name in step.demands if not data.get(name)]
                 yield Observation(
-                    "result.back-fields",
+                    step.demands_clause,
                     not lacking,
-                    "gender and profession given",
+                    f"{' and '.join(step.demands)} given",
                     f"null: {', '.join(lacking)}",
                     *lacking[:1],
                 )

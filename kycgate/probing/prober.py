@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import kycgate
-from kycgate.contracts.journey import PAGE_ORDER, Step
+from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge, ExitCode
 from kycgate.gate.gate import Gate
 from kycgate.gate.minting import mint
@@ -54,7 +54,7 @@ class _Course:
     @property
     def explained_otherwise(self) -> bool:
         """Wrong credentials, cards or a proxy may explain a refusal at the beginning: then nobody is accused."""
-        return self.verdict == "unclear" and self.failed_step in ("token", str(Step.UPLOAD_FRONT))
+        return self.verdict == "unclear" and self.failed_step in ("token", str(flow().first))
 
     def stop(self, verdict: ProbeVerdict, failure: str, step: str) -> None:
         self.verdict, self.failure, self.failed_step = verdict, failure, step
@@ -92,7 +92,9 @@ class Prober:
         cut = replace(course, exchanges=[*course.exchanges])
         taken = [exchange.step for exchange in cut.exchanges if exchange.step is not None]
         begun = cut.exchanges or not self._secrets.mints
-        cut.stop("unavailable", _CUT_OFF, str(PAGE_ORDER[min(len(taken), 3)]) if begun else "token")
+        cut.stop(
+            "unavailable", _CUT_OFF, str(flow().steps[min(len(taken), len(flow().steps) - 1)]) if begun else "token"
+        )
         cut.end_ns = time.perf_counter_ns()
         return cut
 
@@ -120,10 +122,10 @@ class Prober:
         first = self._first_upload(course, session)
         if first is None:
             return
-        for step in PAGE_ORDER[1:]:
+        for step in flow().steps[1:]:
             if not self._goes_on(course, session.do(step, demand=False), str(step)):
                 return
-        course.verdict, course.reason = "kept", "all four steps were accepted"
+        course.verdict, course.reason = "kept", "all steps were accepted"
 
     def _credential(self, course: _Course) -> Credential | None:
         scheme = "bare" if self._profile.auth_scheme == "bare" else "bearer"
@@ -139,15 +141,15 @@ class Prober:
     def _first_upload(self, course: _Course, session: Session) -> Exchange | None:
         """The front, accepted; tried twice where the first refusal may be due to how credentials are written, or to an
         earlier flow of the fixed key."""
-        exchange = session.do(Step.UPLOAD_FRONT, _FIRST, demand=False)
+        exchange = session.do(flow().first, _FIRST, demand=False)
         if exchange.status == 401 and self._profile.auth_scheme == "auto":
             session.credential = Credential(session.credential.value, "bare", session.credential.fixed)
-            exchange = session.do(Step.UPLOAD_FRONT, _FIRST, demand=False)
+            exchange = session.do(flow().first, _FIRST, demand=False)
         elif exchange.status in (400, 404) and session.credential.fixed:
-            for step in PAGE_ORDER[1:]:
+            for step in flow().steps[1:]:
                 session.do(step, _ANYHOW, demand=False)
-            exchange = session.do(Step.UPLOAD_FRONT, _FIRST, demand=False)
-        return exchange if self._goes_on(course, exchange, str(Step.UPLOAD_FRONT)) else None
+            exchange = session.do(flow().first, _FIRST, demand=False)
+        return exchange if self._goes_on(course, exchange, str(flow().first)) else None
 
     @staticmethod
     def _goes_on(course: _Course, exchange: Exchange, step: str) -> bool:
@@ -187,7 +189,7 @@ class Prober:
             for exchange in course.exchanges
             if exchange.status is not None
         )
-        whole = [str(exchange.step) for exchange in exchanges] == [str(step) for step in PAGE_ORDER]
+        whole = [str(exchange.step) for exchange in exchanges] == [str(step) for step in flow().steps]
         ended = whole and accepted(exchanges[-1])
         return Probe(
             id=uuid.uuid4().hex,

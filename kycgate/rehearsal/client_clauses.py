@@ -9,11 +9,9 @@ from itertools import pairwise
 from typing import Final
 
 from kycgate.contracts.clauses import Level
-from kycgate.contracts.journey import PAGE_ORDER, Step, predecessors
+from kycgate.contracts.flows import flow
 from kycgate.rehearsal.received import Received
 
-_JSON_STEPS: Final = frozenset(str(step) for step in PAGE_ORDER if step is not Step.APPROVE_BACK)
-_UPLOADS: Final = frozenset(str(step) for step in PAGE_ORDER if step.is_upload)
 _AT_ONCE_S: Final = 1.0
 """Seconds within which a second approval follows from no look at what became of the first."""
 _SLACK_S: Final = 0.05
@@ -101,14 +99,14 @@ def _credential(attempt: Attempt) -> Iterator[Seen]:
 
 def _json_body(attempt: Attempt) -> Iterator[Seen]:
     for received in _steps(attempt):
-        if received.step in _JSON_STEPS:
+        if (step := flow().get(received.step)) is not None and step.request is not None:
             kind = received.headers.get("content-type", "")
             good = isinstance(received.json, dict) and kind.partition(";")[0].strip().lower() == "application/json"
             yield Seen("client.json-body", good, f"Content-Type {kind or 'missing'}", received)
 
 
 def _order(attempt: Attempt) -> Iterator[Seen]:
-    needs = {str(step): {str(before) for before in predecessors(step)} for step in PAGE_ORDER}
+    needs = {str(step): {str(before) for before in flow().predecessors(step)} for step in flow().steps}
     for session in _sessions(attempt).values():
         done: set[str] = set()
         for received in session:
@@ -122,7 +120,7 @@ def _image(attempt: Attempt) -> Iterator[Seen]:
     for received in _steps(attempt):
         body = received.json
         image = body.get("image") if isinstance(body, dict) else None
-        if received.step not in _UPLOADS or not isinstance(image, str):
+        if received.step not in flow().uploads or not isinstance(image, str):
             continue
         if image.startswith("data:"):
             yield Seen("client.image-base64", False, "a data: prefix", received)
@@ -138,7 +136,7 @@ def _image(attempt: Attempt) -> Iterator[Seen]:
 def _approval(attempt: Attempt) -> Iterator[Seen]:
     for received in _steps(attempt):
         body = received.json
-        if received.step in _UPLOADS or not isinstance(body, dict):
+        if received.step in flow().uploads or not isinstance(body, dict):
             continue
         for name, pattern in (("idNumber", r"\d{14}"), ("birthdate", r"\d{2}/\d{2}/\d{4}")):
             value = body.get(name)
@@ -148,7 +146,7 @@ def _approval(attempt: Attempt) -> Iterator[Seen]:
 
 
 def _own_token(attempt: Attempt) -> Iterator[Seen]:
-    final = str(PAGE_ORDER[-1])
+    final = str(flow().final)
     for session in _sessions(attempt).values():
         ended = False
         for received in session:
@@ -160,8 +158,8 @@ def _own_token(attempt: Attempt) -> Iterator[Seen]:
 def _stops(attempt: Attempt) -> Iterator[Seen]:
     for session in _sessions(attempt).values():
         for before, after in pairwise(session):
-            if before.step in _UPLOADS and not before.accepted and before.status < 500:
-                went_on = PAGE_ORDER.index(Step(after.step)) > PAGE_ORDER.index(Step(before.step))
+            if before.step in flow().uploads and not before.accepted and before.status < 500:
+                went_on = before.step in flow().predecessors(after.step)
                 yield Seen("client.stops-when-refused", not went_on, f"{after.step} after a refusal", after)
 
 
@@ -179,7 +177,7 @@ def _backs_off(attempt: Attempt) -> Iterator[Seen]:
 def _no_blind_approval(attempt: Attempt) -> Iterator[Seen]:
     for session in _sessions(attempt).values():
         for before, after in pairwise(session):
-            if before.step not in _UPLOADS and (before.status >= 500 or before.accepted):
+            if before.step not in flow().uploads and (before.status >= 500 or before.accepted):
                 # A 200 that the client repeats was lost on its way, or is not understood: it counts all the same.
                 blind = after.step == before.step and after.at - before.at < _AT_ONCE_S
                 yield Seen("client.no-blind-approval", not blind, f"{after.step} again within a second", after)

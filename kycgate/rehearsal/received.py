@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kycgate.contracts.endpoints import STEP_ENDPOINTS, TOKEN, TOKEN_SIBLING
+from kycgate.contracts.flows import flow
 from kycgate.sandbox.vendor import Incoming, Reply, Vendor
 
-_STEPS = {endpoint.path: str(step) for step, endpoint in STEP_ENDPOINTS.items()}
 _CHANGING = re.compile(
     r"eyJ[\w-]+\.[\w-]+\.[\w-]*"
     r"|[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
@@ -41,7 +40,8 @@ class Received:
     @property
     def step(self) -> str:
         """The flow's step, `token`, or empty for a path that the vendor does not know."""
-        return "token" if self.path in (TOKEN.path, TOKEN_SIBLING.path) else _STEPS.get(self.path, "")
+        found = next((endpoint for endpoint in flow().endpoints if endpoint.path == self.path), None)
+        return "" if found is None else found.id if found.step is not None else "token"
 
     @property
     def json(self) -> Any:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from kycgate.runs.base import RunModel
 from kycgate.runs.clause import Change, ClauseResult
+from kycgate.runs.flow_model import RecordedFlow, before_it_was_recorded
 from kycgate.runs.load_model import LoadResult
 from kycgate.runs.period import PeriodResult
 
@@ -162,6 +163,9 @@ class Run(RunModel):
     profile_file: str = Field(default="", description="The profile's path from the working directory, if beneath it.")
     since: Baseline | None = None
     detection: Detection | None = None
+    flow: RecordedFlow = Field(
+        default_factory=before_it_was_recorded, description="The flow that it was judged by: steps, edges, orders."
+    )
 
     @property
     def target_words(self) -> str:

@@ -21,14 +21,14 @@ from typing import Any
 import jwt
 
 from kycgate import specimens
-from kycgate.contracts.endpoints import STEP_ENDPOINTS, TOKEN, TOKEN_SIBLING
-from kycgate.contracts.journey import Step, predecessors
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows import flow
+from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK, UPLOAD_FRONT
+from kycgate.contracts.id_number import to_ascii_digits
 from kycgate.contracts.models import CUSTOMER_PROPERTIES, ENGLISH_NAMES, FOURTEEN_DIGITS
-from kycgate.contracts.national_id import to_ascii_digits
 from kycgate.sandbox.reader import OcrReader
 from kycgate.sandbox.settings import SandboxSettings
 
-_STEPS = {endpoint.path: step for step, endpoint in STEP_ENDPOINTS.items()}
 _ENGLISH_WORDS = {
     "ذكر": "Male",
     "أنثى": "Female",
@@ -100,6 +100,7 @@ class Vendor:
 
     def __init__(self, settings: SandboxSettings) -> None:
         self.settings = settings
+        self.flow = flow()
         self.uploads = 0
         self._key = secrets.token_hex(32)
         self._sessions: OrderedDict[str, Onboarding] = OrderedDict()
@@ -122,11 +123,11 @@ class Vendor:
             return self.refusal(request, refused)
 
     def dispatch(self, request: Incoming) -> Reply:
-        if request.path in (TOKEN.path, TOKEN_SIBLING.path):
+        if any(token.path == request.path for token in self.flow.tokens):
             if request.method != "POST":
                 raise Refused(405, "Method not allowed")
             return self.issue(request)
-        step = _STEPS.get(request.path)
+        step = next((step for step in self.flow.steps if step.path == request.path), None)
         if step is None:
             raise Refused(404, "Not found")
         if not self.allows(request.method):
@@ -212,40 +213,40 @@ class Vendor:
 
     def order_allows(self, session: Onboarding, step: Step) -> bool:
         """Whether `step` may be taken now."""
-        if Step.APPROVE_BACK in session.done:
-            return session.fixed_key and step is Step.UPLOAD_FRONT and self.settings.key_after_completion == "opens"
-        if not predecessors(step) <= session.done:
+        if self.flow.last <= session.done:
+            return session.fixed_key and step == UPLOAD_FRONT and self.settings.key_after_completion == "opens"
+        if not self.flow.predecessors(step) <= session.done:
             return False
-        if Step.APPROVE_FRONT in session.done:
-            if step is Step.UPLOAD_FRONT:
+        if APPROVE_FRONT in session.done:
+            if step == UPLOAD_FRONT:
                 return self.settings.front_after_approval == "starts over"
-            if step is Step.APPROVE_FRONT:
+            if step == APPROVE_FRONT:
                 return self.settings.approve_front_again == "accepted"
         return True
 
     def mark(self, session: Onboarding, step: Step) -> None:
         """`step` was taken."""
-        if step is Step.UPLOAD_FRONT:
-            if Step.APPROVE_BACK in session.done:
+        if step == UPLOAD_FRONT:
+            if self.flow.last <= session.done:
                 session.customer_id = self.new_customer()
                 session.done.clear()
-            session.done.discard(Step.APPROVE_FRONT)
+            session.done.discard(APPROVE_FRONT)
             if self.settings.back_after_front_again == "dropped":
-                session.done.discard(Step.UPLOAD_BACK)
+                session.done.discard(UPLOAD_BACK)
         session.done.add(step)
-        if step is Step.APPROVE_BACK and "idNumber" in session.front:
+        if self.flow.last <= session.done and "idNumber" in session.front:
             self._known.add(session.front["idNumber"])
 
     # The steps
 
     def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
-        if step is Step.APPROVE_BACK:
+        if step == APPROVE_BACK:
             self.judge_last_body(request)
             self.demand_order(session, step)
             self.mark(session, step)
             return Reply.json(200, True)
         body = self.parse(request.body)
-        if step is Step.APPROVE_FRONT:
+        if step == APPROVE_FRONT:
             self.judge_approval(body)
             self.demand_order(session, step)
             self.mark(session, step)
@@ -317,7 +318,7 @@ class Vendor:
             return self.unreadable(session, step)
         if self.settings.known_person == "refused" and fields.get("idNumber") in self._known:
             return self.known()
-        if step is Step.UPLOAD_FRONT:
+        if step == UPLOAD_FRONT:
             session.front = fields
         self.mark(session, step)
         data = self.customer_data(session, step, fields)
@@ -334,7 +335,7 @@ class Vendor:
 
     def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
         """What the picture says; None when it cannot be read as this step's side."""
-        side = "front" if step is Step.UPLOAD_FRONT else "back"
+        side = step.shows
         if self._reader is not None:
             return self._reader.read(picture, side)
         reading = specimens.read(picture)
@@ -366,7 +367,7 @@ class Vendor:
         data: dict[str, Any] = {name: carried.get(name) for name in CUSTOMER_PROPERTIES}
         data["customerId"] = session.customer_id
         data["documentTypeId"], data["documentTypeCode"] = "1", "NID"
-        if step is Step.UPLOAD_FRONT:
+        if step == UPLOAD_FRONT:
             data["photo"] = f"photos/{session.customer_id}.jpg"
         for name in _DATES:
             data[name] = self.date_time(data[name])

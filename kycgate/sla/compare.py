@@ -17,9 +17,8 @@ from kycgate import text
 from kycgate.errors import ExitCode, UsageError
 from kycgate.sla.bootstrap import DRIFTING, Estimate, Sample, estimate, quantiles, sample_of
 from kycgate.sla.needs import POWER
-from kycgate.sla.recording import Recording
+from kycgate.sla.recording import WHOLE, Recording
 
-STEPS = ("upload_front", "upload_back", "approve_front", "approve_back", "onboarding")
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 FEWEST_SECONDS = 30
 FEWEST_BEYOND = 10
@@ -151,7 +150,7 @@ def _estimated(
     samples: tuple[list[Sample], list[Sample]] = ([], [])
     asked: dict[tuple[int, float], Change] = {}
     shortest = min(run.length_s for run in runs)
-    for step in STEPS:
+    for step in (*(step.id for step in runs[-1].run.flow.steps), WHOLE):
         found = [run.seconds(step, clock) or {} for run in runs]
         counts = [sum(int(cells.counts.sum()) for cells in seconds.values()) for seconds in found]
         if not any(counts):

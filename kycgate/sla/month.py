@@ -24,9 +24,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from kycgate.contracts.journey import Step
 from kycgate.errors import CannotJudge
 from kycgate.probing.probe import Probe, write_probes
+from kycgate.runs.flow_model import is_upload
 from kycgate.runs.load_model import StepLatency
 from kycgate.runs.model import ObjectiveResult
 from kycgate.runs.period import CreditResult, Day, DayState, Outage, PeriodResult, Stretch
@@ -40,7 +40,6 @@ from kycgate.sla.recording import WHOLE, tag_of
 from kycgate.target.clock import Offset, common_offset
 
 CLOCKS = ("response", "service", "sending", "thinking", "reading")
-_KINDS = (*((str(step), clock) for step in Step for clock in CLOCKS), (WHOLE, "response"))
 WAITED = 0.9
 """Of the time-out: whoever got no answer for so long has waited in vain, and did not just meet a closed door."""
 MOST_SAMPLES = 10_000_000
@@ -238,11 +237,11 @@ def _waited_in_vain(probe: Probe, place: int) -> bool:
 def _values(probes: Iterable[Probe]) -> dict[tuple[str, str], list[int]]:
     values: dict[tuple[str, str], list[int]] = defaultdict(list)
     for probe in probes:
-        for kind in _KINDS:
+        for kind in [*((taken.step, clock) for taken in probe.steps for clock in CLOCKS), (WHOLE, "response")]:
             value = latency_us(probe, *kind)
             if value is not None:
                 values[kind].append(value)
-    return {kind: values[kind] for kind in _KINDS if kind in values}
+    return {kind: values[kind] for kind in sorted(values, key=lambda kind: kind[0] == WHOLE)}
 
 
 def _latencies(days: Iterable[dict[tuple[str, str], list[int]]]) -> list[StepLatency]:
@@ -251,7 +250,7 @@ def _latencies(days: Iterable[dict[tuple[str, str], list[int]]]) -> list[StepLat
     for values in days:
         for kind, found in values.items():
             whole[kind] += found
-    return [step_latency(*kind, histogram_of(whole[kind])) for kind in _KINDS if kind in whole]
+    return [step_latency(*kind, histogram_of(found)) for kind, found in whole.items()]
 
 
 def _judge(objective: Objective, policy: Policy, clear: Sequence[Probe], unknown: float, note: str) -> ObjectiveResult:
@@ -401,8 +400,10 @@ def _day(
     excluded_s = _overlap(day, watch.windows)
     counted_s = _overlap(day, watch.counts)
     uploads = [
-        *values.get((str(Step.UPLOAD_FRONT), "response"), []),
-        *values.get((str(Step.UPLOAD_BACK), "response"), []),
+        value
+        for (step, clock), measured in values.items()
+        if clock == "response" and is_upload(step)
+        for value in measured
     ]
     failed = _count(clear, "unavailable") + _count(clear, "broken")
     down = any(day.start <= outage.last_bad and outage.first_bad < day.end for outage in found)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kycgate.errors import UsageError
+from kycgate.runs.flow_model import before_it_was_recorded
 from kycgate.sla.period import Credit, Period, Window, check_credits, check_windows
 
 
@@ -58,7 +59,10 @@ class Latency(_Timed):
     """A percentile of one step's, of both uploads' together, or of the whole onboarding's time."""
 
     kind: Literal["latency"]
-    step: Literal["upload", "upload_front", "upload_back", "approve_front", "approve_back", "onboarding"]
+    step: str = Field(
+        pattern="^[a-z][a-z0-9_]*$",
+        description="A step of the flow, `upload` for both uploads, or `onboarding`.",
+    )
     clock: Literal["response", "service", "thinking"] = "response"
     percentile: float = Field(gt=0, lt=100)
     limit_ms: float = Field(gt=0, le=120_000)
@@ -66,7 +70,7 @@ class Latency(_Timed):
     @property
     def steps(self) -> tuple[str, ...]:
         """The recorded steps that count."""
-        return ("upload_front", "upload_back") if self.step == "upload" else (self.step,)
+        return tuple(before_it_was_recorded().uploads) if self.step == "upload" else (self.step,)
 
 
 Objective = Annotated[Availability | Correctness | Reading | Latency, Field(discriminator="kind")]

@@ -1,11 +1,13 @@
 """The cards that a run shows: drawn on demand, or the user's own; each is one synthetic person's front and back."""
 
 import threading
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kycgate import specimens
+from kycgate.contracts.flows import flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,18 @@ class Card:
         return {**self.back_truth, **self.front_truth}
 
     def image(self, side: str) -> bytes:
-        return self.front if side == "front" else self.back
+        """The picture of a side of the card, or one that the flow draws for this card's person.
+
+        Raises:
+            KeyError: neither has such a picture.
+        """
+        if side in ("front", "back"):
+            return self.front if side == "front" else self.back
+        return flow().pictures[side](zlib.crc32(self.id.encode()))
+
+    def truth_of(self, side: str) -> Mapping[str, str]:
+        """What is printed on this side; empty for a picture that is no side of the card."""
+        return {"front": self.front_truth, "back": self.back_truth}.get(side, {})
 
 
 class Cards:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from kycgate.contracts.national_id import NationalId, to_ascii_digits
+from kycgate.contracts.id_number import NationalId, to_ascii_digits
 from kycgate.errors import UsageError
 from kycgate.specimens.draw import HEIGHT, WIDTH
 from kycgate.specimens.person import NATIONALITY, WORDS, in_english, to_arabic_indic

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict
 
-from kycgate.contracts.national_id import GOVERNORATES, NationalId
+from kycgate.contracts.id_number import GOVERNORATES, NationalId
 
 _ARABIC_INDIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kycgate.contracts.journey import Step
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows import flow
 
 EARLIER_FLOW = "bring the key's earlier flow to its end"
 """The intent of requests that only clean up: whose flow it was, nobody knows."""
@@ -88,7 +89,7 @@ class Exchange:
 
     @property
     def step(self) -> Step | None:
-        return next((step for step in Step if step == self.endpoint), None)
+        return flow().get(self.endpoint)
 
     def answer_header(self, name: str) -> str | None:
         """The first header of this name, whatever its case."""

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kycgate.contracts.national_id import to_ascii_digits
+from kycgate.contracts.id_number import to_ascii_digits
 
 BLOCK = 8
 """Characters that are looked up at once. Shorter values are found as whole words only."""

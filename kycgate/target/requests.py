@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from kycgate.contracts.models import ENGLISH_NAMES, parse_date_time
+from kycgate.contracts.flow import Step
 
 LINE = 76
 """Characters a line in the base64 of Android and of MIME."""
@@ -70,14 +70,19 @@ def upload_body(image: bytes, wrapping: str = "none", **more: Any) -> bytes:
     return to_json({"image": to_base64(image, wrapping), **more})
 
 
-def approval_of(reading: Mapping[str, Any], truth: Mapping[str, str], *, translation: str) -> dict[str, Any]:
-    """What a person who agrees sends back: the values as they were read; the card's own where nothing was read."""
-    names = ("fullName", "idNumber", "documentNumber", "address", "state")
-    approval = {name: reading.get(name) or truth.get(name) for name in names}
-    for name in ENGLISH_NAMES:
-        approval[name] = reading.get(name) or (truth.get(name) if translation != "off" else "")
-    try:
-        approval["birthdate"] = parse_date_time(reading["birthdate"]).strftime("%d/%m/%Y")
-    except (KeyError, TypeError, ValueError):
-        approval["birthdate"] = None
-    return approval
+def body_of(
+    step: Step,
+    image: bytes | None,
+    reading: Mapping[str, Any],
+    truth: Mapping[str, str],
+    *,
+    translation: str = "auto",
+    wrapping: str = "none",
+) -> bytes | None:
+    """The legal body of `step`: the picture that it shows, or what the flow makes of the first reading; None for none.
+
+    The one place where check, probe, load and Locust take it from.
+    """
+    if step.is_upload:
+        return upload_body(image or b"", wrapping)
+    return None if step.body is None else to_json(step.body(reading, truth, translation))

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from kycgate.contracts.journey import PAGE_ORDER, Step
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
@@ -36,10 +37,10 @@ def _forged(token: str) -> Iterator[tuple[str, str]]:
 def _rare(token: str, prefix: str) -> dict[Step, Variation]:
     """Ways to be wrong that one endpoint each tries, as requests are few."""
     ways = {
-        Step.UPLOAD_FRONT: ("a credential with something behind it", f"{prefix}{token}.x", "auth.unknown"),
-        Step.UPLOAD_BACK: ("an unknown scheme", f"Token {token}", "auth.malformed"),
-        Step.APPROVE_FRONT: ("a credential with its case swapped", f"{prefix}{token.swapcase()}", "auth.unknown"),
-        Step.APPROVE_BACK: ("a credential cut short", f"{prefix}{token[:-4]}", "auth.unknown"),
+        flow()["upload_front"]: ("a credential with something behind it", f"{prefix}{token}.x", "auth.unknown"),
+        flow()["upload_back"]: ("an unknown scheme", f"Token {token}", "auth.malformed"),
+        flow()["approve_front"]: ("a credential with its case swapped", f"{prefix}{token.swapcase()}", "auth.unknown"),
+        flow()["approve_back"]: ("a credential cut short", f"{prefix}{token[:-4]}", "auth.unknown"),
     }
     return {
         step: Variation(name, Outcome.UNAUTHORIZED, clause, authorization=text)
@@ -56,14 +57,14 @@ def _wrong(session: Session, step: Step) -> Iterator[Variation]:
     ):
         yield Variation(name, Outcome.UNAUTHORIZED, "auth.missing", authorization=header)
     # Requests are few: what is alike takes turns over the steps.
-    first_turn = step in (Step.UPLOAD_FRONT, Step.APPROVE_FRONT)
+    first_turn = step in (flow()["upload_front"], flow()["approve_front"])
     name, text = (
         ("the Basic scheme", f"Basic {base64.b64encode(token.encode()).decode()}")
         if first_turn
         else ("Bearer without a token", "Bearer")
     )
     yield Variation(name, Outcome.UNAUTHORIZED, "auth.malformed", authorization=text)
-    long = step is Step.UPLOAD_BACK
+    long = step == flow()["upload_back"]
     yield Variation(
         "an unknown key of 6 kB" if long else "an unknown key",
         Outcome.UNAUTHORIZED,
@@ -71,7 +72,7 @@ def _wrong(session: Session, step: Step) -> Iterator[Variation]:
         authorization=f"{prefix}{NO_CREDENTIALS_CAN_BE}{'x' * LONG if long else ''}",
     )
     yield _rare(token, prefix)[step]
-    if step is Step.APPROVE_BACK:
+    if step == flow()["approve_back"]:
         yield Variation(
             "a credential that is not ASCII",
             Outcome.UNAUTHORIZED,
@@ -100,10 +101,10 @@ SMALL = b'{"image":"AAAA"}'
     uploads=2,
     telling=8,
 )
-@pytest.mark.parametrize("step", list(Step))
+@pytest.mark.parametrize("step", flow().steps)
 def test_wrong_credentials(session: Session, step: Step) -> None:
     """Each wrong credential on each step is a 401, and the step can still be taken with the right one."""
-    for before in PAGE_ORDER[: PAGE_ORDER.index(step)]:
+    for before in flow().steps[: flow().steps.index(step)]:
         session.do(before)
     for variation in _wrong(session, step):
         body = SMALL if step.is_upload else None
@@ -142,7 +143,7 @@ BODIES: dict[str, bytes] = {
 def test_credentials_come_before_the_body(session: Session) -> None:
     """A wrong body with wrong credentials is a 401, not a 400."""
     unknown = f"Bearer {NO_CREDENTIALS_CAN_BE}"
-    for step in Step:
+    for step in flow().steps:
         for (name, body), header in zip(BODIES.items(), (None, unknown, unknown), strict=True):
             named = f"{name} with {'an unknown key' if header else 'no credentials'}"
             session.do(step, Variation(named, Outcome.UNAUTHORIZED, "auth.before-body", body, authorization=header))
@@ -169,7 +170,7 @@ def test_expired_token(gate: Gate, session: Session) -> None:
     if expired is None:
         raise CannotJudge("fixed keys do not expire")
     header = f"Bearer {expired}" if session.credential.scheme == "bearer" else expired
-    for step in Step:
+    for step in flow().steps:
         body = SMALL if step.is_upload else None
         session.do(
             step, Variation("an expired token", Outcome.UNAUTHORIZED, "auth.expired", body, authorization=header)

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image
 
-from kycgate.contracts.journey import Step
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows import flow
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
 from kycgate.gate.session import LARGE_CAPTURE, Session
@@ -21,7 +22,7 @@ from kycgate.target.requests import Outcome, Variation, to_base64, to_json
 @judges("image.line-feeds", "image.crlf", "order.retry", requests=7, uploads=4, telling=8)
 def test_wrapped_base64(session: Session) -> None:
     """Base64 as MIME and Android write it, on both sides."""
-    for step in (Step.UPLOAD_FRONT, Step.UPLOAD_BACK):
+    for step in (flow()["upload_front"], flow()["upload_back"]):
         for wrapping, clause in (("lf", "image.line-feeds"), ("crlf", "image.crlf")):
             session.do(step, Variation(f"base64 with {wrapping} line breaks", clause=clause), wrapping=wrapping)
     session.finish()
@@ -49,13 +50,13 @@ def _unreadable(card: bytes) -> Iterator[tuple[str, bytes]]:
 
 @judges("refusal.unreadable", "result.message-on-failure", "result.no-data-on-failure", "result.error-code-number",
         "result.envelope", "status.no-5xx", "refusal.changes-nothing", requests=12, uploads=2, telling=7)  # fmt: skip
-@pytest.mark.parametrize("step", [Step.UPLOAD_FRONT, Step.UPLOAD_BACK])
+@pytest.mark.parametrize("step", flow().uploads)
 def test_unreadable(gate: Gate, session: Session, step: Step) -> None:
     """What is no picture is refused in one of the two forms, and the side can be shown again."""
-    if step is Step.UPLOAD_BACK:
+    if step == flow()["upload_back"]:
         session.upload_front()
     tries = tuple(_unreadable(session.card.image("front")))
-    for name, image in tries if step is Step.UPLOAD_FRONT else tries[::2]:
+    for name, image in tries if step == flow()["upload_front"] else tries[::2]:
         body = to_json({"image": to_base64(image)})
         session.do(step, Variation(name, Outcome.UNREADABLE, "refusal.unreadable", body), demand=False)
     for name, text in (("an empty image", ""), ("text that is no base64", " !!! not\nbase64 !!!")):
@@ -77,7 +78,7 @@ def test_unreadable(gate: Gate, session: Session, step: Step) -> None:
         requests=9, uploads=6, telling=7)  # fmt: skip
 def test_full_size_captures(gate: Gate, session: Session) -> None:
     """Captures from some hundred kB to some MB, as phones make them, on both sides; a 413 of large ones is noted."""
-    for step, side in ((Step.UPLOAD_FRONT, "front"), (Step.UPLOAD_BACK, "back")):
+    for step, side in ((flow()["upload_front"], "front"), (flow()["upload_back"], "back")):
         own = session.card.image(side)
         for size in (400_000, 3_500_000) if side == "front" else (1_200_000, 3_500_000):
             variation = Variation(f"a capture of {size / 1e6:g} MB", clause="image.full-size")
@@ -103,7 +104,7 @@ def test_image_limit(gate: Gate, session: Session) -> None:
     def takes(size: int) -> bool:
         large = pad_jpeg(front, size)
         variation = Variation(f"a picture of {size / 1e6:.1f} MB", Outcome.ANY)
-        return accepted(session.do(Step.UPLOAD_FRONT, variation, image=large, demand=False))
+        return accepted(session.do(flow()["upload_front"], variation, image=large, demand=False))
 
     # The sizes tried are the same for every card, so that the limit found is.
     low, high = -(-len(front) // SMALLEST) * SMALLEST, LARGEST
@@ -147,7 +148,7 @@ def test_other_encodings(gate: Gate, session: Session) -> None:
             f"Content-Type {media_type}", Outcome.ANY, body=b'{"image": "AAAA"}', headers={"Content-Type": media_type}
         )
         gate.ledger.open_point("other-media-type", str(session.upload_front(variation=variation).status))
-    for step in (Step.UPLOAD_FRONT, Step.APPROVE_FRONT, Step.UPLOAD_BACK):
+    for step in (flow()["upload_front"], flow()["approve_front"], flow()["upload_back"]):
         session.do(step)
     exchange = session.approve_back(variation=Variation("a broken body", Outcome.ANY, body=b'{"scanType":'))
     gate.ledger.open_point("approve-back-broken-body", "ignored" if accepted(exchange) else str(exchange.status))

@@ -5,9 +5,11 @@ No test here compares an answer by itself: `Session.do` holds each against the m
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from kycgate.contracts.journey import CLIENT_ORDER, EDGES, PAGE_ORDER, Step, legal_orderings, predecessors, violations
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
@@ -16,13 +18,17 @@ from kycgate.judging.answers import accepted, already_registered
 from kycgate.judging.ledger import Observation
 from kycgate.target.requests import Outcome, Variation, upload_body
 
-NAMES = {PAGE_ORDER: "order.page", CLIENT_ORDER: "order.client"}
+NAMES = {order: clause for clause, order in flow().orders.items()}
+
+
+def _named(steps: tuple[Step, ...]) -> str:
+    """The clause of an ordering; one without a clause of its own speaks to the first."""
+    return NAMES.get(steps, next(iter(flow().orders)))
 
 
 @judges(
     *(
-        "order.page",
-        "order.client",
+        *flow().orders,
         "route.post",
         "request.approve-back-without-body",
         "upload.accepted",
@@ -44,7 +50,7 @@ NAMES = {PAGE_ORDER: "order.page", CLIENT_ORDER: "order.client"}
     uploads=2,
     telling=9,
 )
-@pytest.mark.parametrize("steps", list(legal_orderings()), ids="-".join)
+@pytest.mark.parametrize("steps", list(flow().legal_orderings()), ids="-".join)
 def test_legal_ordering(gate: Gate, session: Session, steps: tuple[Step, ...]) -> None:
     """Each linear extension of the partial order runs through."""
     try:
@@ -58,13 +64,13 @@ def test_legal_ordering(gate: Gate, session: Session, steps: tuple[Step, ...]) -
             if not accepted(exchange):
                 raise Interrupted(f"{step} was not accepted in its turn: status {exchange.status}")
     except Interrupted as error:
-        gate.ledger.add([Observation(NAMES[steps], False, "accepted step by step", str(error))], None, None)
+        gate.ledger.add([Observation(_named(steps), False, "accepted step by step", str(error))], None, None)
         raise
-    gate.ledger.add([Observation(NAMES[steps], True)], None, None)
+    gate.ledger.add([Observation(_named(steps), True)], None, None)
 
 
 @judges(
-    *(edge.clause for edge in EDGES),
+    *(edge.clause for edge in flow().edges),
     *("refusal.order-status", "refusal.changes-nothing", "refusal.error-body", "refusal.no-leak"),
     requests=8,
     uploads=3,
@@ -72,7 +78,7 @@ def test_legal_ordering(gate: Gate, session: Session, steps: tuple[Step, ...]) -
 )
 @pytest.mark.parametrize(
     ("done", "step"),
-    list(violations()),
+    list(flow().violations()),
     ids=lambda value: value if isinstance(value, str) else "+".join(value) or "fresh",
 )
 def test_step_out_of_order(session: Session, done: tuple[Step, ...], step: Step) -> None:
@@ -84,14 +90,14 @@ def test_step_out_of_order(session: Session, done: tuple[Step, ...], step: Step)
     for legal in done:
         session.do(legal)
     session.do(step)
-    if session.state.done >= predecessors(step):
+    if session.state.done >= flow().predecessors(step):
         return
-    others = [other for other in PAGE_ORDER if other is not step]
+    others = [other for other in flow().steps if other is not step]
     for other in others:
-        if other not in session.state.done and predecessors(other) <= session.state.done:
+        if other not in session.state.done and flow().predecessors(other) <= session.state.done:
             session.do(other)
     for other in others:
-        if step in predecessors(other):
+        if step in flow().predecessors(other):
             session.do(other)
     session.finish()
 
@@ -102,7 +108,13 @@ def test_completed_flow_is_closed(gate: Gate, session: Session) -> None:
     if session.credential.fixed:
         raise CannotJudge("a fixed key may open a new flow after a completed one: it takes a minted token")
     session.finish()
-    for step in (Step.APPROVE_BACK, Step.APPROVE_FRONT, Step.UPLOAD_BACK, Step.UPLOAD_FRONT, Step.APPROVE_FRONT):
+    for step in (
+        flow()["approve_back"],
+        flow()["approve_front"],
+        flow()["upload_back"],
+        flow()["upload_front"],
+        flow()["approve_front"],
+    ):
         gate.ledger.open_point("after-completion", str(session.do(step).status))
 
 
@@ -155,7 +167,7 @@ def test_open_repeats(gate: Gate, session: Session) -> None:
         session.approve_back()
 
 
-@judges(*(edge.clause for edge in EDGES), "order.closed", "order.retry", requests=10, uploads=6, telling=1)
+@judges(*(edge.clause for edge in flow().edges), "order.closed", "order.retry", requests=10, uploads=6, telling=1)
 def test_random_walks(gate: Gate, thorough: bool) -> None:
     """Random walks over the steps; the model says at each what must come.
 
@@ -183,24 +195,9 @@ def test_random_walks(gate: Gate, thorough: bool) -> None:
                 self.over = True
 
         @precondition(lambda self: not self.over)
-        @rule()
-        def upload_front(self) -> None:
-            self._take(Step.UPLOAD_FRONT)
-
-        @precondition(lambda self: not self.over)
-        @rule()
-        def upload_back(self) -> None:
-            self._take(Step.UPLOAD_BACK)
-
-        @precondition(lambda self: not self.over)
-        @rule()
-        def approve_front(self) -> None:
-            self._take(Step.APPROVE_FRONT)
-
-        @precondition(lambda self: not self.over)
-        @rule()
-        def approve_back(self) -> None:
-            self._take(Step.APPROVE_BACK)
+        @rule(step=st.sampled_from(flow().steps))
+        def take(self, step: Step) -> None:
+            self._take(step)
 
         @precondition(lambda self: self.over)
         @rule()

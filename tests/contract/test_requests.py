@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from kycgate.contracts.endpoints import BASE_PATH
-from kycgate.contracts.journey import PAGE_ORDER, Step
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows import flow
 from kycgate.contracts.models import ENGLISH_NAMES
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
@@ -62,13 +62,13 @@ def _odd_uploads() -> Iterator[Variation]:
     uploads=2,
     telling=7,
 )
-@pytest.mark.parametrize("step", [Step.UPLOAD_FRONT, Step.UPLOAD_BACK])
+@pytest.mark.parametrize("step", [flow()["upload_front"], flow()["upload_back"]])
 def test_ill_formed_upload(session: Session, step: Step) -> None:
-    if step is Step.UPLOAD_BACK:
+    if step == flow()["upload_back"]:
         session.upload_front()
     # The front gets all of them, the back every other one, as requests are few.
     tries = (*_ill_formed_uploads(), *_odd_uploads())
-    for variation in tries if step is Step.UPLOAD_FRONT else tries[::2]:
+    for variation in tries if step == flow()["upload_front"] else tries[::2]:
         session.do(step, variation, demand=False)
     session.do(step)
 
@@ -146,7 +146,7 @@ def test_refused_approvals(gate: Gate, session: Session) -> None:
             gate.ledger.unclear(name, "translation is off at this target")
     session.upload_back()
     session.approve_back()
-    if Step.APPROVE_FRONT not in session.state.done and translated:
+    if flow()["approve_front"] not in session.state.done and translated:
         session.approve_front(variation=Variation("the names as read", clause="approve.value-as-read"))
     session.finish()
 
@@ -219,7 +219,7 @@ def test_edited_approvals(gate: Gate, session: Session) -> None:
             variation = Variation(name, Outcome.ANY, body=to_json({**read, **edit(read)}))
             return to.approve_front(variation=variation, demand=False)
 
-        approved = Step.APPROVE_FRONT in session.state.done
+        approved = flow()["approve_front"] in session.state.done
         exchange = send(session)
         if accepted(exchange) or not approved:
             return exchange
@@ -248,7 +248,7 @@ def test_edited_approvals(gate: Gate, session: Session) -> None:
         for exchange in list(edited.values())[-2:]:
             required = "accepted, as other values are that differ from the reading"
             gate.observe("approve.accepted", exchange, accepted(exchange), required, f"status {exchange.status}")
-    if Step.APPROVE_FRONT not in session.state.done:
+    if flow()["approve_front"] not in session.state.done:
         session.approve_front()
     again = session.upload_front()
     gate.ledger.open_point("front-again-after-approval", "starts over" if accepted(again) else "refused")
@@ -293,7 +293,7 @@ def test_optional_properties(gate: Gate) -> None:
 def test_unknown_properties(session: Session) -> None:
     """Servers ignore what they do not know, whatever its type."""
     more: dict[str, Any] = {"scanType": 1, "customerId": "SPECIMEN", "fullNameAr": None, "nested": {"a": [1, {}]}}
-    for step, side in ((Step.UPLOAD_FRONT, "front"), (Step.UPLOAD_BACK, "back")):
+    for step, side in ((flow()["upload_front"], "front"), (flow()["upload_back"], "back")):
         body = upload_body(session.card.image(side), **more)
         session.do(step, Variation("unknown properties", clause="request.unknown-properties", body=body))
     body = to_json({**session.approval(), **more})
@@ -305,14 +305,14 @@ def test_unknown_properties(session: Session) -> None:
 @judges("route.only-post", "status.no-5xx", requests=10, uploads=4, telling=5)
 def test_other_methods(gate: Gate, session: Session) -> None:
     """Only POST performs a step, also where it could be taken as it is sent; an unknown path is no 5xx either."""
-    for step in PAGE_ORDER:
+    for step in flow().steps:
         # What GET means with a body nobody knows (RFC 9110, 9.3.1).
-        method, body = ("GET", b"{}") if step is Step.APPROVE_BACK else ("PUT", None)
+        method, body = ("GET", b"{}") if step == flow()["approve_back"] else ("PUT", None)
         variation = Variation(f"{method} instead of POST", Outcome.ANY, body=body, method=method)
         exchange = session.do(step, variation)
         gate.ledger.open_point("other-methods", f"{method}: {exchange.status}")
         gate.observe("route.only-post", exchange, not accepted(exchange), "refused", f"status {exchange.status}")
         session.do(step)
     headers = {"Authorization": session.credential.header(), "Content-Type": "application/json"}
-    path = f"{BASE_PATH}/onboarding/NationalIdKyc/NoSuchStep"
+    path = f"{flow().first.path.rpartition('/')[0]}/NoSuchStep"
     gate.send(Wanted("elsewhere", "POST", path, headers, b"{}", session.label, "an unknown path"))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 from schemathesis.generation.modes import GenerationMode
 
-from kycgate.contracts.endpoints import endpoint
-from kycgate.contracts.journey import Step
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows import flow
 from kycgate.contracts.openapi import build
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
@@ -38,17 +38,17 @@ def test_drawn_bodies(gate: Gate, session: Session, thorough: bool) -> None:
     schemathesis.openapi.format("kyc-image", st.binary(max_size=60).map(lambda data: base64.b64encode(data).decode()))
     schemathesis.openapi.format("kyc-date-time", st.just("2025-10-27T12:35:55Z"))
     schema = schemathesis.openapi.from_dict(build())
-    for step in (Step.UPLOAD_FRONT, Step.APPROVE_FRONT):
-        operation = schema.find_operation_by_id(endpoint(step).operation_id)
+    for step in (flow()["upload_front"], flow()["approve_front"]):
+        operation = schema.find_operation_by_id(step.operation_id)
         _draw(
             gate, session, step, operation.as_strategy(generation_mode=GenerationMode.NEGATIVE), 150 if thorough else 2
         )
-        if step is Step.UPLOAD_FRONT:
+        if step == flow()["upload_front"]:
             session.do(step)
 
 
 def _draw(gate: Gate, session: Session, step: Step, cases: st.SearchStrategy[Any], count: int) -> None:
-    model = endpoint(step).request
+    model = step.request
     assert model is not None
 
     def send(case: Any) -> None:

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from kycgate.contracts.journey import PAGE_ORDER, Step, predecessors
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
@@ -35,12 +36,12 @@ def _naming(other: Session, session: Session, step: Step) -> Variation:
     Both show the same card meanwhile, so that neither what is named nor what is shown may stand in for the token.
     """
     named = {"customerId": other.reading.get("customerId")}
-    if step is Step.APPROVE_BACK:
+    if step == flow()["approve_back"]:
         body = to_json(named)
-    elif step is Step.APPROVE_FRONT:
+    elif step == flow()["approve_front"]:
         body = to_json({**session.approval(), **named})
     else:
-        image = session.card.image("front" if step is Step.UPLOAD_FRONT else "back")
+        image = session.card.image(step.shows)
         body = to_json({"image": to_base64(image), **named})
     return Variation("naming another session's customer", body=body)
 
@@ -61,11 +62,11 @@ def test_interleaved_sessions(gate: Gate) -> None:
             behind.finish()
 
     def follow(ahead: Session, behind: Session) -> bool:
-        for step in PAGE_ORDER:
+        for step in flow().steps:
             ahead.do(step)
-            following = PAGE_ORDER[PAGE_ORDER.index(step) + 1 :]
+            following = flow().steps[flow().steps.index(step) + 1 :]
             # A fixed key that takes one flow alone has begun it with its front.
-            if following and predecessors(following[0]) - behind.state.done:
+            if following and flow().predecessors(following[0]) - behind.state.done:
                 variation = _naming(ahead, behind, following[0])
                 exchange = behind.do(following[0], variation, demand=False)
                 refused = not accepted(exchange)
@@ -128,10 +129,10 @@ def test_concurrent_sessions(gate: Gate) -> None:
             return session.do(step, demand=False)
 
         with ThreadPoolExecutor(len(sessions)) as pool:
-            for step in PAGE_ORDER[:-1]:
+            for step in flow().steps[:-1]:
                 for future in [pool.submit(take, session, step) for session in sessions]:
                     exchange = future.result(timeout=120)
-                    kept = exchange.status not in (400, 404) or step is PAGE_ORDER[0]
+                    kept = exchange.status not in (400, 404) or step is flow().steps[0]
                     gate.observe("session.own-order", exchange, kept, f"{step} taken, as what it needs was", "refused")
                     if not accepted(exchange):
                         raise CannotJudge(f"{step} was not accepted in its turn: status {exchange.status}")
@@ -140,7 +141,7 @@ def test_concurrent_sessions(gate: Gate) -> None:
 
             def last(session: Session) -> Exchange:
                 barrier.wait(timeout=30)
-                return session.do(Step.APPROVE_BACK, twice)
+                return session.do(flow()["approve_back"], twice)
 
             answers = [pool.submit(last, session) for session in (*sessions[1:], sessions[1])]
             taken = [future.result(timeout=120) for future in answers]

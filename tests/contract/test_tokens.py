@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from kycgate.contracts.endpoints import TOKEN_SIBLING
+from kycgate.contracts.flows import flow
 from kycgate.contracts.models import parse_date_time
 from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
@@ -129,7 +129,7 @@ def test_sibling(gate: Gate) -> None:
             ok = token_of(exchange) is not None
             yield Observation("token.sibling", ok, "200 with a token", f"status {exchange.status}", "status")
 
-    exchange = gate.request_token(TOKEN_SIBLING, answers)
+    exchange = gate.request_token(flow().tokens[1], answers)
     if exchange.status == 404:
         raise CannotJudge("the target does not offer GenerateOnboardingSessionToken (404)")
     token = token_of(exchange)

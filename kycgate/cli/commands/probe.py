@@ -49,11 +49,13 @@ def probe(
     from kycgate import specimens as cards
     from kycgate.check.embedded import embedded_sandbox
     from kycgate.cli.reporting import write_reports
+    from kycgate.contracts.flows import flow
     from kycgate.errors import ExitCode
     from kycgate.gate.gate import Gate
     from kycgate.probing import open_store
     from kycgate.probing.prober import MAX_REQUESTS, MAX_UPLOADS, REQUESTS_IN_TURN, Prober
     from kycgate.probing.store import WAIT_S
+    from kycgate.runs.flow_model import RecordedFlow
     from kycgate.runs.folder import RunFolder
     from kycgate.runs.model import Run
     from kycgate.settings.profile import find_profile, load_secrets
@@ -101,6 +103,7 @@ def probe(
                 kycgate_version=result.kycgate_version, target=target, embedded_sandbox=target == EMBEDDED,
                 profile=chosen.name, started_at=result.started_at.isoformat(timespec="seconds"),
                 finished_at=result.ended_at.isoformat(timespec="seconds"), seed=seed, strict=chosen.strict,
+                flow=RecordedFlow.of(flow()),
             )  # fmt: skip
             folder.write_run(run)
             code = write_reports(folder, run, code)

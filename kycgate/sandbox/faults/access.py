@@ -7,8 +7,8 @@ from typing import Any
 
 import jwt
 
-from kycgate.contracts.endpoints import TOKEN_SIBLING
-from kycgate.contracts.journey import Step
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, TOKEN_SIBLING, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
 
@@ -28,19 +28,19 @@ def _answers_to_strangers(name: str, clause: str, sentence: str, status: int, st
 
 
 _answers_to_strangers("missing-is-400-on-back", "auth.missing", "UploadBackImage without credentials is a 400.", 400,
-                      Step.UPLOAD_BACK, header=lambda h: h is None)  # fmt: skip
+                      UPLOAD_BACK, header=lambda h: h is None)  # fmt: skip
 _answers_to_strangers("empty-is-404", "auth.missing", "ApproveFrontImage with an empty Authorization is a 404.", 404,
-                      Step.APPROVE_FRONT, header=lambda h: h == "")  # fmt: skip
+                      APPROVE_FRONT, header=lambda h: h == "")  # fmt: skip
 _answers_to_strangers("missing-is-redirect", "auth.missing", "UploadFrontImage without credentials is a 302.", 302,
-                      Step.UPLOAD_FRONT, header=lambda h: not h)  # fmt: skip
+                      UPLOAD_FRONT, header=lambda h: not h)  # fmt: skip
 _answers_to_strangers("unknown-is-403", "auth.unknown", "UploadFrontImage with unknown credentials is a 403.", 403,
-                      Step.UPLOAD_FRONT, header=lambda h: bool(h))  # fmt: skip
+                      UPLOAD_FRONT, header=lambda h: bool(h))  # fmt: skip
 _answers_to_strangers("bearer-alone-is-500", "status.no-5xx", "UploadBackImage with a bare `Bearer` is a 500.", 500,
-                      Step.UPLOAD_BACK, header=lambda h: (h or "").strip() == "Bearer")  # fmt: skip
+                      UPLOAD_BACK, header=lambda h: (h or "").strip() == "Bearer")  # fmt: skip
 _answers_to_strangers("long-credential-is-500", "status.no-5xx", "Credentials over 4,000 characters are a 500.", 500,
-                      Step.UPLOAD_BACK, header=lambda h: len(h or "") > 4_000)  # fmt: skip
+                      UPLOAD_BACK, header=lambda h: len(h or "") > 4_000)  # fmt: skip
 _answers_to_strangers("expired-is-403", "auth.expired", "ApproveBackImage with an expired token is a 403.", 403,
-                      Step.APPROVE_BACK, header=lambda h: _expired(h or ""))  # fmt: skip
+                      APPROVE_BACK, header=lambda h: _expired(h or ""))  # fmt: skip
 
 
 def claims_of(header: str) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class _Reading(Vendor):
 class ExpiredAcceptedOnLastStep(_Reading):
     """ApproveBackImage does not look at a token's expiry."""
 
-    only = Step.APPROVE_BACK
+    only = APPROVE_BACK
 
     def name_in(self, header: str) -> str | None:
         return self.decoded(header.removeprefix("Bearer "), verify_exp=False)
@@ -94,7 +94,7 @@ class ExpiredAcceptedOnLastStep(_Reading):
 class SignatureUncheckedOnBack(_Reading):
     """UploadBackImage believes tokens without their signature."""
 
-    only = Step.UPLOAD_BACK
+    only = UPLOAD_BACK
 
     def name_in(self, header: str) -> str | None:
         return self.decoded(header.removeprefix("Bearer "), verify_signature=False)
@@ -159,7 +159,7 @@ class RequiredBeforeCredentials(Vendor):
     """UploadBackImage asks for an image before it asks for credentials."""
 
     def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
-        if step is Step.UPLOAD_BACK and not request.body:
+        if step == UPLOAD_BACK and not request.body:
             raise Refused(400, "image is required")
         return super().authenticate(request, step)
 

@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from kycgate.contracts.journey import Step
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.faults.shape import ChangedData
 from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
@@ -79,7 +80,7 @@ def _typed(media_type: str) -> Callable[[Reply], None]:
     return change
 
 
-_FRONT, _BACK = Step.UPLOAD_FRONT, Step.UPLOAD_BACK
+_FRONT, _BACK = UPLOAD_FRONT, UPLOAD_BACK
 _changed_reply("success-as-number", "result.envelope", "The back's isSuccess is 1.",
                _on(_BACK, _rewrite(lambda v: {**v, "isSuccess": int(v["isSuccess"])})))  # fmt: skip
 _changed_reply("data-in-an-array", "result.envelope", "The front's customerData is an array of one.",
@@ -89,15 +90,15 @@ _changed_reply("result-wrapped", "result.envelope", "The back's result stands in
 _changed_reply("message-dropped", "result.envelope", "The back's result lacks message.",
                _on(_BACK, _rewrite(lambda v: {k: x for k, x in v.items() if k != "message"})))  # fmt: skip
 _changed_reply("true-as-text", "approve.true", "ApproveFrontImage answers the string \"true\".",
-               _on(Step.APPROVE_FRONT, _raw(lambda _: b'"true"')))  # fmt: skip
+               _on(APPROVE_FRONT, _raw(lambda _: b'"true"')))  # fmt: skip
 _changed_reply("true-as-one", "approve.true", "ApproveBackImage answers 1.",
-               _on(Step.APPROVE_BACK, _raw(lambda _: b"1")))  # fmt: skip
+               _on(APPROVE_BACK, _raw(lambda _: b"1")))  # fmt: skip
 _changed_reply("true-capital", "body.json", "ApproveBackImage answers True, as a language may print it.",
-               _on(Step.APPROVE_BACK, _raw(lambda _: b"True")))  # fmt: skip
+               _on(APPROVE_BACK, _raw(lambda _: b"True")))  # fmt: skip
 _changed_reply("empty-approval", "body.json", "ApproveFrontImage answers 200 without a body.",
-               _on(Step.APPROVE_FRONT, _raw(lambda _: b"")))  # fmt: skip
+               _on(APPROVE_FRONT, _raw(lambda _: b"")))  # fmt: skip
 _changed_reply("no-content", "status.documented", "ApproveBackImage answers 204.",
-               _on(Step.APPROVE_BACK, _status(204)))  # fmt: skip
+               _on(APPROVE_BACK, _status(204)))  # fmt: skip
 _changed_reply("property-twice", "body.json", "The back's result names isSuccess twice.",
                _on(_BACK, _raw(lambda b: b'{"isSuccess":false,' + b[1:])))  # fmt: skip
 _changed_reply("windows-1256", "body.json", "The back's answer is written in windows-1256.",
@@ -110,7 +111,7 @@ _changed_reply(
 _changed_reply("sometimes-plain", "body.media-type", "Every eighth upload's answer says text/plain.",
                _every(8, _typed("text/plain; charset=utf-8")))  # fmt: skip
 _changed_reply("approval-as-html", "body.media-type", "ApproveFrontImage says text/html.",
-               _on(Step.APPROVE_FRONT, _typed("text/html; charset=utf-8")))  # fmt: skip
+               _on(APPROVE_FRONT, _typed("text/html; charset=utf-8")))  # fmt: skip
 _changed_reply(
     "sometimes-503", "status.no-5xx", "Every eleventh upload is read and answered 503.", _every(11, _status(503))
 )

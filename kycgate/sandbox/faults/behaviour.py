@@ -7,8 +7,9 @@ from typing import Any
 
 import jwt
 
-from kycgate.contracts.endpoints import STEP_ENDPOINTS
-from kycgate.contracts.journey import Step, predecessors
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows import flow
+from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
 
@@ -51,7 +52,7 @@ class BasicAccepted(Vendor):
 
     def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
         session = super().authenticate(request, step)
-        if session is None and step is Step.APPROVE_BACK and request.headers.get("authorization"):
+        if session is None and step == APPROVE_BACK and request.headers.get("authorization"):
             raise Refused(400, "Authorization is malformed")
         return session
 
@@ -61,7 +62,7 @@ class BodyBeforeCredentials(Vendor):
     """The body is judged before the credentials."""
 
     def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
-        if step is not Step.APPROVE_BACK:
+        if step != APPROVE_BACK:
             self.parse(request.body)
         return super().authenticate(request, step)
 
@@ -71,9 +72,9 @@ def _without(first: Step, then: Step) -> type[Vendor]:
 
     class Loose(Vendor):
         def order_allows(self, session: Onboarding, step: Step) -> bool:
-            if step is then and Step.APPROVE_BACK not in session.done:
-                return predecessors(step) - {first} <= session.done | (
-                    predecessors(first) if first not in session.done else set()
+            if step is then and APPROVE_BACK not in session.done:
+                return flow().predecessors(step) - {first} <= session.done | (
+                    flow().predecessors(first) if first not in session.done else set()
                 )
             return super().order_allows(session, step)
 
@@ -82,10 +83,10 @@ def _without(first: Step, then: Step) -> type[Vendor]:
 
 
 for _first, _then, _clause in (
-    (Step.UPLOAD_FRONT, Step.UPLOAD_BACK, "order.upload-back-after-upload-front"),
-    (Step.UPLOAD_FRONT, Step.APPROVE_FRONT, "order.approve-front-after-upload-front"),
-    (Step.UPLOAD_BACK, Step.APPROVE_BACK, "order.approve-back-after-upload-back"),
-    (Step.APPROVE_FRONT, Step.APPROVE_BACK, "order.approve-back-after-approve-front"),
+    (UPLOAD_FRONT, UPLOAD_BACK, "order.upload-back-after-upload-front"),
+    (UPLOAD_FRONT, APPROVE_FRONT, "order.approve-front-after-upload-front"),
+    (UPLOAD_BACK, APPROVE_BACK, "order.approve-back-after-upload-back"),
+    (APPROVE_FRONT, APPROVE_BACK, "order.approve-back-after-approve-front"),
 ):
     fault(f"loose-{_first}-{_then}".replace("_", "-"), _clause, "order")(_without(_first, _then))
 
@@ -95,7 +96,7 @@ class NeverClosed(Vendor):
     """A completed flow begins again with UploadFront, whatever the credentials."""
 
     def order_allows(self, session: Onboarding, step: Step) -> bool:
-        if Step.APPROVE_BACK in session.done and step is Step.UPLOAD_FRONT:
+        if APPROVE_BACK in session.done and step == UPLOAD_FRONT:
             return True
         return super().order_allows(session, step)
 
@@ -153,7 +154,7 @@ class ApprovalAnswered500(Vendor):
 
     def handle(self, request: Incoming) -> Reply:
         reply = super().handle(request)
-        performed = request.path == STEP_ENDPOINTS[Step.APPROVE_BACK].path and reply.status == 200
+        performed = request.path == APPROVE_BACK.path and reply.status == 200
         return Reply.json(500, {"message": "Internal error", "errorCode": "500"}) if performed else reply
 
 
@@ -200,7 +201,7 @@ class LastFrontWins(Vendor):
 
     def customer_data(self, session: Onboarding, step: Step, fields: Mapping[str, str]) -> dict[str, Any]:
         data = super().customer_data(session, step, fields)
-        if step is Step.UPLOAD_FRONT:
+        if step == UPLOAD_FRONT:
             self.__dict__["last"] = data["customerId"]
         else:
             data["customerId"] = self.__dict__.get("last", data["customerId"])
@@ -222,7 +223,7 @@ class RefusedBackIsKept(Vendor):
 
     def demand_order(self, session: Onboarding, step: Step) -> None:
         with contextlib.ExitStack() as stack:
-            if step is Step.UPLOAD_BACK and not session.done:
+            if step == UPLOAD_BACK and not session.done:
                 stack.callback(session.done.add, step)
             super().demand_order(session, step)
 

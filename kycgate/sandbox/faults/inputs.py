@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kycgate.contracts.journey import Step
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.contracts.models import CUSTOMER_PROPERTIES, ENGLISH_NAMES
 from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
@@ -46,7 +47,7 @@ def _field(name: str, pattern: str) -> Callable[[Step, Incoming], bool]:
             value = json.loads(request.body).get(name)
         except (ValueError, AttributeError, RecursionError):
             return False
-        return step is Step.APPROVE_FRONT and isinstance(value, str) and re.search(pattern, value) is not None
+        return step == APPROVE_FRONT and isinstance(value, str) and re.search(pattern, value) is not None
 
     return when
 
@@ -73,7 +74,7 @@ _crash("crash-on-short-lines", "A short image with a line feed is a 500.",
 _crash("crash-on-long-name", "A name over 4,000 characters is a 500.", _field("fullName", "(?s)^.{4000}"))
 _crash("crash-on-not-utf8", "A body that is no UTF-8 is a 500.", lambda _, request: b"\xff\xfe" in request.body)
 _crash("crash-on-last-broken-body", "A broken body on ApproveBackImage is a 500.",
-       lambda step, r: step is Step.APPROVE_BACK and r.body[:1] == b"{" and r.body[-1:] != b"}")  # fmt: skip
+       lambda step, r: step == APPROVE_BACK and r.body[:1] == b"{" and r.body[-1:] != b"}")  # fmt: skip
 
 
 class _Pictures(Vendor):
@@ -133,7 +134,7 @@ class UnreadableIs404(Vendor):
     """An unreadable back is a 404."""
 
     def unreadable(self, session: Onboarding, step: Step) -> Reply:
-        if step is Step.UPLOAD_BACK:
+        if step == UPLOAD_BACK:
             raise Refused(404, "No card was found in the picture", "10001")
         return super().unreadable(session, step)
 
@@ -143,7 +144,7 @@ class UnreadableIs422(Vendor):
     """An unreadable front is a 422."""
 
     def unreadable(self, session: Onboarding, step: Step) -> Reply:
-        if step is Step.UPLOAD_FRONT:
+        if step == UPLOAD_FRONT:
             raise Refused(422, "No card was found in the picture", "10001")
         return super().unreadable(session, step)
 
@@ -169,11 +170,7 @@ class BrokenApprovalApproves(Vendor):
         try:
             return super().perform(session, step, request)
         except Refused as refused:
-            if (
-                step is Step.APPROVE_FRONT
-                and refused.message == "The body is no JSON"
-                and Step.UPLOAD_FRONT in session.done
-            ):
+            if step == APPROVE_FRONT and refused.message == "The body is no JSON" and UPLOAD_FRONT in session.done:
                 self.mark(session, step)
                 return Reply.json(200, True)
             raise
@@ -228,7 +225,7 @@ class _StepAware(Vendor):
 
     def decode(self, image: str) -> bytes:
         step, _, text = image.partition(":")
-        return self.decode_for(Step(step), text)
+        return self.decode_for(self.flow[step], text)
 
     def decode_for(self, step: Step, text: str) -> bytes:
         return super().decode(text)
@@ -239,7 +236,7 @@ class LineFeedsRefusedOnBack(_StepAware):
     """The back refuses base64 with line feeds."""
 
     def decode_for(self, step: Step, text: str) -> bytes:
-        if step is Step.UPLOAD_BACK and "\n" in text and "\r" not in text:
+        if step == UPLOAD_BACK and "\n" in text and "\r" not in text:
             raise ValueError("line feeds")
         return super().decode_for(step, text)
 
@@ -249,7 +246,7 @@ class LargeBackRefused(Vendor):
     """A back over 2 MB is refused as unreadable."""
 
     def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
-        return None if len(picture) > 2_000_000 and step is Step.UPLOAD_BACK else super().read(picture, step)
+        return None if len(picture) > 2_000_000 and step == UPLOAD_BACK else super().read(picture, step)
 
 
 @fault("captures-are-413", "image.full-size", "robustness")
@@ -277,7 +274,7 @@ class NestedUnknownRefused(Vendor):
     """An unknown property that is an object is a 400 on the back."""
 
     def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
-        if step is Step.UPLOAD_BACK and re.search(rb'"nested"\s*:\s*\{', request.body):
+        if step == UPLOAD_BACK and re.search(rb'"nested"\s*:\s*\{', request.body):
             raise Refused(400, "Objects are not supported")
         return super().perform(session, step, request)
 
@@ -298,7 +295,7 @@ class AcceptIs406(Vendor):
 
     def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
         reply = super().perform(session, step, request)
-        if step is Step.UPLOAD_FRONT and request.headers.get("accept") != "application/json":
+        if step == UPLOAD_FRONT and request.headers.get("accept") != "application/json":
             raise Refused(406, "Not acceptable")
         return reply
 
@@ -359,7 +356,7 @@ class UnchangedNamesRefused(Vendor):
 
     def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
         name = session.front.get("fullNameEn")
-        if step is Step.APPROVE_FRONT and name and name.encode() in request.body:
+        if step == APPROVE_FRONT and name and name.encode() in request.body:
             raise Refused(400, "Confirm the name")
         return super().perform(session, step, request)
 
@@ -412,7 +409,7 @@ class ApprovalMoved(Vendor):
     """ApproveFrontImage is not found on its path."""
 
     def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
-        if step is Step.APPROVE_FRONT:
+        if step == APPROVE_FRONT:
             raise Refused(404, "Not found")
         return super().perform(session, step, request)
 
@@ -422,7 +419,7 @@ class PutInstead(Vendor):
     """UploadBackImage answers 405 to POST."""
 
     def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
-        if step is Step.UPLOAD_BACK:
+        if step == UPLOAD_BACK:
             raise Refused(405, "Method not allowed")
         return super().perform(session, step, request)
 

@@ -1,6 +1,7 @@
 """Orders that are not kept, or kept too strictly, and refusals of steps out of order in the wrong form."""
 
-from kycgate.contracts.journey import Step
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.vendor import Onboarding, Refused, Vendor
 
@@ -18,21 +19,21 @@ def _refuses(name: str, clause: str, sentence: str, when: object) -> None:
 
 _refuses(
     "page-order-refused", "order.page", "Once the back is shown the front cannot be approved.",
-    lambda session, step: step is Step.APPROVE_FRONT and Step.UPLOAD_BACK in session.done,
+    lambda session, step: step == APPROVE_FRONT and UPLOAD_BACK in session.done,
 )  # fmt: skip
 _refuses(
     "client-order-refused", "order.client", "Once the front is approved the back cannot be shown.",
-    lambda session, step: step is Step.UPLOAD_BACK and Step.APPROVE_FRONT in session.done,
+    lambda session, step: step == UPLOAD_BACK and APPROVE_FRONT in session.done,
 )  # fmt: skip
 _refuses(
     "no-back-retry", "order.retry", "The back cannot be shown twice.",
-    lambda session, step: step is Step.UPLOAD_BACK and step in session.done,
+    lambda session, step: step == UPLOAD_BACK and step in session.done,
 )  # fmt: skip
 _refuses(
     "no-front-retry-after-back", "order.retry", "The front cannot be shown again once the back was.",
-    lambda session, step: step is Step.UPLOAD_FRONT
-    and Step.UPLOAD_BACK in session.done
-    and Step.APPROVE_FRONT not in session.done,
+    lambda session, step: step == UPLOAD_FRONT
+    and UPLOAD_BACK in session.done
+    and APPROVE_FRONT not in session.done,
 )  # fmt: skip
 _refuses(
     "eighth-call-refused", "order.retry", "A session takes uploads in its first three calls alone.",
@@ -45,15 +46,15 @@ def _reopens(name: str, sentence: str, *steps: Step) -> None:
 
     class Open(Vendor):
         def order_allows(self, session: Onboarding, step: Step) -> bool:
-            return (Step.APPROVE_BACK in session.done and step in steps) or super().order_allows(session, step)
+            return (APPROVE_BACK in session.done and step in steps) or super().order_allows(session, step)
 
     Open.__doc__ = sentence
     fault(name, "order.closed", "order")(Open)
 
 
-_reopens("last-step-again", "ApproveBackImage is accepted again after the flow is complete.", Step.APPROVE_BACK)
-_reopens("back-after-completion", "The back is accepted after the flow is complete.", Step.UPLOAD_BACK)
-_reopens("approval-after-completion", "The front is approved again after the flow is complete.", Step.APPROVE_FRONT)
+_reopens("last-step-again", "ApproveBackImage is accepted again after the flow is complete.", APPROVE_BACK)
+_reopens("back-after-completion", "The back is accepted after the flow is complete.", UPLOAD_BACK)
+_reopens("approval-after-completion", "The front is approved again after the flow is complete.", APPROVE_FRONT)
 
 
 def _answers(name: str, clause: str, sentence: str, status: int, *steps: Step, completed: bool = False) -> None:
@@ -64,7 +65,7 @@ def _answers(name: str, clause: str, sentence: str, status: int, *steps: Step, c
             try:
                 super().demand_order(session, step)
             except Refused as refused:
-                if step in (steps or tuple(Step)) and (not completed or Step.APPROVE_BACK in session.done):
+                if step in (steps or self.flow.steps) and (not completed or APPROVE_BACK in session.done):
                     raise Refused(status, refused.message, refused.code) from None
                 raise
 
@@ -72,9 +73,9 @@ def _answers(name: str, clause: str, sentence: str, status: int, *steps: Step, c
     fault(name, clause, "order")(Odd)
 
 
-_answers("order-is-401", "refusal.order-status", "ApproveFrontImage out of order is a 401.", 401, Step.APPROVE_FRONT)
-_answers("order-is-422", "refusal.order-status", "UploadBackImage out of order is a 422.", 422, Step.UPLOAD_BACK)
-_answers("order-is-500", "status.no-5xx", "ApproveBackImage out of order is a 500.", 500, Step.APPROVE_BACK)
+_answers("order-is-401", "refusal.order-status", "ApproveFrontImage out of order is a 401.", 401, APPROVE_FRONT)
+_answers("order-is-422", "refusal.order-status", "UploadBackImage out of order is a 422.", 422, UPLOAD_BACK)
+_answers("order-is-500", "status.no-5xx", "ApproveBackImage out of order is a 500.", 500, APPROVE_BACK)
 _answers("closed-is-403", "refusal.order-status", "A step after completion is a 403.", 403, completed=True)
 _answers("closed-is-500", "status.no-5xx", "A step after completion is a 500.", 500, completed=True)
 
@@ -84,7 +85,7 @@ class SkipsToTheEnd(Vendor):
     """An approved front is enough for ApproveBackImage."""
 
     def order_allows(self, session: Onboarding, step: Step) -> bool:
-        if step is Step.APPROVE_BACK and session.done == {Step.UPLOAD_FRONT, Step.APPROVE_FRONT}:
+        if step == APPROVE_BACK and session.done == {UPLOAD_FRONT, APPROVE_FRONT}:
             return True
         return super().order_allows(session, step)
 
@@ -95,5 +96,5 @@ class UploadsAreApprovals(Vendor):
 
     def mark(self, session: Onboarding, step: Step) -> None:
         super().mark(session, step)
-        if step is Step.UPLOAD_BACK:
-            session.done.add(Step.APPROVE_FRONT)
+        if step == UPLOAD_BACK:
+            session.done.add(APPROVE_FRONT)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from kycgate.contracts.journey import Step
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows.national_id import UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.contracts.models import ENGLISH_NAMES
 from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.faults.shape import ChangedData
@@ -33,7 +34,7 @@ class NumberInFebruary30(ChangedData):
     """The back's number was born on 30 February."""
 
     def change(self, data: dict[str, Any], step: Step) -> None:
-        if step is Step.UPLOAD_BACK:
+        if step == UPLOAD_BACK:
             _renumber(data, 3, "0230")
 
 
@@ -42,7 +43,7 @@ class Century4(ChangedData):
     """The front's number begins with century 4."""
 
     def change(self, data: dict[str, Any], step: Step) -> None:
-        if step is Step.UPLOAD_FRONT:
+        if step == UPLOAD_FRONT:
             _renumber(data, 0, "4")
 
 
@@ -223,5 +224,5 @@ def _stale(name: str, sentence: str, side: Step) -> None:
     fault(name, "session.own-customer", "state")(Stale)
 
 
-_stale("first-front-stays", "A front shown again is answered with the first one's reading.", Step.UPLOAD_FRONT)
-_stale("first-back-stays", "A back shown again is answered with the first one's reading.", Step.UPLOAD_BACK)
+_stale("first-front-stays", "A front shown again is answered with the first one's reading.", UPLOAD_FRONT)
+_stale("first-back-stays", "A back shown again is answered with the first one's reading.", UPLOAD_BACK)

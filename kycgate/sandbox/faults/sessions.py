@@ -5,7 +5,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from kycgate.contracts.journey import Step
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.sandbox.faults.access import claims_of
 from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
@@ -27,20 +28,20 @@ def _refusal_changes(name: str, sentence: str, step: Step | None, change: Any, *
     fault(name, "refusal.changes-nothing", "state")(Changing)
 
 
-_refusal_changes("broken-approval-counts", "A refused approval with broken JSON approves.", Step.APPROVE_FRONT,
-                 lambda session: session.done.add(Step.APPROVE_FRONT), message="no JSON")  # fmt: skip
-_refusal_changes("nameless-approval-counts", "A refused approval without English names approves.", Step.APPROVE_FRONT,
-                 lambda session: session.done.add(Step.APPROVE_FRONT), message="mandatory")  # fmt: skip
+_refusal_changes("broken-approval-counts", "A refused approval with broken JSON approves.", APPROVE_FRONT,
+                 lambda session: session.done.add(APPROVE_FRONT), message="no JSON")  # fmt: skip
+_refusal_changes("nameless-approval-counts", "A refused approval without English names approves.", APPROVE_FRONT,
+                 lambda session: session.done.add(APPROVE_FRONT), message="mandatory")  # fmt: skip
 _refusal_changes("early-last-step-closes", "ApproveBackImage refused for its order closes the session.",
-                 Step.APPROVE_BACK, lambda session: session.done.update(Step))  # fmt: skip
+                 APPROVE_BACK, lambda session: session.done.update(Step))  # fmt: skip
 _refusal_changes("early-last-step-forgets-back", "ApproveBackImage refused for its order loses the back.",
-                 Step.APPROVE_BACK, lambda session: session.done.discard(Step.UPLOAD_BACK))  # fmt: skip
-_refusal_changes("broken-front-resets", "Broken JSON for the front loses the front that was read.", Step.UPLOAD_FRONT,
+                 APPROVE_BACK, lambda session: session.done.discard(UPLOAD_BACK))  # fmt: skip
+_refusal_changes("broken-front-resets", "Broken JSON for the front loses the front that was read.", UPLOAD_FRONT,
                  lambda session: session.done.clear(), message="no JSON")  # fmt: skip
-_refusal_changes("broken-back-resets", "A back without an image loses the front.", Step.UPLOAD_BACK,
-                 lambda session: session.done.discard(Step.UPLOAD_FRONT), message="image is required")  # fmt: skip
-_refusal_changes("broken-approval-resets", "A refused approval loses the front.", Step.APPROVE_FRONT,
-                 lambda session: session.done.discard(Step.UPLOAD_FRONT), message="no JSON")  # fmt: skip
+_refusal_changes("broken-back-resets", "A back without an image loses the front.", UPLOAD_BACK,
+                 lambda session: session.done.discard(UPLOAD_FRONT), message="image is required")  # fmt: skip
+_refusal_changes("broken-approval-resets", "A refused approval loses the front.", APPROVE_FRONT,
+                 lambda session: session.done.discard(UPLOAD_FRONT), message="no JSON")  # fmt: skip
 
 
 @fault("unreadable-front-counts", "refusal.changes-nothing", "state")
@@ -48,7 +49,7 @@ class UnreadableFrontCounts(Vendor):
     """An unreadable front counts as shown."""
 
     def unreadable(self, session: Onboarding, step: Step) -> Reply:
-        if step is Step.UPLOAD_FRONT:
+        if step == UPLOAD_FRONT:
             session.done.add(step)
         return super().unreadable(session, step)
 
@@ -58,7 +59,7 @@ class UnreadableBackCounts(Vendor):
     """An unreadable back counts as shown."""
 
     def unreadable(self, session: Onboarding, step: Step) -> Reply:
-        if step is Step.UPLOAD_BACK:
+        if step == UPLOAD_BACK:
             session.done.add(step)
         return super().unreadable(session, step)
 
@@ -68,8 +69,8 @@ class UnreadableBackForgetsApproval(Vendor):
     """An unreadable back takes the front's approval back."""
 
     def unreadable(self, session: Onboarding, step: Step) -> Reply:
-        if step is Step.UPLOAD_BACK:
-            session.done.discard(Step.APPROVE_FRONT)
+        if step == UPLOAD_BACK:
+            session.done.discard(APPROVE_FRONT)
         return super().unreadable(session, step)
 
 
@@ -79,7 +80,7 @@ class ForgedUploadCounts(Vendor):
 
     def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
         session = super().authenticate(request, step)
-        if session is None and step is Step.UPLOAD_FRONT and len(request.body) > 10_000:
+        if session is None and step == UPLOAD_FRONT and len(request.body) > 10_000:
             named = _unverified(request.headers.get("authorization", ""))
             if named:
                 self.session_of(named, fixed=False).done.add(step)
@@ -118,7 +119,7 @@ class BackRetryNewCustomer(Vendor):
     """A back that is shown again belongs to a new customer."""
 
     def mark(self, session: Onboarding, step: Step) -> None:
-        if step is Step.UPLOAD_BACK and step in session.done:
+        if step == UPLOAD_BACK and step in session.done:
             session.customer_id = self.new_customer()
         super().mark(session, step)
 
@@ -151,7 +152,7 @@ class RaceOnReading(Vendor):
 
     def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
         found = super().read(picture, step)
-        if found is None or step is not Step.UPLOAD_FRONT:
+        if found is None or step != UPLOAD_FRONT:
             return found
         self.__dict__["seen"] = found
         time.sleep(0.02)
@@ -177,7 +178,7 @@ class RaceOnCompletion(Vendor):
 
     def demand_order(self, session: Onboarding, step: Step) -> None:
         super().demand_order(session, step)
-        if step is Step.APPROVE_BACK:
+        if step == APPROVE_BACK:
             time.sleep(0.02)
 
 
@@ -187,10 +188,10 @@ class CompletionIsEveryones(Vendor):
 
     def mark(self, session: Onboarding, step: Step) -> None:
         super().mark(session, step)
-        if step is Step.APPROVE_BACK:
+        if step == APPROVE_BACK:
             for other in list(self._sessions.values()):
                 if other.done:
-                    other.done.update(Step)
+                    other.done.update(self.flow.steps)
 
 
 @fault("approval-is-everyones", "session.own-order", "state")
@@ -199,9 +200,9 @@ class ApprovalIsEveryones(Vendor):
 
     def mark(self, session: Onboarding, step: Step) -> None:
         super().mark(session, step)
-        if step is Step.APPROVE_FRONT:
+        if step == APPROVE_FRONT:
             for other in list(self._sessions.values()):
-                if Step.UPLOAD_FRONT in other.done:
+                if UPLOAD_FRONT in other.done:
                     other.done.add(step)
 
 
@@ -211,21 +212,19 @@ class CardIsSession(Vendor):
 
     def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
         found = super().read(picture, step)
-        if found and step is Step.UPLOAD_FRONT:
+        if found and step == UPLOAD_FRONT:
             self.__dict__.setdefault("shown", set()).add(found.get("idNumber"))
         return found
 
     def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
-        if step in (Step.UPLOAD_BACK, Step.APPROVE_FRONT) and self.number_in(request, step) in self.__dict__.get(
-            "shown", ()
-        ):
-            session.done.add(Step.UPLOAD_FRONT)
+        if step in (UPLOAD_BACK, APPROVE_FRONT) and self.number_in(request, step) in self.__dict__.get("shown", ()):
+            session.done.add(UPLOAD_FRONT)
         return super().perform(session, step, request)
 
     def number_in(self, request: Incoming, step: Step) -> Any:
         with contextlib.suppress(Refused, ValueError, TypeError, LookupError, AttributeError):
             body = self.parse(request.body)
-            if step is Step.APPROVE_FRONT:
+            if step == APPROVE_FRONT:
                 return body.get("idNumber") if isinstance(body.get("idNumber"), str) else None
             return (self.read(self.decode(body["image"]), step) or {}).get("idNumberBack")
         return None

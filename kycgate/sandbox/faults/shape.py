@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from kycgate.contracts.journey import Step
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK
 from kycgate.contracts.models import ENGLISH_NAMES
 from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
@@ -60,7 +61,7 @@ class ThirteenDigits(ChangedData):
     """The back's scan loses its last digit."""
 
     def change(self, data: dict[str, Any], step: Step) -> None:
-        if step is Step.UPLOAD_BACK:
+        if step == UPLOAD_BACK:
             data["idBackScan"] = data["idBackScan"][:-1]
 
 
@@ -110,7 +111,7 @@ class NoGenderOnBack(ChangedData):
     """The back's gender is null."""
 
     def change(self, data: dict[str, Any], step: Step) -> None:
-        if step is Step.UPLOAD_BACK:
+        if step == UPLOAD_BACK:
             data["gender"] = None
 
 
@@ -120,7 +121,7 @@ class ApprovedAsObject(Vendor):
 
     def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
         reply = super().perform(session, step, request)
-        return Reply.json(200, {"isSuccess": True}) if step is Step.APPROVE_BACK else reply
+        return Reply.json(200, {"isSuccess": True}) if step == APPROVE_BACK else reply
 
 
 @fault("byte-order-mark", "body.json", "shape")
@@ -212,7 +213,7 @@ class Created(Vendor):
 
     def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
         reply = super().perform(session, step, request)
-        reply.status = 201 if step is Step.APPROVE_FRONT else reply.status
+        reply.status = 201 if step == APPROVE_FRONT else reply.status
         return reply
 
 

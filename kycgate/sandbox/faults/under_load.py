@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from kycgate.contracts.endpoints import TOKEN
+from kycgate.contracts.flows.national_id import TOKEN
 from kycgate.sandbox.faults.registry import Fault
 from kycgate.sandbox.settings import SandboxSettings
 from kycgate.sandbox.vendor import Incoming, Reply, Vendor

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from kycgate.chaos import BEHAVIOURS, ChaosTarget
 from kycgate.chaos.registry import Mode
 from kycgate.check.runner import run_contract_tests
-from kycgate.contracts.endpoints import TOKEN
+from kycgate.contracts.flows.national_id import TOKEN
 from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.minting import token_of

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 import kycgate
-from kycgate.contracts.endpoints import TOKEN
+from kycgate.contracts.flows.national_id import TOKEN
 from kycgate.errors import UsageError
 from kycgate.rehearsal.rehearse import cases
 from kycgate.rehearsal.vendor import StandIn, lines

@@ -11,8 +11,15 @@ import httpx
 import pytest
 
 from kycgate.contracts.clauses import clause
-from kycgate.contracts.endpoints import STEP_ENDPOINTS, TOKEN
-from kycgate.contracts.journey import Step
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows.national_id import (
+    APPROVE_BACK,
+    APPROVE_FRONT,
+    PAGE_ORDER,
+    TOKEN,
+    UPLOAD_BACK,
+    UPLOAD_FRONT,
+)
 from kycgate.errors import UsageError
 from kycgate.sandbox import FAULTS, LatencyModel, RunningSandbox, SandboxSettings, create_app, serve
 from kycgate.sandbox.app import Delay
@@ -31,7 +38,7 @@ def client() -> Iterator[httpx.Client]:
 
 
 def path(step: Step) -> str:
-    return STEP_ENDPOINTS[step].path
+    return step.path
 
 
 def token(client: httpx.Client) -> dict[str, str]:
@@ -41,32 +48,28 @@ def token(client: httpx.Client) -> dict[str, str]:
 
 def test_whole_flow(client: httpx.Client) -> None:
     headers = token(client)
-    front = client.post(
-        path(Step.UPLOAD_FRONT), json={"image": to_base64(CARD.front.image, "lf")}, headers=headers
-    ).json()
+    front = client.post(path(UPLOAD_FRONT), json={"image": to_base64(CARD.front.image, "lf")}, headers=headers).json()
     assert front["customerData"]["idNumber"] == CARD.front.truth["idNumber"]
-    back = client.post(
-        path(Step.UPLOAD_BACK), json={"image": to_base64(CARD.back.image, "crlf")}, headers=headers
-    ).json()
+    back = client.post(path(UPLOAD_BACK), json={"image": to_base64(CARD.back.image, "crlf")}, headers=headers).json()
     assert back["customerData"]["customerId"] == front["customerData"]["customerId"]
     names = {name: front["customerData"][name] for name in ("fullNameEn", "firstNameEn", "familyNameEn")}
-    assert client.post(path(Step.APPROVE_FRONT), json=names, headers=headers).json() is True
-    assert client.post(path(Step.APPROVE_BACK), headers=headers).json() is True
-    assert client.post(path(Step.APPROVE_BACK), headers=headers).status_code == 400
+    assert client.post(path(APPROVE_FRONT), json=names, headers=headers).json() is True
+    assert client.post(path(APPROVE_BACK), headers=headers).json() is True
+    assert client.post(path(APPROVE_BACK), headers=headers).status_code == 400
 
 
 def test_keys_open_a_new_flow_and_tokens_do_not(client: httpx.Client) -> None:
     headers = {"Authorization": "key-1"}
     body = {"image": to_base64(CARD.front.image)}
-    first = client.post(path(Step.UPLOAD_FRONT), json=body, headers=headers).json()["customerData"]["customerId"]
-    client.post(path(Step.UPLOAD_BACK), json={"image": to_base64(CARD.back.image)}, headers=headers)
+    first = client.post(path(UPLOAD_FRONT), json=body, headers=headers).json()["customerData"]["customerId"]
+    client.post(path(UPLOAD_BACK), json={"image": to_base64(CARD.back.image)}, headers=headers)
     client.post(
-        path(Step.APPROVE_FRONT),
+        path(APPROVE_FRONT),
         json=dict.fromkeys(("fullNameEn", "firstNameEn", "familyNameEn"), "x"),
         headers=headers,
     )
-    assert client.post(path(Step.APPROVE_BACK), headers=headers).json() is True
-    again = client.post(path(Step.UPLOAD_FRONT), json=body, headers=headers).json()["customerData"]["customerId"]
+    assert client.post(path(APPROVE_BACK), headers=headers).json() is True
+    again = client.post(path(UPLOAD_FRONT), json=body, headers=headers).json()["customerData"]["customerId"]
     assert again != first
 
 
@@ -98,7 +101,7 @@ def test_sessions_are_bounded() -> None:
 
 def test_large_bodies_are_413() -> None:
     with RunningSandbox(SandboxSettings(max_body=1_000)) as sandbox:
-        assert httpx.post(f"{sandbox.base_url}{path(Step.UPLOAD_FRONT)}", content=b"x" * 2_000).status_code == 413
+        assert httpx.post(f"{sandbox.base_url}{path(UPLOAD_FRONT)}", content=b"x" * 2_000).status_code == 413
 
 
 def test_latency_model_is_what_it_says() -> None:
@@ -144,5 +147,5 @@ def test_random_bodies_never_crash() -> None:
                 if rng.random() < 0.5
                 else b'{"image": "' + rng.randbytes(20).hex().encode()
             )
-            for step in Step:
+            for step in PAGE_ORDER:
                 assert opened.post(path(step), content=body, headers=headers).status_code in (200, 400)

@@ -11,8 +11,7 @@ from email.utils import format_datetime
 import pytest
 
 from kycgate.check.embedded import embedded_sandbox
-from kycgate.contracts.endpoints import STEP_ENDPOINTS
-from kycgate.contracts.journey import Step
+from kycgate.contracts.flows.national_id import APPROVE_BACK
 from kycgate.errors import BudgetExhausted
 from kycgate.gate.gate import is_page, why_not
 from kycgate.gate.minting import seconds_to_expiry
@@ -175,7 +174,7 @@ def test_threads_that_share_connections_do_not_close_them_under_each_other() -> 
     seen: list[Exchange] = []
     with embedded_sandbox(Profile()) as sandbox:
         target = Target(sandbox.profile, Budget(), lambda exchange, at: seen.append(exchange))
-        wanted = Wanted("approve_back", "POST", STEP_ENDPOINTS[Step.APPROVE_BACK].path, {"Authorization": "Bearer x"})
+        wanted = Wanted("approve_back", "POST", APPROVE_BACK.path, {"Authorization": "Bearer x"})
         with ThreadPoolExecutor(8) as pool:
             for exchange in pool.map(lambda _: target.send(wanted), range(600)):
                 assert exchange.status == 401, exchange.failure

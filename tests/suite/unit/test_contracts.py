@@ -15,20 +15,18 @@ from pydantic import ValidationError
 import kycgate.contracts
 from kycgate.check.runner import run_contract_tests
 from kycgate.contracts.clauses import CATALOGUE, clause
-from kycgate.contracts.journey import (
+from kycgate.contracts.flow import Expected, Step
+from kycgate.contracts.flows import flow
+from kycgate.contracts.flows.national_id import (
+    APPROVE_BACK,
+    APPROVE_FRONT,
     CLIENT_ORDER,
-    EDGES,
     PAGE_ORDER,
-    Expected,
-    State,
-    Step,
-    legal_orderings,
-    predecessors,
-    state_after,
-    violations,
+    UPLOAD_BACK,
+    UPLOAD_FRONT,
 )
+from kycgate.contracts.id_number import NationalId, to_ascii_digits
 from kycgate.contracts.models import ApproveFrontRequest, CustomerData, UploadRequest, UploadResult, parse_date_time
-from kycgate.contracts.national_id import NationalId, to_ascii_digits
 from kycgate.contracts.openapi import build, text
 from kycgate.sandbox import FAULTS
 
@@ -36,7 +34,7 @@ from kycgate.sandbox import FAULTS
 def test_clause_ids_are_unique_and_edges_name_clauses() -> None:
     ids = [promise.id for promise in CATALOGUE]
     assert len(ids) == len(set(ids))
-    for edge in EDGES:
+    for edge in flow().edges:
         assert clause(edge.clause).level is edge.level
 
 
@@ -67,40 +65,38 @@ def test_contract_tests_know_no_fault() -> None:
 
 
 def test_legal_orderings_are_the_linear_extensions() -> None:
-    assert set(legal_orderings()) == {PAGE_ORDER, CLIENT_ORDER}
+    assert set(flow().legal_orderings()) == {PAGE_ORDER, CLIENT_ORDER}
 
 
 def test_violations_are_all_of_them() -> None:
     expected = {
-        (frozenset(), Step.UPLOAD_BACK),
-        (frozenset(), Step.APPROVE_FRONT),
-        (frozenset(), Step.APPROVE_BACK),
-        (frozenset({Step.UPLOAD_FRONT}), Step.APPROVE_BACK),
-        (frozenset({Step.UPLOAD_FRONT, Step.UPLOAD_BACK}), Step.APPROVE_BACK),
-        (frozenset({Step.UPLOAD_FRONT, Step.APPROVE_FRONT}), Step.APPROVE_BACK),
+        (frozenset(), UPLOAD_BACK),
+        (frozenset(), APPROVE_FRONT),
+        (frozenset(), APPROVE_BACK),
+        (frozenset({UPLOAD_FRONT}), APPROVE_BACK),
+        (frozenset({UPLOAD_FRONT, UPLOAD_BACK}), APPROVE_BACK),
+        (frozenset({UPLOAD_FRONT, APPROVE_FRONT}), APPROVE_BACK),
     }
-    assert {(frozenset(done), step) for done, step in violations()} == expected
+    assert {(frozenset(done), step) for done, step in flow().violations()} == expected
 
 
-@given(st.lists(st.sampled_from(list(Step)), max_size=12))
+@given(st.lists(st.sampled_from(list(flow().steps)), max_size=12))
 def test_model_never_counts_what_was_refused(steps: list[Step]) -> None:
-    state = State()
+    state = flow().start
     for step in steps:
         expected = state.expect(step)
         after = state.after(step, accepted=expected is Expected.ACCEPT)
         if expected is not Expected.ACCEPT:
             assert after == state
         state = after
-        assert all(predecessors(done) <= state.done | state.uncertain for done in state.done)
+        assert all(flow().predecessors(done) <= state.done | state.uncertain for done in state.done)
 
 
 def test_front_again_leaves_open_what_it_shakes() -> None:
-    state = state_after([Step.UPLOAD_FRONT, Step.UPLOAD_BACK, Step.UPLOAD_FRONT])
-    assert state.expect(Step.APPROVE_FRONT) is Expected.ACCEPT
-    assert (
-        state_after([*PAGE_ORDER[:2], Step.UPLOAD_FRONT, Step.APPROVE_FRONT]).expect(Step.APPROVE_BACK) is Expected.OPEN
-    )
-    assert state_after(PAGE_ORDER).expect(Step.UPLOAD_FRONT) is Expected.REFUSE
+    state = flow().state_after([UPLOAD_FRONT, UPLOAD_BACK, UPLOAD_FRONT])
+    assert state.expect(APPROVE_FRONT) is Expected.ACCEPT
+    assert flow().state_after([*PAGE_ORDER[:2], UPLOAD_FRONT, APPROVE_FRONT]).expect(APPROVE_BACK) is Expected.OPEN
+    assert flow().state_after(PAGE_ORDER).expect(UPLOAD_FRONT) is Expected.REFUSE
 
 
 @pytest.mark.parametrize(

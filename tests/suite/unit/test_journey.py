@@ -3,25 +3,23 @@
 import pytest
 
 from kycgate.contracts.clauses import Level
-from kycgate.contracts.journey import (
+from kycgate.contracts.flow import Expected, State, Step
+from kycgate.contracts.flows import flow
+from kycgate.contracts.flows.national_id import (
+    APPROVE_BACK,
+    APPROVE_FRONT,
     CLIENT_ORDER,
-    EDGES,
     PAGE_ORDER,
-    Expected,
-    State,
-    Step,
-    legal_orderings,
-    predecessors,
-    state_after,
-    violations,
+    UPLOAD_BACK,
+    UPLOAD_FRONT,
 )
 
-UF, UB, AF, AB = Step.UPLOAD_FRONT, Step.UPLOAD_BACK, Step.APPROVE_FRONT, Step.APPROVE_BACK
+UF, UB, AF, AB = UPLOAD_FRONT, UPLOAD_BACK, APPROVE_FRONT, APPROVE_BACK
 
 
 def expected(*done: Step) -> str:
     """A letter for each step in the page's order: accept, refuse, open."""
-    return "".join(state_after(done).expect(step)[0] for step in (UF, UB, AF, AB))
+    return "".join(flow().state_after(done).expect(step)[0] for step in (UF, UB, AF, AB))
 
 
 @pytest.mark.parametrize(
@@ -50,17 +48,17 @@ def test_what_each_step_is_now(done: tuple[Step, ...], letters: str) -> None:
 
 
 def test_what_a_front_again_leaves_uncertain() -> None:
-    state = state_after((UF, UB, AF, UF))
+    state = flow().state_after((UF, UB, AF, UF))
     assert (state.done, state.uncertain) == (frozenset({UF}), frozenset({UB, AF}))
-    assert state.after(UB, accepted=True) == State(frozenset({UF, UB}), frozenset({AF}))
-    assert state.after(AB, accepted=True) == State(frozenset(Step), frozenset())
+    assert state.after(UB, accepted=True) == State(flow(), frozenset({UF, UB}), frozenset({AF}))
+    assert state.after(AB, accepted=True) == State(flow(), frozenset(flow().steps), frozenset())
     assert state.after(UF, accepted=True) == state
-    assert state_after((UF, UF)).uncertain == frozenset()
+    assert flow().state_after((UF, UF)).uncertain == frozenset()
 
 
 def test_a_refusal_changes_nothing() -> None:
-    state = state_after((UF, UB, AF, UF))
-    for step in Step:
+    state = flow().state_after((UF, UB, AF, UF))
+    for step in PAGE_ORDER:
         assert state.after(step, accepted=False) is state
 
 
@@ -79,32 +77,32 @@ def test_a_refusal_changes_nothing() -> None:
     ],
 )
 def test_the_edges_that_a_step_would_break(done: tuple[Step, ...], step: Step, missing: list[Step]) -> None:
-    edges = state_after(done).missing(step)
+    edges = flow().state_after(done).missing(step)
     assert [edge.first for edge in edges] == missing
     assert all(edge.then is step for edge in edges)
 
 
 def test_predecessors_reach_all_the_way_back() -> None:
-    assert [predecessors(step) for step in (UF, UB, AF, AB)] == [set(), {UF}, {UF}, {UF, UB, AF}]
+    assert [flow().predecessors(step) for step in (UF, UB, AF, AB)] == [set(), {UF}, {UF}, {UF, UB, AF}]
 
 
 def test_orderings() -> None:
-    assert list(legal_orderings()) == [PAGE_ORDER, CLIENT_ORDER]
+    assert list(flow().legal_orderings()) == [PAGE_ORDER, CLIENT_ORDER]
     assert PAGE_ORDER == (UF, UB, AF, AB)
     assert CLIENT_ORDER == (UF, AF, UB, AB)
 
 
 def test_violations_in_their_order() -> None:
-    assert list(violations()) == [
+    assert list(flow().violations()) == [
         ((), UB), ((), AF), ((), AB), ((UF,), AB), ((UF, UB), AB), ((UF, AF), AB),
     ]  # fmt: skip
 
 
 def test_edges_levels_and_names() -> None:
-    assert [(edge.first, edge.then, edge.level) for edge in EDGES] == [
+    assert [(edge.first, edge.then, edge.level) for edge in flow().edges] == [
         (UF, UB, Level.DOCUMENTED), (UF, AF, Level.DOCUMENTED), (UB, AB, Level.DOCUMENTED), (AF, AB, Level.EXPECTED),
     ]  # fmt: skip
     assert [step.is_upload for step in (UF, UB, AF, AB)] == [True, True, False, False]
     assert [str(word) for word in Expected] == ["accept", "refuse", "open"]
-    assert state_after((UF, UB, AF, AB)).complete
-    assert not state_after((UF, UB, AF)).complete
+    assert flow().state_after((UF, UB, AF, AB)).complete
+    assert not flow().state_after((UF, UB, AF)).complete

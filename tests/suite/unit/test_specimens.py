@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFont, features
 
-from kycgate.contracts.national_id import NationalId
+from kycgate.contracts.id_number import NationalId
 from kycgate.errors import UsageError
 from kycgate.specimens import Degradation, card_set, draw, load_directory, make_person, pad_jpeg, read, save
 from kycgate.specimens.draw import SIDES, _font

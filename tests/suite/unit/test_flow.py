@@ -1,0 +1,69 @@
+"""The flow as a value: paths that a gateway gives, and reports that read the recorded flow alone."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from kycgate.contracts.flow import Flow, Step
+from kycgate.contracts.flows import flow, using
+from kycgate.contracts.flows.national_id import APPROVE_BACK, NATIONAL_ID
+from kycgate.contracts.models import Approved
+from kycgate.reports.html import render_html
+from kycgate.reports.junit import render_junit
+from kycgate.reports.markdown import render_markdown
+from kycgate.reports.sarif import render_sarif
+from kycgate.runs.flow_model import RecordedFlow, before_it_was_recorded
+from kycgate.runs.folder import RunFolder
+
+RECORDED = Path(__file__).parents[1] / "recorded"
+SIGN = Step("sign", operation_id="Sign", path=f"{NATIONAL_ID.base_path}/sign", summary="Sign.", answer=Approved)
+
+
+def longer() -> Flow:
+    edge = dataclasses.replace(NATIONAL_ID.edges[0], first=APPROVE_BACK, then=SIGN)
+    return dataclasses.replace(
+        NATIONAL_ID, id="longer", steps=(*NATIONAL_ID.steps, SIGN), edges=(*NATIONAL_ID.edges, edge)
+    )
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in RECORDED.iterdir()))
+def test_a_changed_contract_leaves_the_reports_of_old_runs_as_they_are(name: str) -> None:
+    run = RunFolder(RECORDED / name).read_run()
+    renderers = (render_html, render_junit, render_markdown, render_sarif)
+    before = [render(run) for render in renderers]
+    with using(longer()):
+        assert [render(run) for render in renderers] == before
+
+
+def test_old_runs_have_the_flow_that_was_in_force_then() -> None:
+    assert before_it_was_recorded() == RecordedFlow.of(NATIONAL_ID)
+
+
+def test_a_further_step_is_derived_everywhere() -> None:
+    found = longer()
+    assert (found.first, found.final, found.last) == (NATIONAL_ID.first, SIGN, frozenset({SIGN}))
+    assert all(order[-1] == SIGN for order in found.legal_orderings())
+    assert len(list(found.legal_orderings())) == len(list(NATIONAL_ID.legal_orderings()))
+    assert not found.state_after(NATIONAL_ID.steps).complete
+    assert found.state_after(found.steps).complete
+    assert found.predecessors(SIGN) == set(NATIONAL_ID.steps)
+    assert RecordedFlow.of(found).rank("sign") == 3
+
+
+def test_a_gateway_gives_other_paths() -> None:
+    moved = NATIONAL_ID.relocated("/ekyc/v2/", {"upload_front": "/scan"})
+    paths = {endpoint.id: endpoint.path for endpoint in moved.endpoints}
+    assert paths["upload_front"] == "/scan"
+    assert paths["upload_back"] == "/ekyc/v2/onboarding/NationalIdKyc/UploadBackImage"
+    assert paths["token"] == "/ekyc/v2/Auth/GenerateKycOnboardingSessionToken"
+    assert moved.orders["order.client"][0].path == "/scan"
+    assert all(edge.first in moved.steps for edge in moved.edges)
+    with pytest.raises(KeyError, match="upload_side"):
+        NATIONAL_ID.relocated(None, {"upload_side": "/x"})
+
+
+def test_the_flow_in_force_is_put_back() -> None:
+    with pytest.raises(RuntimeError), using(longer()):
+        raise RuntimeError
+    assert flow() is NATIONAL_ID
