@@ -1,7 +1,6 @@
-"""The catalogue: every promise of API.md as a clause, and what was left out with the reason.
+"""The catalogue: every promise of docs/reference/vendor-api.md as a clause, and what was left out with the reason.
 
 A clause's level follows its source's tag: `doc` and `pub` are documented, `client` is relied on, `inferred` is
-expected.
 expected.
 Where a sentence rests on two sources the harder one decides.
 """
@@ -63,15 +62,17 @@ def _expected(id: str, endpoints: tuple[str, ...], sentence: str, source: str) -
     return Clause(id, Level.EXPECTED, endpoints, sentence, source)
 
 
+FACTS = "docs/reference/vendor-api.md"
+"""Where this repository states the vendor's documentation; each source names a section of it."""
 _PAGE = "vendor's page, National Id"
-_WHERE = "API.md, Where and how"
-_STEPS = "API.md, The four steps"
-_ORDER = "API.md, Order"
-_REFUSAL = "API.md, What a refusal looks like"
-_RESULT = "API.md, The upload's result object"
-_APPROVE = "API.md, ApproveFrontImage's object"
-_IMAGES = "API.md, Images"
-_NUMBER = "API.md, The Egyptian national ID number"
+_WHERE = f"{FACTS}#where-and-how"
+_STEPS = f"{FACTS}#the-four-steps"
+_ORDER = f"{FACTS}#order"
+_REFUSAL = f"{FACTS}#what-a-refusal-looks-like"
+_RESULT = f"{FACTS}#the-uploads-result-object"
+_APPROVE = f"{FACTS}#approvefrontimages-object"
+_IMAGES = f"{FACTS}#images"
+_NUMBER = f"{FACTS}#the-egyptian-national-id-number"
 
 CATALOGUE: tuple[Clause, ...] = (
     # Where and how
@@ -274,7 +275,7 @@ whichever way credentials are given (the token's clauses are not asked of a fixe
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A statement of API.md that is no clause, and why."""
+    """A statement of the sources that is no clause, and why."""
 
     statement: str
     reason: str

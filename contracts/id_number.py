@@ -1,6 +1,6 @@
 """The Egyptian national ID number: `C YYMMDD GG SSSS K`, 14 digits.
 
-Source: API.md, "The Egyptian national ID number (public knowledge)". The formula of the check digit `K` is not
+Source: vendor-api.md, "The Egyptian national ID number". The formula of the check digit `K` is not
 published, so it is carried but never judged.
 """
 

@@ -14,7 +14,7 @@ from mkdocs.structure.files import File, Files
 from typer.cli import get_docs_for_click
 
 from kycgate.cli.main import app
-from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT, OPEN_POINTS, Level
+from kycgate.contracts.clauses import CATALOGUE, FACTS, LEFT_OUT, OPEN_POINTS, Level
 from kycgate.errors import ExitCode
 from kycgate.runs.model import Run
 from kycgate.settings.template import keys
@@ -25,6 +25,38 @@ _LEVELS = {
     Level.RELIED_ON: "Installed clients break without it. A breach fails the gate.",
     Level.EXPECTED: "Sense and safety demand it; no source says it. A breach warns, and fails under `--strict`.",
 }
+
+
+_PROFILE = """\
+```toml
+name = "vendor sandbox"
+base_url = "https://sandbox.vendor.example"
+translation = "on"             # on, off, auto (learned from the first reading)
+auth_scheme = "auto"           # bearer, bare, auto
+specimens = "cards"            # the vendor's own test cards
+strict = false
+pins = "kycgate.pins.toml"     # what `kycgate pin` wrote
+
+[limits]
+requests = 400
+uploads = 120
+rate = 5.0
+time_s = 1800                  # what a whole run may take (--time-limit)
+max_load_rate = 10.0           # onboardings a second that a load run may start; without it, load stays on this machine
+
+[environment]
+api_keys = "KYCGATE_API_KEYS"  # the names of the variables that hold the secrets
+
+[severity]                     # fail or warn, by level or by clause
+"order.closed" = "fail"
+
+[[waiver]]                     # a known breach: amber until the end of that day (UTC), then red again
+clause = "answer.in-time"
+reason = "their ticket 17"
+owner = "payments team"
+expires = 2026-12-31
+```
+"""
 
 
 def _cell(text: object) -> str:
@@ -40,12 +72,23 @@ def _table(head: tuple[str, ...], rows: Iterator[tuple[object, ...]]) -> Iterato
     yield ""
 
 
+def _linked(source: str) -> str:
+    """A clause's source, with links to the sections of the page of facts."""
+    return re.sub(
+        rf"{re.escape(FACTS)}#([a-z-]+)",
+        lambda found: f"[{found[1].replace('-', ' ')}](vendor-api.md#{found[1]})",
+        source,
+    )
+
+
 def clauses() -> Iterator[str]:
     yield "# Clauses"
     yield f"Every promise that is judged: {len(CATALOGUE)} clauses. `kycgate clauses` prints them."
     for level, said in _LEVELS.items():
         yield f"\n## {level}\n\n{said}\n"
-        rows = ((f"`{c.id}`", c.sentence, ", ".join(c.endpoints), c.source) for c in CATALOGUE if c.level is level)
+        rows = (
+            (f"`{c.id}`", c.sentence, ", ".join(c.endpoints), _linked(c.source)) for c in CATALOGUE if c.level is level
+        )
         yield from _table(("clause", "sentence", "endpoints", "source"), rows)
     yield "\n## Left out\n\nStatements of the sources that are no clause, and why.\n"
     yield from _table(("statement", "why it is none"), ((left.statement, left.reason) for left in LEFT_OUT))
@@ -70,6 +113,7 @@ def profile() -> Iterator[str]:
     yield "One TOML file, given as `--profile FILE`; `kycgate init` writes one with every key explained. A key may"
     yield "also come from the environment, under the name beside it; flags win over the environment, the environment"
     yield "over the file. Paths are meant from where the file lies.\n"
+    yield _PROFILE
     sections = dict.fromkeys(key.section for key in keys())
     for section in sections:
         title = {"": "At the top", "waiver": "[[waiver]]"}.get(section, f"[{section}]")

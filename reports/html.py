@@ -20,7 +20,7 @@ from kycgate.contracts.clauses import Level
 from kycgate.reports import charts, diff
 from kycgate.reports.sla_page import sla_page
 from kycgate.reports.status import STATES, decided_by, status, worst_first
-from kycgate.runs.clause import ClauseResult, Verdict
+from kycgate.runs.clause import ClauseResult, Finding, Verdict
 from kycgate.runs.load_model import FieldReading
 from kycgate.runs.model import Run
 from kycgate.target.exchange import RecordedExchange
@@ -65,6 +65,24 @@ def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
             exchanges=exchanges[-MAX_EXCHANGES:],
             sent=_sent(exchanges),
             sla=sla_page(run),
+        )
+    )
+
+
+def render_for_vendor(run: Run) -> str:
+    """The findings alone, numbered, for a vendor's ticket: no profile, no waivers, no names of our tests."""
+    broken = [clause for clause in run.clauses if clause.verdict is Verdict.BROKEN]
+    broken.sort(key=lambda clause: [*_LEVELS].index(clause.level))
+    shown: list[tuple[ClauseResult, Finding | None]] = []
+    for clause in broken:
+        shown += [(clause, finding) for finding in clause.findings] or [(clause, None)]
+    return (
+        _environment()
+        .get_template("vendor.html.j2")
+        .render(
+            run=run,
+            findings=[(number, *pair) for number, pair in enumerate(shown, 1)],
+            objectives=[objective for objective in run.objectives if objective.verdict == "broken"],
         )
     )
 

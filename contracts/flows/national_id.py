@@ -1,6 +1,6 @@
 """The vendor's National ID flow: the one product file that names its four steps.
 
-Sources: API.md, "Where and how", "The four steps" and "Order".
+Sources: vendor-api.md, "Where and how", "The four steps" and "Order".
 """
 
 from collections.abc import Mapping

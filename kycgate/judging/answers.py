@@ -60,7 +60,7 @@ def customer_data(exchange: Exchange) -> dict[str, Any] | None:
 
 
 def already_registered(exchange: Exchange) -> bool:
-    """Whether the target says that it knows this person: the one code that API.md names."""
+    """Whether the target says that it knows this person: the one code that the sources name."""
     value = json_or_none(exchange)
     return isinstance(value, dict) and str(value.get("errorCode")) == ALREADY_REGISTERED
 

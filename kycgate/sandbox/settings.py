@@ -1,4 +1,4 @@
-"""The sandbox's choices: every liberty that API.md leaves ("Where the sources leave room") is one setting."""
+"""The sandbox's choices: every liberty that the sources leave ("Where the sources leave room") is one setting."""
 
 import math
 from statistics import NormalDist

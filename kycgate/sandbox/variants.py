@@ -1,4 +1,4 @@
-"""Faithful variants: each liberty that API.md leaves taken in turn, then many at once."""
+"""Faithful variants: each liberty that the sources leave taken in turn, then many at once."""
 
 from typing import Any
 

@@ -45,7 +45,7 @@ _ENGLISH_WORDS = {
 _DATES = ("birthdate", "issueDate", "expirationDate")
 NOT_READ, NO_TENANT = "10001", "10002"
 KNOWN = "10103"
-"""The one code that API.md names: the national ID is already registered."""
+"""The one code that the sources name: the national ID is already registered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ def no_clause_twice(waivers: tuple[Waiver, ...]) -> tuple[Waiver, ...]:
 
 
 def severity_by_level(level: Level, *, strict: bool) -> Severity:
-    """What a level's breach comes to where no rule says otherwise (API.md, the table of tags)."""
+    """What a level's breach comes to where no rule says otherwise (the table of tags in vendor-api.md)."""
     return "fail" if strict or level.fails_gate else "warn"
 
 

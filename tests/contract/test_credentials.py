@@ -1,4 +1,4 @@
-"""API.md: no, malformed, unknown or expired credentials are a 401, on every endpoint, whatever the body."""
+"""vendor-api.md: no, malformed, unknown or expired credentials are a 401, on every endpoint, whatever the body."""
 
 import base64
 import json

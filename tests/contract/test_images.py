@@ -1,4 +1,4 @@
-"""API.md, "Images" and "What a refusal looks like": what a picture may be, and what becomes of one that is none."""
+"""vendor-api.md, "Images" and "What a refusal looks like": what a picture may be, and what answers one that is none."""
 
 import base64
 import io

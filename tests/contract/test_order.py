@@ -1,4 +1,4 @@
-"""API.md, "Order": the steps are a partial order; each of its orderings is legal, everything else is refused.
+"""vendor-api.md, "Order": the steps are a partial order; each of its orderings is legal, everything else is refused.
 
 No test here compares an answer by itself: `Session.do` holds each against the model of the journey.
 """

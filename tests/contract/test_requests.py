@@ -1,4 +1,4 @@
-"""API.md, "What a refusal looks like": broken JSON, a missing or wrongly typed required property is a 400.
+"""vendor-api.md, "What a refusal looks like": broken JSON, a missing or wrongly typed required property is a 400.
 
 Refusals change nothing, so one session takes many of them in a row; each step is then taken rightly.
 """

@@ -1,4 +1,4 @@
-"""API.md: the session, and with it the order of the steps, hangs on the token. Two people need two tokens."""
+"""vendor-api.md: the session, and with it the order of the steps, hangs on the token. Two people need two tokens."""
 
 import threading
 from collections.abc import Callable

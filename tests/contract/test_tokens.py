@@ -1,4 +1,4 @@
-"""API.md, "Where and how": the token endpoints."""
+"""vendor-api.md, "Where and how": the token endpoints."""
 
 import time
 from collections.abc import Iterator

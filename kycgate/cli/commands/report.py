@@ -15,10 +15,17 @@ def register(app: typer.Typer) -> None:
 def report(
     run: Annotated[Path, typer.Argument(help="The folder of a run, also of one that was killed.")],
     since: SinceOption = None,
+    for_vendor: Annotated[
+        bool,
+        typer.Option(
+            "--for-vendor",
+            help="Write vendor.html alone: the findings, numbered, without our profile, waivers and test names.",
+        ),
+    ] = False,
 ) -> None:
     """Make a run's reports again from what was recorded; run.json stays as it is."""
     from kycgate.cli.reporting import write_reports
-    from kycgate.errors import ExitCode
+    from kycgate.errors import ExitCode, UsageError
     from kycgate.reports.since import mark, read_baseline
     from kycgate.runs.folder import RunFolder
 
@@ -26,6 +33,16 @@ def report(
     recorded = folder.recover()
     if since is not None:
         mark(recorded, *read_baseline(since))
+    if for_vendor:
+        from kycgate.reports.html import render_for_vendor
+        from kycgate.runs.folder import write_atomically
+
+        try:
+            write_atomically(folder.path / "vendor.html", render_for_vendor(recorded))
+        except OSError as error:
+            raise UsageError(f"cannot write to {folder.path}: {error.strerror}") from None
+        print(folder.path / "vendor.html")
+        return
     code = write_reports(folder, recorded, ExitCode.KEPT)
     print(folder.path / "report.html")
     if code is not ExitCode.KEPT:

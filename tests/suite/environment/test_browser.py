@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Dialog, Page, Request, sync_playwright
 
 from kycgate.check.prove import Trial
 from kycgate.reports.detection import committed_detection
-from kycgate.reports.html import render_html, render_prove
+from kycgate.reports.html import render_for_vendor, render_html, render_prove
 from kycgate.reports.since import mark
 from kycgate.runs.clause import Verdict
 from kycgate.runs.folder import RunFolder
@@ -35,6 +35,7 @@ HOSTILE = (
 UNFOLD = "for (const details of document.querySelectorAll('details')) details.open = true"
 _QUIET = ("--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 _PHONE, _DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 800}
+_SIZES = [{"width": 390, "height": 844}, {"width": 768, "height": 1024}, _DESK]
 
 
 def _browser_path() -> str | None:
@@ -143,8 +144,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
               reason="kept"),
         Trial(kind="variant", name="c", exit_code=0, broken=[], not_tried=[], requests=9, uploads=3, reason="kept"),
     ]  # fmt: skip
+    (folder / "vendor.html").write_text(render_for_vendor(poisoned()), encoding="utf-8")
     (folder / "prove.html").write_text(render_prove(trials, "2026-11-25"), encoding="utf-8")
-    return {name: (folder / f"{name}.html").as_uri() for name in (*PAGES, "prove")}
+    return {name: (folder / f"{name}.html").as_uri() for name in (*PAGES, "prove", "vendor")}
 
 
 @contextmanager
@@ -187,6 +189,8 @@ def _rows(page: Page, selector: str = "#clauses ~ section tr[data-state]") -> in
         ("month", "dark", _PHONE),
         ("first-keys", "light", _PHONE),
         ("prove", "dark", _PHONE),
+        ("vendor", "light", _PHONE),
+        ("vendor", "dark", _DESK),
     ],
 )
 def test_accessible(name: str, look: str, size: dict[str, int], pages: dict[str, str], browser: Browser) -> None:
@@ -198,7 +202,7 @@ def test_accessible(name: str, look: str, size: dict[str, int], pages: dict[str,
 
 
 @pytest.mark.parametrize("size", [_DESK, _PHONE])
-@pytest.mark.parametrize("name", [*PAGES, "prove"])
+@pytest.mark.parametrize("name", [*PAGES, "prove", "vendor"])
 def test_silent_and_no_wider_than_the_screen(
     name: str, size: dict[str, int], pages: dict[str, str], browser: Browser
 ) -> None:
@@ -207,6 +211,29 @@ def test_silent_and_no_wider_than_the_screen(
         page.evaluate(UNFOLD)
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
         assert wrong == []
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+@pytest.mark.parametrize("size", _SIZES)
+def test_tables_keep_their_key_columns(
+    size: dict[str, int], look: str, pages: dict[str, str], browser: Browser
+) -> None:
+    """On a phone too: each value of an objective, each day of a week, and the name of a row that scrolls."""
+    with opened(browser, pages["full"], viewport=size, color_scheme=look) as (page, _):
+
+        def inside(selector: str) -> None:
+            boxes = [box for element in page.locator(selector).all() if (box := element.bounding_box())]
+            assert boxes, selector
+            assert all(box["x"] >= 0 and box["x"] + box["width"] <= size["width"] for box in boxes), selector
+
+        inside(".objectives tbody td")
+        inside(".month tbody td")
+        inside(".month thead th")
+        for name in ("Response times", "Waivers", "Outages"):
+            table = page.locator(f".scroll[aria-label='{name}']").first
+            table.evaluate("e => e.scrollLeft = e.scrollWidth")
+            inside(f".scroll[aria-label='{name}'] tbody tr:first-child :first-child")
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
 
 def test_a_targets_markup_stays_text(pages: dict[str, str], browser: Browser) -> None:

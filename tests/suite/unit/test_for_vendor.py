@@ -1,0 +1,66 @@
+"""The page for the vendor's ticket: the findings whole and numbered, and nothing of ours."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from kycgate.cli.main import app
+from kycgate.contracts.clauses import CATALOGUE, FACTS
+from kycgate.reports.html import render_for_vendor
+from kycgate.runs.clause import Verdict
+from kycgate.runs.folder import RunFolder
+from kycgate.runs.model import Run, WaiverResult
+from kycgate.settings.severity import Effect
+from kycgate.text import html
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def run() -> Run:
+    return RunFolder(ROOT / "tests" / "suite" / "recorded" / "v1-check-broken").read_run()
+
+
+def test_each_finding_is_numbered_and_can_be_repeated(run: Run) -> None:
+    page = render_for_vendor(run)
+    findings = [finding for clause in run.clauses if clause.verdict is Verdict.BROKEN for finding in clause.findings]
+    assert findings
+    assert f"<h1>{len(findings)} findings</h1>" in page
+    for number, finding in enumerate(findings, 1):
+        assert page.count(f'id="finding-{number}"') == 1
+        assert html(finding.curl) in page
+
+
+def test_what_is_ours_is_left_out(run: Run) -> None:
+    run.profile, run.profile_file, run.notes = "our-profile", "our-profile.toml", ["our note"]
+    broken = next(clause for clause in run.clauses if clause.verdict is Verdict.BROKEN)
+    broken.effect, broken.waived = Effect.WAIVED, "our ticket 12 (our owner, until 2027-01-01)"
+    run.waivers = [
+        WaiverResult(clause=broken.id, reason="our ticket 12", owner="our owner", expires="2027-01-01", state="used")
+    ]
+    page = render_for_vendor(run).partition("</style>")[2]
+    assert f": {html(broken.sentence)}</h2>" in page, "a waived breach is a breach all the same"
+    tests = {test for clause in run.clauses for test in clause.tests}
+    assert tests
+    for said in ("our-profile", "our note", "our ticket", "our owner", "waive", *tests):
+        assert said not in page, said
+
+
+def test_the_command_writes_that_page_alone(tmp_path: Path, run: Run) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "run.json").write_text(run.model_dump_json(), encoding="utf-8")
+    done = CliRunner().invoke(app, ["report", str(folder), "--for-vendor"])
+    assert done.exit_code == 0, done.output
+    assert {path.name for path in folder.iterdir()} == {"run.json", "vendor.html"}
+
+
+def test_every_source_leads_to_a_section_of_the_facts() -> None:
+    """A reader of a report finds what a clause cites in this repository."""
+    headings = [line[3:] for line in (ROOT / FACTS).read_text(encoding="utf-8").splitlines() if line.startswith("## ")]
+    known = {heading.lower().replace("'", "").replace(" ", "-") for heading in headings}
+    for promise in CATALOGUE:
+        cited = [part.partition(":")[0].partition("#")[2] for part in promise.source.split("; ") if FACTS in part]
+        assert cited, promise.id
+        assert set(cited) <= known, promise.id
