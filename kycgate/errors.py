@@ -4,7 +4,8 @@
     ├── UsageError          the call, the profile or a file of the user's is wrong: nothing was sent (exit 2)
     │   └── Contradiction   a recording says two things at once
     └── CannotJudge         the target could not be judged: unreachable, refused credentials or cards (exit 3)
-        └── BudgetExhausted a request was not sent because the run's budget is spent
+        ├── BudgetExhausted a request was not sent because the run's budget is spent
+        └── NotTheTarget    a request failed for what this machine lacks, or for what may be either side's fault
 
 Each message is one line: what is wrong, and what to do about it.
 """
@@ -62,3 +63,11 @@ class CannotJudge(KycgateError):  # noqa: N818 - it is an outcome, and is named 
 
 class BudgetExhausted(CannotJudge):
     """The run may send no further request; what was not sent is `not tried`."""
+
+
+class NotTheTarget(CannotJudge):
+    """A request failed, and the target is not known to be why; `kind` says in a few words what failed."""
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind

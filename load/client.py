@@ -17,8 +17,8 @@ import httptools
 from gevent import ssl as gssl
 from gevent.timeout import Timeout
 
-from kycgate.load.own_fault import own_fault
 from kycgate.load.wire import TlsWire, Wire
+from kycgate.target.blame import own_fault
 from kycgate.target.decoding import MAX_ANSWER, decoded
 from kycgate.target.exchange import NOT_HTTP, Clocks, Exchange, Picture
 
@@ -217,7 +217,7 @@ class Connection:
             endpoint=endpoint,
             method="POST",
             path=path,
-            request_headers=headers,
+            request_headers={"Host": self._authority, **headers, "Content-Length": str(len(body))},
             request_body=body,
             session=session,
             clocks=Clocks(due_ns, begun, begun),

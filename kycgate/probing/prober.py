@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import kycgate
 from kycgate.contracts.flows import flow
-from kycgate.errors import CannotJudge, ExitCode
+from kycgate.errors import CannotJudge, ExitCode, NotTheTarget
 from kycgate.gate.gate import Gate
 from kycgate.gate.minting import mint
 from kycgate.gate.session import Credential, Session
@@ -90,17 +90,24 @@ class Prober:
     def _cut_off(self, course: _Course) -> _Course:
         """What is known when the time is up; the thread has the other copy."""
         cut = replace(course, exchanges=[*course.exchanges])
-        taken = [exchange.step for exchange in cut.exchanges if exchange.step is not None]
-        begun = cut.exchanges or not self._secrets.mints
-        cut.stop(
-            "unavailable", _CUT_OFF, str(flow().steps[min(len(taken), len(flow().steps) - 1)]) if begun else "token"
-        )
+        cut.stop("unavailable", _CUT_OFF, self._next_step(cut))
         cut.end_ns = time.perf_counter_ns()
         return cut
+
+    def _next_step(self, course: _Course) -> str:
+        """What was under way when the course ended."""
+        if not course.exchanges and self._secrets.mints:
+            return "token"
+        taken, steps = sum(exchange.step is not None for exchange in course.exchanges), flow().steps
+        return str(steps[min(taken, len(steps) - 1)])
 
     def _onboard(self, course: _Course) -> None:
         try:
             self._steps(course)
+        except NotTheTarget as error:
+            # Nothing was seen of the target: this is no outage of it.
+            course.stop("unclear", f"not watched, {error.kind}", self._next_step(course))
+            course.reason = str(error)
         except CannotJudge as error:
             if not course.failure:
                 course.verdict, course.failure, course.reason = "unclear", "cannot be judged", str(error)

@@ -454,7 +454,8 @@ def _notes(policy: Policy, probed: Sequence[Objective], period: PeriodResult) ->
             f"For {period.gap_s / 3600:.1f} h ({period.gap_s / period.total_s:.2%}) nobody probed: that is no uptime."
         )
     if period.unclear:
-        notes.append(f"{period.unclear} probes say nothing of the vendor (refused credentials or cards, or put off).")
+        why = "refused credentials or cards, put off, or not watched"
+        notes.append(f"{period.unclear} probes say nothing of the vendor ({why}).")
     left = [objective.id for objective in policy.objective if objective not in probed]
     if left:
         notes.append(f"Not judged here, as probes do not measure it: {', '.join(left)}. Judge load runs for it.")

@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
 
-from kycgate.errors import BudgetExhausted, CannotJudge, UsageError
+from kycgate.errors import BudgetExhausted, CannotJudge, NotTheTarget, UsageError
 from kycgate.settings.profile import Profile
+from kycgate.target.blame import Blame, blame_of
 from kycgate.target.budget import Budget
 from kycgate.target.decoding import MAX_ANSWER, decoded
 from kycgate.target.exchange import NOT_HTTP, Clocks, Exchange, Picture
@@ -85,6 +87,8 @@ class Target:
             follow_redirects=False,
             trust_env=False,
             transport=self._transport,
+            # Two phones never share a jar, and a request "without credentials" carries none: no cookie is kept.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             headers={"User-Agent": "kycgate", "Accept-Encoding": "identity"},
         )
 
@@ -100,7 +104,8 @@ class Target:
 
         Raises:
             BudgetExhausted: nothing was sent.
-            CannotJudge: nobody has answered for so long that nothing more is sent.
+            NotTheTarget: it failed, and the target is not known to be why; nothing more is sent.
+            CannotJudge: no answer has come for so long that nothing more is sent.
         """
         for attempt in range(1, THROTTLED_TRIES + 1):
             self._demand_somebody()
@@ -167,10 +172,12 @@ class Target:
             intent=wanted.intent,
             turn=wanted.turn,
         )
+        blame: Blame | None = None
         try:
             self._receive(wanted, exchange, trace)
-        except (httpx.HTTPError, ssl.SSLError) as error:
+        except (httpx.HTTPError, OSError, MemoryError) as error:
             exchange.failure = describe_failure(error)
+            blame = blame_of(error)
             self._away = isinstance(error, httpx.NetworkError)
             if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError) and self._transport.found_closed():
                 exchange.failure = STALE
@@ -184,10 +191,14 @@ class Target:
         exchange.clocks = Clocks(
             due, moments.get("sent", due), end, moments.get("body_sent"), moments.get("first_byte")
         )
+        exchange.request_headers = self._transport.sent_headers() or exchange.request_headers
         self._on_exchange(exchange, at)
         if exchange.failure and self.budget.left_s <= 0:
             # It was we who did not wait: the target is not to blame.
             raise BudgetExhausted(self.budget.time_is_up)
+        if blame is not None and blame.whose != "theirs":
+            self.gave_up = f"{self.base_url} cannot be reached: {blame.kind} ({exchange.failure}): {blame.advice}"
+            raise NotTheTarget(self.gave_up, blame.kind)
         return exchange
 
     def _receive(self, wanted: Wanted, exchange: Exchange, trace: Callable[[str, Mapping[str, Any]], None]) -> None:

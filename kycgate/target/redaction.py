@@ -149,6 +149,8 @@ class Redactor:
                 kept[name] = "Bearer $TOKEN" if value.lower().startswith("bearer ") else "$TOKEN" if value else ""
             elif lowered in ("set-cookie", "cookie", "proxy-authorization", "x-api-key"):
                 kept[name] = "(hidden)"
+            elif lowered == "content-length" and re.fullmatch(r"[0-9]{1,7}", value):
+                kept[name] = value
             else:
                 kept[name] = self.text(value)
         return kept

@@ -17,6 +17,7 @@ import h11
 import httpcore
 import httpx
 
+from kycgate.target.blame import NameLate, NameUnknown
 from kycgate.target.decoding import MAX_ANSWER
 
 MAX_ON_THE_WIRE = MAX_ANSWER + 500_000
@@ -35,6 +36,8 @@ class _Exchange(threading.local):
     until = math.inf
     stream: "_Stream | None" = None
     """The connection that was last written to."""
+    head = b""
+    """What of the request's header went out."""
 
     def left(self, asked: float | None, late: type[Exception]) -> float:
         """Seconds for the next read or write: those asked for, or what is left of them all."""
@@ -71,12 +74,15 @@ class _Stream(httpcore.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if self._answering or self._exchange.stream is not self:
             # The first bytes of a request: its method comes first.
+            self._exchange.head = b""
             self._method = bytes(buffer[:16]).split(b" ", 1)[0].decode("latin-1")
         if self._answering:
             self.received, self._answering, self._kept = bytearray(), False, True
         self._exchange.stream = self
         for start in range(0, len(buffer), _SLICE):
             self._inner.write(buffer[start : start + _SLICE], self._exchange.left(timeout, httpcore.WriteTimeout))
+        if b"\r\n\r\n" not in self._exchange.head:
+            self._exchange.head += bytes(buffer)
 
     def close(self) -> None:
         self._inner.close()
@@ -109,7 +115,7 @@ class _Backend(httpcore.NetworkBackend):
         socket_options: Iterable[typing.Any] | None = None,
     ) -> httpcore.NetworkStream:
         late = httpcore.ConnectTimeout
-        last: Exception = httpcore.ConnectError(f"{host} has no address")
+        last: Exception = NameUnknown(f"{host} has no address")
         until = time.monotonic() + self._exchange.left(timeout, late)
         addresses = _addresses(host, port, until - time.monotonic())
         for number, address in enumerate(addresses):
@@ -128,8 +134,8 @@ def _addresses(host: str, port: int, seconds: float) -> list[str]:
     """The host's addresses; the system's resolver has no time limit of its own, so it is waited for in a thread.
 
     Raises:
-        httpcore.ConnectError: the name does not resolve.
-        httpcore.ConnectTimeout: no answer came in time.
+        NameUnknown: the name does not resolve.
+        NameLate: no answer came in time.
     """
     found: list[list[str] | Exception] = []
 
@@ -144,10 +150,10 @@ def _addresses(host: str, port: int, seconds: float) -> list[str]:
     thread.start()
     thread.join(seconds)
     if not found:
-        raise httpcore.ConnectTimeout(f"the name {host} was not resolved in time")
+        raise NameLate(f"the name {host} was not resolved in time")
     if isinstance(found[0], Exception):
         reason = getattr(found[0], "strerror", None) or found[0]
-        raise httpcore.ConnectError(f"the name {host} does not resolve: {reason}")
+        raise NameUnknown(f"the name {host} does not resolve: {reason}")
     return found[0]
 
 
@@ -170,10 +176,17 @@ class BoundedTransport(httpx.HTTPTransport):
     def within(self, seconds: float) -> Iterator[None]:
         """What this thread sends inside ends within so many seconds, or raises httpx.TimeoutException."""
         self._exchange.until, self._exchange.stream = time.monotonic() + seconds, None
+        self._exchange.head = b""
         try:
             yield
         finally:
             self._exchange.until = math.inf
+
+    def sent_headers(self) -> dict[str, str]:
+        """The headers of this thread's last request as they went out; empty where none did."""
+        head, whole, _ = self._exchange.head.partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")[1:] if whole else []
+        return {name: value.strip(" \t") for name, _, value in (line.partition(":") for line in lines)}
 
     def found_closed(self) -> bool:
         """Whether this thread's last exchange met a kept connection that the target had closed in between.
