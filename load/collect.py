@@ -308,6 +308,7 @@ class Collector:
             workload=self.plan.words,
             seed=self.plan.seed,
             duration_s=self.plan.duration_s,
+            shape="steady" if self.plan.people else self.plan.shape,
             scheduled=counts["due"],
             recorded=counts["ended"] + sum(counts[end] for end in TURNED_AWAY),
             in_flight=under_way,

@@ -29,6 +29,7 @@ from kycgate.sla.month import Judged, counts_of_values, judge_month
 from kycgate.sla.period import parse_month
 from kycgate.sla.policy import Policy
 from kycgate.sla.recording import Recording, tag_of
+from kycgate.sla.steady import trends
 from kycgate.target.clock import Offset, common_offset, offset_of
 from kycgate.target.exchange import RecordedExchange
 
@@ -115,6 +116,11 @@ def contradictions(evidence: Evidence) -> Iterator[str]:
     yield from _exchanges(run, evidence.exchanges)
     if run.load is not None:
         yield from _load(run.load, evidence.intervals)
+        if run.load.trends:
+            recorded, derived = (
+                [t.model_dump(mode="json") for t in each] for each in (run.load.trends, trends(run.load))
+            )
+            yield from differences(recorded, derived, "load.trends")
     if run.policy is None:
         return
     objectives, month = evidence.judged(parse_policy(run.policy, "run.json"))

@@ -181,9 +181,11 @@ def _send(
 
 
 def _enter(run: Run, outcome: LoadOutcome, gate: Gate, folder: RunFolder, policy: Policy) -> None:
-    from kycgate.sla.judge import judge
+    from kycgate.sla.judge import NO_STATE, judge
     from kycgate.sla.recording import Recording
+    from kycgate.sla.steady import trends, words
 
+    outcome.result.trends = trends(outcome.result)
     run.load = outcome.result
     run.requests_sent += outcome.result.requests_sent
     run.uploads_sent += outcome.uploads + outcome.result.other_uploads
@@ -196,6 +198,8 @@ def _enter(run: Run, outcome: LoadOutcome, gate: Gate, folder: RunFolder, policy
         outcome.void = outcome.void or str(error)
     if outcome.result.stopped:
         run.notes.append(f"The load was stopped early: {outcome.result.stopped}.")
+    if climbing := [trend for trend in outcome.result.trends if not trend.steady]:
+        run.notes.append(f"{NO_STATE[0].upper()}{NO_STATE[1:]}. {'; '.join(map(words, climbing))}.")
     if outcome.result.size_fit:
         found = outcome.result.size_fit
         run.notes.append(

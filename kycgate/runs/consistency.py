@@ -56,9 +56,9 @@ def _of_load(load: LoadResult) -> Iterator[str]:
 
 
 _MAY_BE_NEGATIVE = frozenset(
-    {"seed", "extra", "options", "policy", "size_fit", "usl", "knee", "clock_low_s", "clock_high_s"}
+    {"seed", "extra", "options", "policy", "size_fit", "trends", "usl", "knee", "clock_low_s", "clock_high_s"}
 )
-"""A fit's slope, a clock's offset, what a user chose; all else that is recorded is a count, a time or a share."""
+"""A slope, a clock's offset, what a user chose; all else that is recorded is a count, a time or a share."""
 
 
 def _impossible(value: Any, name: str) -> Iterator[str]:

@@ -99,6 +99,21 @@ class CapacityResult(RunModel):
     note: str = ""
 
 
+class Trend(RunModel):
+    """How one step's response times went through the run, by the medians of its intervals."""
+
+    step: str
+    intervals: int
+    median_ms: float
+    change_ms: float = Field(description="From the first interval to the last, by the slope.")
+    slope_ms_per_s: float = Field(description="Theil and Sen.")
+    slope_low: float = Field(description="Of its 95% interval.")
+    slope_high: float
+    tau: float = Field(description="Kendall's.")
+    p: float = Field(description="Mann and Kendall, two sides, corrected for neighbours that hang together.")
+    steady: bool = Field(description="False where the change is sure and matters: percentiles describe no state then.")
+
+
 class LoadResult(RunModel):
     """The load part of a run."""
 
@@ -128,6 +143,8 @@ class LoadResult(RunModel):
     health: GeneratorHealth = Field(default_factory=GeneratorHealth)
     capacity: CapacityResult | None = None
     stopped: str = Field(default="", description="The hard stop that ended the load early; empty when none did.")
+    shape: str = Field(default="steady", description="How the rate went over time; people in a circle are steady.")
+    trends: list[Trend] = Field(default_factory=list, description="Empty for a load that was meant to change.")
     sending_clock: str = Field(default="", description="How sending was told from thinking.")
     workers: int = 1
     extra: dict[str, Any] = Field(default_factory=dict)

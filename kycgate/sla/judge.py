@@ -4,7 +4,9 @@ A run of fixed length is judged by exact bounds, one that its own outcome may ha
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
+from kycgate.runs.load_model import Trend
 from kycgate.runs.model import ObjectiveResult
 from kycgate.sla.martingale import ANYTIME
 from kycgate.sla.objective_verdict import look_at, result_of
@@ -13,6 +15,7 @@ from kycgate.sla.policy import Policy
 from kycgate.sla.recording import Recording
 from kycgate.sla.samples import Samples
 from kycgate.sla.sequential import first_decided
+from kycgate.sla.steady import ERROR, trends, words
 
 
 def judge(policy: Policy, recordings: Sequence[Recording], *, anytime: bool = False) -> list[ObjectiveResult]:
@@ -33,4 +36,42 @@ def judge(policy: Policy, recordings: Sequence[Recording], *, anytime: bool = Fa
             samples.add_run(recording)
         look = (first_decided(samples, policy) if anytime else None) or look_at(samples, policy, method)
         results.append(result_of(samples, look, policy, method))
+    return _with_steadiness(results, policy, recordings)
+
+
+STEADY = "steady"
+"""The objective that a policy with `unsteady = "fail"` adds."""
+NO_STATE = "this run was not steady: its percentiles describe no steady state"
+
+
+def _with_steadiness(
+    results: list[ObjectiveResult], policy: Policy, recordings: Sequence[Recording]
+) -> list[ObjectiveResult]:
+    """A word at each percentile of an unsteady run; and whether it was steady, where the policy demands it."""
+    found = [trend for recording in recordings for trend in trends(recording.load)]
+    climbing = [trend for trend in found if not trend.steady]
+    kinds = {objective.id: objective.kind for objective in policy.objective}
+    for result in results if climbing else ():
+        if kinds.get(result.id) == "latency":
+            result.note = f"{result.note} {NO_STATE}".strip()
+    if policy.unsteady == "fail":
+        results.append(_steadiness(found, climbing))
     return results
+
+
+def _steadiness(found: Sequence[Trend], climbing: Sequence[Trend]) -> ObjectiveResult:
+    verdict: Literal["holds", "broken", "not enough evidence"]
+    verdict = "broken" if climbing else "holds" if found else "not enough evidence"
+    worst = max(found, key=lambda trend: (not trend.steady, abs(trend.change_ms)), default=None)
+    return ObjectiveResult(
+        id=STEADY,
+        sentence="Response times neither climb nor fall through the run.",
+        verdict=verdict,
+        measured=f"{worst.change_ms:+.1f} ms through the run" if worst else "too few intervals",
+        limit="no change that is sure and matters",
+        interval=f"{worst.slope_low:+.3g} to {worst.slope_high:+.3g} ms a second" if worst else "unknown",
+        confidence=1 - ERROR,
+        samples=sum(trend.intervals for trend in found),
+        method="Mann and Kendall on the medians of intervals, corrected for autocorrelation; Theil and Sen's slope",
+        note="; ".join(words(trend) for trend in climbing),
+    )

@@ -89,6 +89,11 @@ class Policy(BaseModel):
     name: str = ""
     confidence: float = Field(default=0.95, ge=0.5, lt=1)
     objective: tuple[Objective, ...] = Field(min_length=1, max_length=50)
+    unsteady: Literal["warn", "fail"] = Field(
+        default="warn",
+        description="What becomes of a load run whose response times climb or fall through it: a note at each "
+        "percentile, or a broken objective named steady.",
+    )
     period: Period = Period()
     window: tuple[Window, ...] = Field(default=(), max_length=60)
     credit: tuple[Credit, ...] = ()

@@ -145,7 +145,7 @@ def _remade(path: Path, files: dict[str, bytes], scratch: Path) -> Path:
         (scratch / name).write_bytes(data)
     files = {name: data for name, data in files.items() if name != MANIFEST}
     # A forger does not mind that the recording contradicts itself.
-    with patch("kycgate.runs.consistency.contradiction", return_value=""):
+    with patch("kycgate.runs.folder.contradiction", return_value=""):
         manifest = _manifest(Evidence(RunFolder(scratch)), files)
     path.write_bytes(_archive(files | {MANIFEST: _json(manifest)}))
     return path

@@ -13,6 +13,8 @@ from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
 from kycgate.errors import UsageError
 from kycgate.load import LoadOutcome, LoadPlan, Topology, run_load
 from kycgate.load.files import demand_files
+from kycgate.reports.crosscheck import Evidence, contradictions
+from kycgate.runs.folder import RunFolder
 from kycgate.sandbox import LatencyModel, SandboxSettings
 from kycgate.sandbox.faults import LOAD_FAULTS
 from kycgate.sandbox.faults.under_load import STEADY
@@ -76,3 +78,25 @@ def test_a_load_that_takes_more_files_than_there_are_is_refused(monkeypatch: pyt
         demand_files(many, Topology())
     demand_files(many, Topology(processes=3))
     demand_files(many, Topology(remote_workers=1))
+
+
+def test_a_climb_is_said_and_fails_where_the_policy_says_so(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(
+        'unsteady = "fail"\n[[objective]]\nid = "p95"\nkind = "latency"\nstep = "upload"\npercentile = 50\n'
+        "limit_ms = 30000\nbursts_s = 0\n"
+    )
+    with embedded_sandbox(Profile(), faults=("climb",)) as sandbox:
+        done = subprocess.run(
+            [sys.executable, "-m", "kycgate", "load", "--base-url", str(sandbox.profile.base_url), "--rate", "6",
+             "--duration", "13", "--policy", str(policy), "--out", "run"],
+            cwd=tmp_path, env={**os.environ, "KYCGATE_TENANT_ID": TENANT, "KYCGATE_TENANT_SECRET": TENANT_SECRET},
+            capture_output=True, text=True, timeout=90, check=False,
+        )  # fmt: skip
+    run = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    verdicts = {objective["id"]: objective["verdict"] for objective in run["objectives"]}
+    assert verdicts["steady"] == "broken", done.stdout
+    assert done.returncode == 1
+    assert "describe no steady state" in next(o for o in run["objectives"] if o["id"] == "p95")["note"]
+    assert any("no steady state" in note and "climbed" in note for note in run["notes"])
+    assert [*contradictions(Evidence(RunFolder(tmp_path / "run")))] == []
