@@ -23,6 +23,11 @@ class Level(StrEnum):
         """Whether a breach fails the gate without `--strict`."""
         return self is not Level.EXPECTED
 
+    @property
+    def rank(self) -> int:
+        """0 for what is documented, and upwards."""
+        return list(Level).index(self)
+
 
 FRONT = ("upload_front",)
 BACK = ("upload_back",)

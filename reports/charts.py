@@ -25,12 +25,12 @@ _INK, _SOFT, _LINE, _CARD = "#010101", "#010102", "#010103", "#010104"
 _SERIES = tuple(f"#0200{n:02x}" for n in range(1, 7))
 _STATES = {
     "kept": "#030001", "broken": "#030002", "warning": "#030003", "waived": "#030003", "unclear": "#030004",
-    "not tried": "#030005",
+    "not tried": "#030005", "touched": "#030004",
 }  # fmt: skip
 _VARIABLES = (
     {_INK: "ink", _SOFT: "soft", _LINE: "line", _CARD: "card"}
     | {colour: f"c{n}" for n, colour in enumerate(_SERIES, 1)}
-    | {colour: name.replace(" ", "-") for name, colour in _STATES.items() if name != "waived"}
+    | {colour: name.replace(" ", "-") for name, colour in _STATES.items() if name not in ("waived", "touched")}
 )
 _WIDTH_IN, _HEIGHT_IN = 4.6, 3.0
 MAX_BINS: Final = 150

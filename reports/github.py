@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from kycgate.errors import ExitCode
-from kycgate.reports.status import decided_by, status, worst_first
+from kycgate.reports.status import decided_by, status, touched, worst_first
 from kycgate.runs.model import Run
 from kycgate.text import one_line
 
@@ -42,9 +42,9 @@ def annotations(run: Run) -> Iterator[str]:
             first = clause.findings[0] if clause.findings else None
             came = f" Came: {first.actual}; required: {first.required}." if first else ""
             title = " ".join(filter(None, (clause.id, status(run, clause), clause.change)))
-            why = decided_by(clause)
+            why, also = decided_by(clause), f" {touched(clause).capitalize()}." if clause.touches else ""
             said = f"({why}) " if why else ""
-            found.append((kind, title, f"{said}{clause.sentence} Broken {clause.how_often}.{came}"))
+            found.append((kind, title, f"{said}{clause.sentence} Broken {clause.how_often}.{came}{also}"))
     for o in run.objectives:
         if o.verdict == "broken":
             said = f"{o.sentence} Measured {o.measured} ({o.interval}), limit {o.limit}."

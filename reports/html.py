@@ -19,7 +19,7 @@ from markupsafe import Markup
 from kycgate.contracts.clauses import Level
 from kycgate.reports import charts, diff
 from kycgate.reports.sla_page import sla_page
-from kycgate.reports.status import STATES, decided_by, status, worst_first
+from kycgate.reports.status import STATES, accused, decided_by, status, worst_first
 from kycgate.runs.clause import ClauseResult, Finding, Verdict
 from kycgate.runs.load_model import FieldReading
 from kycgate.runs.model import Run
@@ -48,7 +48,7 @@ def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
                 *((name, name.replace("_", " ")) for name in (*(step.id for step in run.flow.steps), "token")),
             ],
             groups=_groups(run),
-            broken=[clause for clause in worst_first(run) if clause.verdict is Verdict.BROKEN],
+            broken=[clause for clause in accused(worst_first(run)) if clause.verdict is Verdict.BROKEN],
             decided_by=decided_by,
             open_objectives=[objective for objective in run.objectives if objective.verdict != "holds"],
             counts=[(name, states.count(name)) for name in STATES],

@@ -2,7 +2,7 @@
 
 import xml.etree.ElementTree as ET
 
-from kycgate.reports.status import decided_by, fails, status
+from kycgate.reports.status import decided_by, fails, status, touched
 from kycgate.runs.clause import ClauseResult, Verdict
 from kycgate.runs.model import Run
 from kycgate.text import xml
@@ -15,6 +15,7 @@ def render_junit(run: Run) -> str:
     """
     failures = sum(fails(run, clause) for clause in run.clauses) + sum(o.verdict == "broken" for o in run.objectives)
     skipped = sum(clause.verdict in (Verdict.UNCLEAR, Verdict.NOT_TRIED) for clause in run.clauses)
+    skipped += sum(bool(clause.cause) for clause in run.clauses)
     skipped += sum(objective.verdict == "not enough evidence" for objective in run.objectives)
     total = len(run.clauses) + len(run.objectives)
     suite = ET.Element(
@@ -32,13 +33,21 @@ def render_junit(run: Run) -> str:
             ET.SubElement(properties, "property", name="note", value=xml(note))
     for clause in run.clauses:
         case = ET.SubElement(suite, "testcase", classname=f"kycgate.{_family(clause)}", name=clause.id)
-        if clause.verdict is Verdict.BROKEN:
+        if clause.cause:
+            ET.SubElement(case, "skipped", message=xml(f"touched: see {clause.cause}, which the same answers break"))
+        elif clause.verdict is Verdict.BROKEN:
             text = "\n".join(
-                f"{finding.where}: required {finding.required}; came {finding.actual}\n{finding.curl}"
+                f"{f'{finding.where}: ' if finding.where else ''}required {finding.required}; came {finding.actual}"
+                f"\n{finding.curl}"
                 for finding in clause.findings
             )
             why = decided_by(clause)
-            parts = (f"{clause.sentence} Broken {clause.how_often}.", clause.change, f"({why})" if why else "")
+            parts = (
+                f"{clause.sentence} Broken {clause.how_often}.",
+                clause.change,
+                f"({why})" if why else "",
+                f"{touched(clause)}." if clause.touches else "",
+            )
             message = " ".join(filter(None, parts))
             if fails(run, clause):
                 ET.SubElement(case, "failure", message=xml(message), type=clause.level).text = xml(text)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kycgate.reports.sla_page import month_of
-from kycgate.reports.status import LINE, STATES, alike, decided_by, named, status, worst_first
+from kycgate.reports.status import LINE, STATES, accused, alike, decided_by, named, status, touched, worst_first
 from kycgate.runs.clause import ClauseResult, Verdict
 from kycgate.runs.model import Run
 from kycgate.text import counted, markdown
@@ -74,7 +74,7 @@ def _clauses(run: Run) -> list[str]:
         return []
     counts = Counter(status(run, clause) for clause in run.clauses)
     lines = ["", ", ".join(f"{counts[name]} {name}" for name in STATES if counts[name])]
-    shown = alike(run, (clause for clause in worst_first(run) if clause.verdict is not Verdict.KEPT))
+    shown = alike(run, (clause for clause in accused(worst_first(run)) if clause.verdict is not Verdict.KEPT))
     if shown:
         lines += ["", "| clause | level | verdict | what came |", "| --- | --- | --- | --- |"]
     lines += [_row(run, group) for group in shown[:MAX_ROWS]]
@@ -91,6 +91,7 @@ def _row(run: Run, group: Sequence[ClauseResult]) -> str:
         first, why = clause.findings[0], decided_by(clause)
         came = f"{clause.how_often}: {first.actual} (required: {first.required})"
         came = f"({why}) {came}" if why else came
+        came = f"{came}; {touched(clause)}" if clause.touches else came
     name, level = (f"`{name}`", str(clause.level)) if len(group) == 1 else (name, "")
     return f"| {name} | {level} | {verdict} | {markdown(came, 2 * LINE)} |"
 

@@ -10,7 +10,7 @@ import json
 from typing import Any, Final
 
 from kycgate.contracts.clauses import CATALOGUE
-from kycgate.reports.status import decided_by, fails, status, worst_first
+from kycgate.reports.status import accused, decided_by, fails, status, touched, worst_first
 from kycgate.runs.clause import ClauseResult, Finding, Verdict
 from kycgate.runs.model import GoneFinding, Run
 from kycgate.text import visible
@@ -22,7 +22,7 @@ _BASELINE = {"new": "new", "known": "unchanged"}
 def render_sarif(run: Run) -> str:
     """The whole log. Only breaches are results: what was not judged accuses nobody."""
     results: list[dict[str, Any]] = []
-    for clause in worst_first(run):
+    for clause in accused(worst_first(run)):
         if clause.verdict is Verdict.BROKEN:
             found: list[Finding | None] = [*clause.findings] or [None]
             results += [_breach(run, clause, finding) for finding in found]
@@ -103,7 +103,8 @@ def _breach(run: Run, clause: ClauseResult, finding: Finding | None) -> dict[str
     endpoint = finding.exchange.endpoint if finding and finding.exchange else ""
     where = f" at {finding.where}" if finding and finding.where else ""
     came = f" Required: {finding.required}. Came{where}: {finding.actual}." if finding else ""
-    message = f"{clause.sentence} Broken {clause.how_often}.{came}"
+    also = f" {touched(clause).capitalize()}." if clause.touches else ""
+    message = f"{clause.sentence} Broken {clause.how_often}.{came}{also}"
     change = finding.change if finding else clause.change
     result = _result(
         run, clause.id, "error" if fails(run, clause) else "warning", message, change,

@@ -9,7 +9,9 @@ from kycgate.runs.verdict import effect_of
 from kycgate.settings.severity import Effect
 from kycgate.text import whole_parts
 
-STATES: Final = ("broken", "waived", "warning", "unclear", "not tried", "kept")
+TOUCHED: Final = "touched"
+"""Broken by answers that break another clause first, and listed there."""
+STATES: Final = ("broken", "waived", "warning", TOUCHED, "unclear", "not tried", "kept")
 """What a clause can be shown as, worst first."""
 
 LINE: Final = 160
@@ -20,11 +22,23 @@ _WORDS = {Effect.FAILS: "broken", Effect.WARNS: "warning", Effect.WAIVED: "waive
 
 def fails(run: Run, clause: ClauseResult) -> bool:
     """Whether this clause's breach fails the gate (else it warns, or is waived)."""
-    return effect_of(clause, strict=run.strict) is Effect.FAILS
+    return not clause.cause and effect_of(clause, strict=run.strict) is Effect.FAILS
+
+
+def touched(clause: ClauseResult) -> str:
+    """The clauses that are listed under this one, in words; empty when there are none."""
+    return f"also touches {', '.join(clause.touches)}" if clause.touches else ""
+
+
+def accused(clauses: Iterable[ClauseResult]) -> list[ClauseResult]:
+    """Without those that are listed under their cause."""
+    return [clause for clause in clauses if not clause.cause]
 
 
 def status(run: Run, clause: ClauseResult) -> str:
     """One of `STATES`: what a breach came to, or the verdict."""
+    if clause.cause:
+        return TOUCHED
     return _WORDS.get(effect_of(clause, strict=run.strict), str(clause.verdict))
 
 
@@ -54,5 +68,8 @@ def named(run: Run, group: Sequence[ClauseResult]) -> tuple[str, str]:
 
 
 def worst_first(run: Run) -> list[ClauseResult]:
-    """In the order of `STATES`; within one, what is new comes first."""
-    return sorted(run.clauses, key=lambda clause: (STATES.index(status(run, clause)), clause.change == "known"))
+    """In the order of `STATES`; within one, what is new comes first, then what is documented."""
+    return sorted(
+        run.clauses,
+        key=lambda clause: (STATES.index(status(run, clause)), clause.change == "known", clause.level.rank),
+    )

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kycgate.reports.status import LINE, alike, decided_by, named, status, worst_first
+from kycgate.reports.status import LINE, accused, alike, decided_by, named, status, touched, worst_first
 from kycgate.runs.clause import Verdict
 from kycgate.runs.model import Baseline, Run
 from kycgate.text import counted, one_line
@@ -18,7 +18,7 @@ _STYLES = {"kept": "green", "broken": "bold red", "unclear": "yellow"}
 def print_verdict(run: Run, console: Console) -> None:
     """The target, the verdict, what was broken or is unclear, the objectives, and what changed."""
     console.print(Text(f"target: {one_line(run.target_words, 300)}"), soft_wrap=True)
-    shown = alike(run, (clause for clause in worst_first(run) if clause.verdict is not Verdict.KEPT))
+    shown = alike(run, (clause for clause in accused(worst_first(run)) if clause.verdict is not Verdict.KEPT))
     rows: list[tuple[str, str, str]] = []
     for group in shown[:MAX_ROWS]:
         clause = group[0]
@@ -27,6 +27,7 @@ def print_verdict(run: Run, console: Console) -> None:
             first, why = clause.findings[0], decided_by(clause)
             said = f"{clause.how_often}: {first.actual}; required: {first.required}"
             said = f"({why}) {said}" if why else said
+            said = f"{said}; {touched(clause)}" if clause.touches else said
         rows.append((_with(clause.change, status(run, clause)), name, one_line(said, 2 * LINE)))
     rows += [
         (_with(o.change, o.verdict), o.id, f"{o.measured} ({o.interval}), limit {o.limit}, n = {o.samples}")

@@ -9,7 +9,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import takewhile
 
 from kycgate.contracts.flow import Endpoint
@@ -17,7 +17,7 @@ from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
 from kycgate.gate.minting import mint, optional_refused, seconds_to_expiry, token_body
 from kycgate.gate.session import Credential, Session
-from kycgate.judging.answers import accepted, customer_data, json_or_none
+from kycgate.judging.answers import accepted, customer_data, is_evidence, json_or_none
 from kycgate.judging.behaviour import Behaviour
 from kycgate.judging.contradictions import Memory
 from kycgate.judging.ledger import Ledger, Observation
@@ -35,7 +35,6 @@ _NOT_PERSONAL = frozenset({"gender", "detectedGender", "nationality", "documentT
 """Words that say nothing about a person alone, and that findings are about."""
 GONE_AFTER = 3
 """The run's last requests, so many in a row, found nobody: the target has gone away, it does not fail now and then."""
-_NO_ANSWER = frozenset({None, 429})
 _EXPLAINED_OTHERWISE = frozenset({None, *range(300, 400), 400, 401, 403, 404, 407, 429, 502, 503, 504})
 """Statuses of a first answer that a proxy, a wrong URL, wrong credentials or cards explain as well."""
 
@@ -150,9 +149,10 @@ class Gate:
         recorded = self._by_number[exchange.number]
         observations = [*judge_answer(exchange), *self.memory.judge(exchange)]
         promised = [*judge(exchange)] if judge else []
-        # What was not answered, or put off, says nothing of the promise behind the request.
-        if exchange.status not in _NO_ANSWER:
+        if is_evidence(exchange):
             observations += promised
+        else:
+            self._touch(exchange, (seen.clause for seen in promised))
         if exchange.status is not None:
             self._enter_unanswered(before=exchange.clocks.sent)
         if self._held is not None and (exchange.status in _EXPLAINED_OTHERWISE or is_page(exchange)):
@@ -197,12 +197,20 @@ class Gate:
         self._enter_unanswered()
         return self._went_away
 
-    def observe(self, clause: str, exchange: Exchange, ok: bool, required: str, actual: str) -> None:
+    def observe(
+        self, clause: str, exchange: Exchange, ok: bool, required: str, actual: str, *, because: str = ""
+    ) -> None:
         """Enter what a test alone can see of an exchange."""
-        if exchange.status in _NO_ANSWER:
+        if not is_evidence(exchange):
+            self._touch(exchange, [clause])
             return
         recorded = self._by_number.get(exchange.number)
-        self.ledger.add([Observation(clause, ok, required, actual)], exchange, recorded)
+        self.ledger.add([Observation(clause, ok, required, actual, because=because)], exchange, recorded)
+
+    def _touch(self, exchange: Exchange, clauses: Iterable[str]) -> None:
+        """A failed answer is listed under what it breaks, and judges nothing else."""
+        if exchange.status != 429:
+            self.ledger.touch("answer.in-time" if exchange.status is None else "status.no-5xx", clauses)
 
     def show(self, card: Card) -> None:
         """`card` is about to be shown: what is printed on it is personal from now on."""

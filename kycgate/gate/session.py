@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from kycgate.contracts.flow import Expected, Step
 from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
-from kycgate.judging.answers import accepted, already_registered, customer_data, json_or_none
+from kycgate.judging.answers import accepted, already_registered, customer_data, is_evidence, json_or_none
 from kycgate.judging.ledger import Observation
 from kycgate.specimens.deck import Card
 from kycgate.target.client import Wanted
@@ -28,7 +28,11 @@ LARGE_CAPTURE = 1_000_000
 
 
 class Interrupted(CannotJudge):
-    """A step that had to be accepted was not, so what was to follow cannot be judged."""
+    """A step that had to be accepted was not, so what was to follow cannot be judged; `exchange` has its answer."""
+
+    def __init__(self, reason: str, exchange: Exchange) -> None:
+        super().__init__(reason)
+        self.exchange = exchange
 
 
 class Sender(Protocol):
@@ -75,6 +79,8 @@ class Session:
         """The refusal since the last accepted step, in words."""
         self._attempted: set[Step] = set()
         """Steps that were refused in this flow."""
+        self._unsure: set[Step] = set()
+        """Steps that failed without an answer to judge (none, 5xx, 429): they may have been performed or not."""
 
     def do(
         self,
@@ -85,6 +91,7 @@ class Session:
         wrapping: str = "none",
         media_type: str | None = None,
         demand: bool = True,
+        again: bool = True,
     ) -> Exchange:
         """Send `step` as `variation` says.
 
@@ -122,8 +129,11 @@ class Session:
         interrupt: list[str] = []
         exchange = self._sender.send(wanted, lambda answer: self._judge(step, variation, expected, answer, interrupt))
         self._move(step, variation, exchange)
+        if again and expected is Expected.REFUSE and variation is LEGAL and not is_evidence(exchange):
+            # A failure is no refusal: the question is asked once more.
+            return self.do(step, image=image, wrapping=wrapping, media_type=media_type, demand=demand, again=False)
         if interrupt and demand:
-            raise Interrupted(interrupt[0])
+            raise Interrupted(interrupt[0], exchange)
         return exchange
 
     def upload_front(self, **options: Any) -> Exchange:
@@ -190,6 +200,11 @@ class Session:
         status = exchange.status
         if status is None or status == 429:
             interrupt.append(exchange.failure or "the target is rate limited (429)")
+            if expected is Expected.ACCEPT or variation.outcome is not Outcome.BY_ORDER:
+                # Not judged by this: it is listed under the answer that is missing.
+                own = "upload.accepted" if step.is_upload else "approve.accepted"
+                name = variation.clause or (own if variation.outcome is Outcome.BY_ORDER else None)
+                yield from (Observation(promised, False) for promised in (name,) if promised)
             return
         came = f"status {status}{_result_words(exchange)}"
         match variation.outcome:
@@ -229,25 +244,31 @@ class Session:
             if already_registered(exchange):
                 interrupt[-1] = REGISTERED
                 return
+        if not ok and is_evidence(exchange) and self._unsure:
+            # Whether the failed step was performed is unknown, and so is whether this refusal is due.
+            return
         size = exchange.picture.size if exchange.picture else 0
         if not ok and exchange.status == 413 and variation.clause == "image.full-size" and size >= LARGE_CAPTURE:
             return
         required = "accepted in its turn" if variation.name == "legal" else f"accepted: {variation.name}"
         own = "upload.accepted" if step.is_upload else "approve.accepted"
         if step in self.state.done and step.is_upload and (ok or variation.clause is None):
-            yield Observation("order.retry", ok, "accepted: a side uploaded again before its approval", came)
-        yield Observation(variation.clause or own, ok, required, came)
+            retry = "accepted: a side uploaded again before its approval"
+            yield Observation("order.retry", ok, retry, came, because=own)
+        first = variation.clause or own
+        yield Observation(first, ok, required, came)
         if variation is LEGAL and step == flow().first and self._calls == 1 and not self.credential.fixed:
             # Nothing was ever done with this token, and other tokens' first uploads were accepted.
             stood_in_the_way = exchange.status in (400, 404) and exchange.picture is not None
             if stood_in_the_way and exchange.picture and exchange.picture.wrapping == "none":
-                yield Observation("session.own-order", False, "accepted, as nothing was done with this token yet", came)
+                required = "accepted, as nothing was done with this token yet"
+                yield Observation("session.own-order", False, required, came, because=first)
         if step.no_body_clause and not exchange.request_body:
-            yield Observation(step.no_body_clause, ok, "accepted without a body", came)
+            yield Observation(step.no_body_clause, ok, "accepted without a body", came, because=first)
         if self._refused_since is not None or (not ok and step in self._attempted):
             since = self._refused_since or f"{step} before its turn"
             required = f"accepted, as the refusal before it ({since}) changed nothing"
-            yield Observation("refusal.changes-nothing", ok, required, came)
+            yield Observation("refusal.changes-nothing", ok, required, came, because=first)
 
     def _judge_order(self, step: Step, exchange: Exchange, came: str, interrupt: list[str]) -> Iterator[Observation]:
         performed = accepted(exchange)
@@ -261,6 +282,8 @@ class Session:
                 yield Observation("refusal.order-status", ok, "400 or 404", came, "status")
             return
         missing = self.state.missing(step)
+        if self._unsure & {edge.first for edge in missing}:
+            return
         for edge in missing:
             if performed or len(missing) == 1:
                 yield Observation(edge.clause, not performed, f"refused, as {edge.first} is not done", came)
@@ -276,7 +299,9 @@ class Session:
         self.registered = self.registered or already_registered(exchange)
         done = accepted(exchange)
         if not done:
-            if exchange.status is not None and exchange.status != 429:
+            if not is_evidence(exchange):
+                self._unsure.add(step)
+            else:
                 self._refused_since = f"{step}, {variation.name}"
                 self._attempted.add(step)
             return
@@ -287,6 +312,7 @@ class Session:
         self.state = self.state.after(step, accepted=True)
         self._refused_since = None
         self._attempted.discard(step)
+        self._unsure.discard(step)
         if step == flow().first:
             self.reading = customer_data(exchange) or {}
         self.completed_once = self.completed_once or self.state.complete

@@ -59,6 +59,11 @@ def customer_data(exchange: Exchange) -> dict[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
+def is_evidence(exchange: Exchange) -> bool:
+    """Whether the answer speaks to more than its own failure: no answer, a 429 and a 5xx judge nothing else."""
+    return exchange.status is not None and exchange.status != 429 and exchange.status < 500
+
+
 def already_registered(exchange: Exchange) -> bool:
     """Whether the target says that it knows this person: the one code that the sources name."""
     value = json_or_none(exchange)

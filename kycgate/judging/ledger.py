@@ -21,6 +21,8 @@ class Observation:
     required: str = ""
     actual: str = ""
     where: str = ""
+    because: str = ""
+    """The clause that the same answer breaks first: this breach goes along with it."""
 
 
 @dataclass(slots=True)
@@ -42,6 +44,7 @@ class _Tally:
     """Of those that were counted elsewhere."""
     observed: int = 0
     findings: list[Finding] = field(default_factory=list)
+    touches: set[str] = field(default_factory=set)
 
 
 def facts_of(exchange: Exchange) -> dict[str, str | int]:
@@ -114,8 +117,18 @@ class Ledger:
 
     def _redacted(self, seen: Observation) -> Observation:
         return Observation(
-            seen.clause, seen.ok, self._redact(seen.required), self._redact(seen.actual), self._redact(seen.where)
+            seen.clause,
+            seen.ok,
+            self._redact(seen.required),
+            self._redact(seen.actual),
+            self._redact(seen.where),
+            seen.because,
         )
+
+    def touch(self, cause: str, clause_ids: Iterable[str]) -> None:
+        """An answer that broke `cause` is no evidence for these clauses, which it would have judged."""
+        with self._lock:
+            self._tallies[cause].touches.update(name for name in clause_ids if name != cause)
 
     def unclear(self, clause_id: str, reason: str) -> None:
         """A test tried to judge this clause and could not."""
@@ -146,7 +159,40 @@ class Ledger:
     def results(self, not_tried: Mapping[str, str] | None = None) -> list[ClauseResult]:
         """The verdict of every clause of the catalogue; `not_tried` gives reasons by clause."""
         with self._lock:
-            return [self._result(entry, (not_tried or {}).get(entry.id, "")) for entry in CATALOGUE]
+            found = {entry.id: self._result(entry, (not_tried or {}).get(entry.id, "")) for entry in CATALOGUE}
+            for name, result in found.items():
+                if result.verdict is Verdict.BROKEN:
+                    result.cause = self._cause(self._tallies[name], found)
+            self._turn_round(found)
+            for name, result in found.items():
+                if result.cause:
+                    found[result.cause].touches.append(name)
+            for result in found.values():
+                result.touches = sorted(set(result.touches))
+            return [*found.values()]
+
+    @staticmethod
+    def _cause(tally: _Tally, found: Mapping[str, ClauseResult]) -> str:
+        """The one clause that all breaches of this one go along with."""
+        causes = {entry.observation.because for entry in tally.entries if not entry.ok}
+        (cause,) = causes if len(causes) == 1 else ("",)
+        return cause if cause and not tally.broken and found[cause].verdict is Verdict.BROKEN else ""
+
+    def _turn_round(self, found: Mapping[str, ClauseResult]) -> None:
+        """Where both were broken by the same answers alone, the one that says more of them is the cause."""
+        for name, result in found.items():
+            cause = found.get(result.cause)
+            if cause is None or cause.cause or cause.broken != result.broken or cause.level is not result.level:
+                continue
+            if self._numbers(name) == self._numbers(cause.id):
+                cause.cause, result.cause = name, ""
+                for other in found.values():
+                    if other.cause == cause.id:
+                        other.cause = name
+
+    def _numbers(self, clause_id: str) -> set[int]:
+        entries = self._tallies[clause_id].entries
+        return {entry.recorded.number for entry in entries if not entry.ok and entry.recorded is not None}
 
     def open_points(self) -> list[OpenPointResult]:
         with self._lock:
@@ -182,6 +228,7 @@ class Ledger:
             by_facts = bad and not tally.broken
             result.frequency = frequency(bad, good) if by_facts else how_often(result.broken, result.observed)
             result.findings = [*_findings(bad), *tally.findings][:MAX_FINDINGS]
+            result.touches = sorted(tally.touches)
         elif result.observed:
             result.verdict = Verdict.KEPT
         elif tally.unclear:

@@ -60,6 +60,12 @@ class ClauseResult(RunModel):
     waived: str = Field(default="", description="The waiver's reason, owner and expiry, when one applies.")
     tests: list[str] = Field(default_factory=list, description="The tests that judged it.")
     findings: list[Finding] = Field(default_factory=list)
+    cause: str = Field(
+        default="", description="The clause whose breach this one only goes along with: it is listed there."
+    )
+    touches: list[str] = Field(
+        default_factory=list, description="Of a broken clause: further clauses that its answers would have judged."
+    )
     change: Change = Field(default="", description="Of a broken clause, against the earlier run: new or known.")
     before: str = Field(default="", description="Its verdict in the earlier run; empty when that did not know it.")
     broken_since: str = Field(default="", description="When the earliest run began that had it broken, run for run.")

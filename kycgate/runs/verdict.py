@@ -8,6 +8,8 @@ from kycgate.runs.model import DriftItem, ObjectiveResult, WaiverResult
 from kycgate.settings.severity import Effect, Rules, Waiver, severity_by_level
 from kycgate.text import counted
 
+MAX_NAMED = 8
+"""Of what is broken, the headline names so many."""
 _NO_VERDICT = (Verdict.UNCLEAR, Verdict.NOT_TRIED)
 
 
@@ -18,7 +20,21 @@ def decide(clauses: list[ClauseResult], rules: Rules) -> list[WaiverResult]:
             decision = rules.decide(clause.id, clause.level)
             clause.effect, clause.severity = decision.effect, decision.severity
             clause.rule, clause.waived = decision.rule, decision.waived
+    _accuse_apart(clauses)
     return [_state(waiver, clauses, rules) for waiver in rules.waivers] if clauses else []
+
+
+_HARDNESS = {Effect.NONE: 0, Effect.WAIVED: 1, Effect.WARNS: 2, Effect.FAILS: 3}
+
+
+def _accuse_apart(clauses: list[ClauseResult]) -> None:
+    """A breach that comes to more than its cause does (by a rule, or a waiver of the cause) is not listed under it."""
+    known = {clause.id: clause for clause in clauses}
+    for clause in clauses:
+        cause = known.get(clause.cause)
+        if cause is not None and _HARDNESS[cause.effect] < _HARDNESS[clause.effect]:
+            clause.cause = ""
+            cause.touches = [name for name in cause.touches if name != clause.id]
 
 
 def _state(waiver: Waiver, clauses: list[ClauseResult], rules: Rules) -> WaiverResult:
@@ -74,15 +90,16 @@ def exit_code_of(
     Without a verdict on each of the clauses that are `demanded` there is too little evidence for one on the whole.
     """
     by_effect = {effect: [c for c in clauses if effect_of(c, strict=strict) is effect] for effect in Effect}
-    failing = by_effect[Effect.FAILS]
+    failing = [c for c in by_effect[Effect.FAILS] if not c.cause]
+    failing.sort(key=lambda c: c.level.rank)
     broken = [o for o in objectives if o.verdict == "broken"]
     not_judged = _not_judged(clauses)
     if failing or broken or drift:
-        parts = [f"{counted(len(failing), 'clause')} broken"] if failing else []
+        parts = [_causes(failing)] if failing else []
         parts += [f"{counted(len(broken), 'objective')} broken"] if broken else []
+        drifted = [d.subject for d in drift]
         parts += [f"{counted(len(drift), 'pinned answer')} changed"] if drift else []
-        names = ", ".join([c.id for c in failing][:4] + [o.id for o in broken][:4] + [d.subject for d in drift][:4])
-        said = f"{' and '.join(parts)}: {names}"
+        said = f"{' and '.join(parts)}: {_named([c.id for c in failing] + [o.id for o in broken] + drifted)}"
         return ExitCode.BROKEN, f"{said}; {', '.join(not_judged)}" if not_judged else said
     kept = [c for c in clauses if c.verdict is Verdict.KEPT]
     counts = [*([f"{counted(len(kept), 'clause')} kept"] if kept else []), *not_judged]
@@ -104,6 +121,21 @@ def exit_code_of(
         names = ", ".join(c.id for c in by_effect[effect])
         said += f"; {word}: {names}" if names else ""
     return ExitCode.KEPT, said
+
+
+def _causes(failing: Sequence[ClauseResult]) -> str:
+    """`2 clauses broken`, or `2 causes, 7 clauses broken` where one answer speaks to several."""
+    all_touched = {name for clause in failing for name in clause.touches} | {clause.id for clause in failing}
+    if len(all_touched) == len(failing):
+        return f"{counted(len(failing), 'clause')} broken"
+    return f"{counted(len(failing), 'cause')}, {counted(len(all_touched), 'clause')} touched"
+
+
+def _named(names: Sequence[str]) -> str:
+    """All of them, or the first and how many more."""
+    if len(names) <= MAX_NAMED + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:MAX_NAMED])} and {len(names) - MAX_NAMED} more"
 
 
 def _lacking(objective: ObjectiveResult) -> str:

@@ -62,9 +62,10 @@ def test_legal_ordering(gate: Gate, session: Session, steps: tuple[Step, ...]) -
             if already_registered(exchange):
                 raise CannotJudge(REGISTERED)
             if not accepted(exchange):
-                raise Interrupted(f"{step} was not accepted in its turn: status {exchange.status}")
+                raise Interrupted(f"{step} was not accepted in its turn: status {exchange.status}", exchange)
     except Interrupted as error:
-        gate.ledger.add([Observation(_named(steps), False, "accepted step by step", str(error))], None, None)
+        because = "upload.accepted" if (error.exchange.step or step).is_upload else "approve.accepted"
+        gate.observe(_named(steps), error.exchange, False, "accepted step by step", str(error), because=because)
         raise
     gate.ledger.add([Observation(_named(steps), True)], None, None)
 

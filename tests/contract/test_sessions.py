@@ -9,7 +9,7 @@ from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
-from kycgate.gate.session import Session
+from kycgate.gate.session import Interrupted, Session
 from kycgate.judging.answers import accepted
 from kycgate.judging.ledger import Observation
 from kycgate.target.exchange import Exchange
@@ -70,18 +70,8 @@ def test_interleaved_sessions(gate: Gate) -> None:
                 variation = _naming(ahead, behind, following[0])
                 exchange = behind.do(following[0], variation, demand=False)
                 refused = not accepted(exchange)
-                gate.ledger.add(
-                    [
-                        Observation(
-                            "session.own-order",
-                            refused,
-                            f"refused: only the other session has done {step}",
-                            f"status {exchange.status}",
-                        )
-                    ],
-                    exchange,
-                    None,
-                )
+                required = f"refused: only the other session has done {step}"
+                gate.observe("session.own-order", exchange, refused, required, f"status {exchange.status}")
                 if not refused:
                     return False
         return True
@@ -105,12 +95,9 @@ def test_completion_is_ones_own(gate: Gate) -> None:
             return
         try:
             second.finish()
-        except CannotJudge as error:
-            gate.ledger.add(
-                [Observation("session.own-order", False, "accepted: this session's flow is its own", str(error))],
-                None,
-                None,
-            )
+        except Interrupted as error:
+            required = "accepted: this session's flow is its own"
+            gate.observe("session.own-order", error.exchange, False, required, str(error), because="approve.accepted")
             raise
         gate.ledger.add([Observation("session.own-order", True)], None, None)
 
