@@ -1,9 +1,10 @@
 """What several tests of this suite use."""
 
+import fcntl
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,12 @@ from hypothesis import settings
 # Whether a machine is busy is nothing that a drawn example could show.
 settings.register_profile("kycgate", deadline=None)
 settings.load_profile("kycgate")
+
+
+class Shared(Protocol):
+    """Gives a folder that `make` has filled, once for all workers of this run of the tests; no test may change it."""
+
+    def __call__(self, name: str, make: Callable[[Path], None]) -> Path: ...
 
 
 class Call(Protocol):
@@ -34,6 +41,26 @@ def pytest_runtest_makereport() -> Iterator[None]:
         reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome, report.longrepr = "failed", f"{reason} (no test may be skipped where KYCGATE_NO_SKIP is set)"
     return report  # type: ignore[return-value]
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """What several tests only read is made by the first that asks for it, whichever worker runs it; the others wait."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def give(name: str, make: Callable[[Path], None]) -> Path:
+        folder, done = root / f"shared-{name}", root / f"shared-{name}.done"
+        with (root / f"shared-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return give
 
 
 @pytest.fixture

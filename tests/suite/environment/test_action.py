@@ -13,6 +13,7 @@ import yaml
 from kycgate.check.embedded import TENANT, TENANT_SECRET
 from kycgate.sandbox import RunningSandbox, SandboxSettings
 from kycgate.tests.suite.actions_runner import ROOT, Runner, read
+from kycgate.tests.suite.conftest import Shared
 
 ACTION = read(ROOT / "action.yml")
 EXAMPLES = ("vendor-gate", "load-before-release", "vendor-probe")
@@ -32,14 +33,18 @@ NAMES = {"tenant-id-variable": "VENDOR_TENANT_ID", "tenant-secret-variable": "VE
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> str:
+def installed(shared: Shared) -> str:
     """The PATH after the action's own installing step, done once."""
-    runner = Runner(tmp_path_factory.mktemp("install"))
+    return (shared("action", install) / "path").read_text(encoding="utf-8")
+
+
+def install(folder: Path) -> None:
+    runner = Runner(folder)
     step = next(step for step in ACTION["runs"]["steps"] if step.get("name") == "Install kycgate")
     ran = runner.run(step)
     assert ran.code == 0, ran.said
     assert runner.path.startswith(str(runner.temp))
-    return runner.path
+    (folder / "path").write_text(runner.path, encoding="utf-8")
 
 
 @pytest.fixture

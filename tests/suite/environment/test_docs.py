@@ -11,6 +11,7 @@ import pytest
 from kycgate.cli.main import app
 from kycgate.contracts.clauses import CATALOGUE
 from kycgate.errors import ExitCode
+from kycgate.tests.suite.conftest import Shared
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
@@ -22,16 +23,18 @@ PAGES = sorted(
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(shared: Shared) -> Path:
     """The site, built strictly: a page outside the navigation, or a link or anchor to nowhere, is an error."""
-    out = tmp_path_factory.mktemp("site")
+    return shared("site", build_site)
+
+
+def build_site(out: Path) -> None:
     done = subprocess.run(
         # Quietly it would not count the warnings either.
         [BIN / "mkdocs", "build", "--strict", "--site-dir", out],
         cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    return out
 
 
 def test_examples_are_marked_to_be_run() -> None:

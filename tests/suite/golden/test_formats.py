@@ -29,7 +29,7 @@ from kycgate.runs.folder import RunFolder
 from kycgate.runs.model import ObjectiveResult, Run, schema_text
 from kycgate.sandbox import FAULTS
 from kycgate.settings.severity import Effect
-from tests.suite.process.test_cli import kycgate
+from kycgate.tests.suite.command_line import kycgate
 from tests.suite.unit.test_reports import HOSTILE, hostile_run
 
 RECORDED = Path(__file__).parents[1] / "recorded"

@@ -25,7 +25,7 @@ from kycgate.reports.crosscheck import Evidence
 from kycgate.runs.folder import RunFolder
 from kycgate.sandbox import FAULTS
 from kycgate.settings.profile import Limits, Profile
-from kycgate.tests.suite.conftest import Call
+from kycgate.tests.suite.conftest import Call, Shared
 
 ROOT = Path(__file__).parents[3]
 POLICY = (
@@ -42,9 +42,12 @@ def kycgate(cwd: Path, *arguments: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(shared: Shared) -> Path:
     """The folders of three runs: load, check (with a breach that is found at once), and a month."""
-    folder = tmp_path_factory.mktemp("runs")
+    return shared("bundle", make_runs)
+
+
+def make_runs(folder: Path) -> None:
     (folder / "policy.toml").write_text(POLICY)
     kycgate(
         folder,
@@ -69,7 +72,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         execute("check", sandbox.profile, out=folder / "check", seed=1, check=True, load=None, say=lambda _: None)
     month = [sys.executable, str(ROOT / "benchmarks" / "month.py"), "--every", "14400", "--keep", str(folder / "month")]
     subprocess.run(month, capture_output=True, timeout=120, check=False)
-    return folder
 
 
 @pytest.fixture(params=["load", "check", "month"])

@@ -22,17 +22,10 @@ from kycgate.runs.folder import RunFolder
 from kycgate.sandbox import RunningSandbox, SandboxSettings
 from kycgate.settings.profile import Profile, Secrets
 from kycgate.tests import contract
+from kycgate.tests.suite.command_line import kycgate
 from kycgate.tests.suite.conftest import Call
 
 SECRETS = {"KYCGATE_TENANT_ID": "tenant-1", "KYCGATE_TENANT_SECRET": "sandbox-secret"}
-
-
-def kycgate(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("KYCGATE_", "PYTEST_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "kycgate", *arguments],
-        cwd=cwd, env=clean | (env or {}), capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ from kycgate.settings.profile import Limits, Profile
 from kycgate.specimens import card_set
 from kycgate.target.exchange import Clocks, Exchange, Picture
 from kycgate.target.redaction import Redactor
-from kycgate.tests.suite.process.test_cli import SECRETS, kycgate
+from kycgate.tests.suite.command_line import kycgate
+from kycgate.tests.suite.process.test_cli import SECRETS
 
 DAY = date(2026, 11, 25)
 

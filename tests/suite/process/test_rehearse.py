@@ -16,7 +16,7 @@ from kycgate.errors import UsageError
 from kycgate.rehearsal.rehearse import cases
 from kycgate.rehearsal.vendor import StandIn, lines
 from kycgate.specimens import save
-from kycgate.tests.suite.process.test_cli import kycgate as run
+from kycgate.tests.suite.command_line import kycgate as run
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples" / "client" / "onboarding.py"

@@ -29,7 +29,8 @@ from kycgate.settings.profile import Profile, Secrets, load_profile
 from kycgate.settings.severity import Effect, severity_by_level
 from kycgate.settings.template import keys, profile_text
 from kycgate.target.exchange import RecordedClocks, RecordedExchange
-from kycgate.tests.suite.process.test_cli import SECRETS, kycgate
+from kycgate.tests.suite.command_line import kycgate
+from kycgate.tests.suite.process.test_cli import SECRETS
 
 
 class Counting(http.server.ThreadingHTTPServer):

@@ -21,7 +21,7 @@ from kycgate.runs.model import Run
 from kycgate.runs.verdict import decide, effect_of, exit_code_of, waiver_notes
 from kycgate.settings.profile import Profile, load_profile
 from kycgate.settings.severity import Effect, FailLevel, Rules, Waiver
-from kycgate.tests.suite.process.test_cli import kycgate
+from kycgate.tests.suite.command_line import kycgate
 
 TODAY = date(2026, 11, 25)
 BROKEN = "order.closed"  # expected

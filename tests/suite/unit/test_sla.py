@@ -1,8 +1,6 @@
 """The SLA: policies, exact bounds from raw histograms, and what cannot be judged."""
 
 import random
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from kycgate.sla.needs import plan
 from kycgate.sla.objectives import ranks, share_bounds, share_samples_needed
 from kycgate.sla.policy import Policy, load_policy
 from kycgate.sla.recording import Recording
+from kycgate.tests.suite.command_line import kycgate
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "policy.example.toml"
 
@@ -171,12 +170,10 @@ def test_the_command_ends_with_its_code(tmp_path: Path, samples: list[float], co
     (tmp_path / "policy.toml").write_text(
         '[[objective]]\nid="p95"\nkind="latency"\nstep="upload_front"\npercentile=95\nlimit_ms=5000\n'
     )
-    command = [sys.executable, "-m", "kycgate", "sla", "run", "--policy", "policy.toml"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = kycgate("sla", "run", "--policy", "policy.toml", cwd=tmp_path)
     assert done.returncode == code, done.stderr
     assert "p95" in done.stdout
-    command = [sys.executable, "-m", "kycgate", "sla", "nowhere", "--policy", str(EXAMPLE)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = kycgate("sla", "nowhere", "--policy", str(EXAMPLE), cwd=tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 

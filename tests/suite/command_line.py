@@ -1,0 +1,41 @@
+"""Calls of the command line: in this process where that shows the same, for a new one takes seconds to begin."""
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from unittest.mock import patch
+
+from kycgate.cli.main import main
+
+_PROCESSES = frozenset({"load", "verify", "probe", "sandbox", "prove", "rehearse"})
+"""Commands that start processes, or that patch what a process has but once (Locust's gevent)."""
+
+
+def kycgate(
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, new_process: bool = False
+) -> "subprocess.CompletedProcess[str]":
+    """Call `kycgate` in the folder `cwd` with none of this process's own KYCGATE_ variables, but those of `env`."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("KYCGATE_", "PYTEST_"))}
+    command = [sys.executable, "-m", "kycgate", *arguments]
+    if new_process or not _PROCESSES.isdisjoint(arguments[:1]):
+        return subprocess.run(
+            command, cwd=cwd, env=clean | dict(env or {}), capture_output=True, text=True, timeout=120, check=False
+        )
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with (
+        patch.dict(os.environ, clean | dict(env or {}), clear=True),
+        patch.object(sys, "argv", ["kycgate", *arguments]),
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
