@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kycgate.check.embedded import embedded_sandbox
+from kycgate.check.side_by_side import attempt, give_up
 from kycgate.contracts.clauses import CORE, clause
 from kycgate.errors import BudgetExhausted, CannotJudge, ExitCode, UsageError
 from kycgate.gate.gate import Gate
@@ -38,7 +39,6 @@ class GatePlugin:
         self.plan: list[PlannedTest] = []
         self.not_tried: dict[str, str] = {}
         self.crashed: list[str] = []
-        self.done = 0
         self._stack = ExitStack()
         self._refused: CannotJudge | None = None
         self._said = ""
@@ -85,7 +85,8 @@ class GatePlugin:
         try:
             yield
         except CannotJudge as error:
-            self._give_up(plan, error)
+            if plan is not None and self.bound is not None:
+                give_up(self.bound, plan, error, self.not_tried)
             pytest.skip(str(error))
 
     @pytest.hookimpl(wrapper=True)
@@ -96,36 +97,15 @@ class GatePlugin:
             return
         gate = self.bound
         before = gate.ledger.breaches()
-        gate.target.test = plan.test
-        reason = ""
-        try:
-            if gate.budget.left_s <= 0:
-                raise BudgetExhausted(gate.budget.time_is_up)
+        with attempt(gate, plan, self.not_tried) as tried:
             if not gate.budget.has_room(requests=plan.requests - 1, uploads=plan.uploads):
                 raise BudgetExhausted("the budget has no room for it")
             yield
-        except CannotJudge as error:
-            reason = str(error)
-            self._give_up(plan, error)
-        else:
-            for clause_id in plan.clauses:
-                if not gate.ledger.judged(clause_id):
-                    gate.ledger.unclear(clause_id, "tried, but what came gave nothing to judge it by")
-        finally:
-            gate.target.test = ""
-            self.done += 1
         failing = self._failing(gate, gate.ledger.breaches() - before)
         if failing:
             pytest.fail("broken: " + "; ".join(f"{name} ({clause(name).sentence})" for name in failing), pytrace=False)
-        if reason:
-            pytest.skip(reason)
-
-    def _give_up(self, plan: PlannedTest | None, error: CannotJudge) -> None:
-        for clause_id in plan.clauses if plan else ():
-            if isinstance(error, BudgetExhausted):
-                self.not_tried.setdefault(clause_id, str(error))
-            elif self.bound is not None:
-                self.bound.ledger.unclear(clause_id, str(error))
+        if tried.reason:
+            pytest.skip(tried.reason)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A contract test that crashes is a bug of ours, and must not pass for a verdict."""

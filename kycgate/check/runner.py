@@ -11,6 +11,7 @@ import pytest
 
 import kycgate.tests.contract
 from kycgate.check.pytest_plugin import GatePlugin
+from kycgate.check.side_by_side import SideBySide
 from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import PlannedTest
@@ -26,27 +27,19 @@ class CheckOutcome:
     not_tried: dict[str, str]
 
 
-class _Ticker:
-    def __init__(self, plugin: GatePlugin, on_progress: Progress | None) -> None:
-        self._plugin = plugin
-        self._on_progress = on_progress
-
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        if self._on_progress is not None:
-            self._on_progress(self._plugin.done, len(self._plugin.plan), nodeid.rpartition("::")[2])
-
-
 def run_contract_tests(
     gate: Gate | None,
     *,
     strict: bool = False,
     thorough: bool = False,
     only: Collection[str] = (),
+    jobs: int = 1,
     on_progress: Progress | None = None,
 ) -> CheckOutcome:
     """Run them, the most telling first. Without a gate they are only collected (the plan).
 
-    With `only`, ids of clauses, no test runs that names none of them.
+    With `only`, ids of clauses, no test runs that names none of them. `jobs` tests run at once; `on_progress` is told
+    as each begins: how many have ended, of how many, and its name.
 
     Raises:
         CannotJudge: a test of ours crashed, or pytest could not run them.
@@ -63,9 +56,19 @@ def run_contract_tests(
         "-p",
         "no:cacheprovider",
         "-q",
-        "-x" if gate is None else "--tb=short",
         *(["--collect-only"] if gate is None else []),
     ]
+    plugins: list[object] = [plugin]
+    crashed: list[str] = []
+    if gate is not None:
+
+        def begins(done: int, plan: PlannedTest) -> None:
+            if on_progress is not None:
+                on_progress(done, len(plugin.plan), plan.test)
+
+        tests = SideBySide(gate, jobs=jobs, thorough=thorough, not_tried=plugin.not_tried, begins=begins)
+        plugins.append(tests)
+        crashed = tests.crashed
     said = io.StringIO()
     # The caller's plugins and options are for the caller's tests.
     guarded = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": ""}
@@ -73,15 +76,15 @@ def run_contract_tests(
     os.environ.update(guarded)
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            code = pytest.main(arguments, plugins=[plugin, _Ticker(plugin, on_progress)])
+            code = pytest.main(arguments, plugins=plugins)
     finally:
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-    if plugin.crashed:
-        said_last = plugin.crashed[0].strip().splitlines()
+    if crashed:
+        said_last = crashed[0].strip().splitlines()
         raise CannotJudge(f"a contract test crashed, please report it: {said_last[0]} … {said_last[-1]}")
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         if code == pytest.ExitCode.INTERRUPTED:

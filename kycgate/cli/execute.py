@@ -174,6 +174,7 @@ def execute(
                         strict=profile.strict,
                         thorough=thorough,
                         only=wanted,
+                        jobs=gate.jobs,
                         on_progress=_keep(folder, run, gate, progress),
                     ).not_tried
                     cannot = gate.settle() or gate.gave_up or limits.reached(gate)

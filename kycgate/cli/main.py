@@ -34,6 +34,7 @@ from kycgate.cli.options import (
     FailOnDriftOption,
     Format,
     FormatOption,
+    JobsOption,
     LoadRateOption,
     MineOption,
     OnlyOption,
@@ -118,7 +119,7 @@ def check(
     pins: PinsOption = None, fail_on_drift: FailOnDriftOption = False,
     budget: BudgetOption = None, uploads: UploadsOption = None,
     rate: RateOption = None, thorough: ThoroughOption = False, time_limit: TimeLimitOption = None,
-    only: OnlyOption = None,
+    only: OnlyOption = None, jobs: JobsOption = None,
     image_limit: Annotated[bool, typer.Option("--image-limit", help="Find the largest picture that is taken.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; send nothing.")] = False,
     since: SinceOption = None, output_format: FormatOption = Format.TEXT,
@@ -130,7 +131,7 @@ def check(
         translation=translation, specimens=specimens, strict=strict or None,
         fail_level=fail_level, pins=pins, fail_on_drift=fail_on_drift or None,
         limits__requests=budget, limits__uploads=uploads, limits__rate=rate, limits__time_s=time_limit,
-        find_image_limit=image_limit or None,
+        limits__jobs=jobs, find_image_limit=image_limit or None,
     )  # fmt: skip
     if dry_run:
         _print_plan(chosen, clauses_named(only or ()))

@@ -65,6 +65,10 @@ FailOnDriftOption = Annotated[bool, typer.Option("--fail-on-drift", help="What c
 BudgetOption = Annotated[int | None, typer.Option(help="Requests to send at most.")]
 UploadsOption = Annotated[int | None, typer.Option(help="Billed uploads to send at most.")]
 RateOption = Annotated[float | None, typer.Option(help="Requests a second at most.")]
+JobsOption = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, max=32, help="Tests to run at once. Default: 4, or as many as there are fixed keys."),
+]
 OnlyOption = Annotated[
     list[str] | None,
     typer.Option("--only", help="Judge this clause or family (auth, order, …) alone; may be given again."),

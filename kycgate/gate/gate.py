@@ -35,6 +35,8 @@ _NOT_PERSONAL = frozenset({"gender", "detectedGender", "nationality", "documentT
 """Words that say nothing about a person alone, and that findings are about."""
 GONE_AFTER = 3
 """The run's last requests, so many in a row, found nobody: the target has gone away, it does not fail now and then."""
+DEFAULT_JOBS = 4
+"""Tests that a check runs at once, where nothing else is said and the credentials allow it."""
 _EXPLAINED_OTHERWISE = frozenset({None, *range(300, 400), 400, 401, 403, 404, 407, 429, 502, 503, 504})
 """Statuses of a first answer that a proxy, a wrong URL, wrong credentials or cards explain as well."""
 
@@ -68,6 +70,10 @@ class Gate:
         self._secrets = secrets
         self._folder = folder
         self._lock = threading.Lock()
+        self._freed = threading.Condition()
+        """Of the fixed keys: who holds one, and that one has become free."""
+        self._learning = threading.RLock()
+        """Held while it is learned what a fixed key does after a completed flow."""
         self._made_at = time.monotonic()
         self.token_life_s = 0.0
         """How long the last token lives, by its own expiry."""
@@ -143,6 +149,12 @@ class Gate:
         """How many sessions can be had at once."""
         return 1_000 if self.mints_tokens else len(self._keys) - len(self._spent_keys)
 
+    @property
+    def jobs(self) -> int:
+        """How many tests may run at once: what the profile says, and not more than there are fixed keys."""
+        wanted = self.profile.limits.jobs or DEFAULT_JOBS
+        return wanted if self.mints_tokens else min(wanted, max(self.concurrent_sessions, 1))
+
     def send(self, wanted: Wanted, judge: Callable[[Exchange], Iterator[Observation]] | None = None) -> Exchange:
         """Send, record, judge."""
         exchange = self.target.send(wanted)
@@ -180,7 +192,7 @@ class Gate:
         A target that fails now and then breaks its promise. One that has gone away could not be judged to the end.
         """
         with self._lock:
-            held = [exchange for _, exchange in self._unanswered]
+            held = sorted((exchange for _, exchange in self._unanswered), key=lambda exchange: exchange.clocks.sent)
         hung_up = [*takewhile(lambda exchange: not exchange.nobody, held)]
         gone = held[len(hung_up) :]
         if len(gone) >= GONE_AFTER and all(exchange.nobody for exchange in gone):
@@ -223,8 +235,8 @@ class Gate:
         """A session of a token that was minted apart."""
         return self._new_session(Credential(token, "bearer" if self.scheme == "auto" else self.scheme), None)
 
-    def session(self, card: Card | None = None) -> Session:
-        """A session in which nothing was done yet.
+    def session(self, card: Card | None = None, *, wait: bool = False) -> Session:
+        """A session in which nothing was done yet; with `wait`, a fixed key that another test uses is waited for.
 
         Raises:
             CannotJudge: no token could be minted, or the fixed keys are used up.
@@ -232,11 +244,13 @@ class Gate:
         if self.mints_tokens:
             credential = Credential(self.mint(), "bearer" if self.scheme == "auto" else self.scheme)
             return self._new_session(credential, card)
-        return self._session_of_key(card)
+        return self._session_of_key(card, wait=wait)
 
     def release(self, session: Session) -> None:
         """The test is over: its key is free, and its card may be shown again unless the target knows its person now."""
-        self._busy_keys.discard(session.credential.value)
+        with self._freed:
+            self._busy_keys.discard(session.credential.value)
+            self._freed.notify_all()
         if not session.completed_once and not session.registered:
             self.cards.give_back(session.card)
 
@@ -281,8 +295,9 @@ class Gate:
         value = json_or_none(exchange)
         if isinstance(value, dict) and isinstance(value.get("token"), str):
             self.token_life_s = seconds_to_expiry(value, exchange.answer_header("Date")) or self.token_life_s
-            new = value["token"] not in self._tokens
-            self._tokens.add(value["token"])
+            with self._lock:
+                new = value["token"] not in self._tokens
+                self._tokens.add(value["token"])
             self.observe("token.distinct", exchange, new, "a token of its own for each call", "the same token again")
             jwt = value["token"].count(".") == 2 and value["token"].startswith("eyJ")
             self.ledger.open_point("token-form", "a JWT" if jwt else "opaque")
@@ -294,32 +309,49 @@ class Gate:
             label = f"s{self._sessions}"
         return Session(self, label, credential, card or self.cards.take())
 
-    def _session_of_key(self, card: Card | None) -> Session:
+    def _session_of_key(self, card: Card | None, *, wait: bool) -> Session:
         """A fixed key in a state that is known.
 
         Where a key opens a new flow after a completed one, its earlier flow is brought to its end first, so that
         nothing is left of it. Where it does not, each key serves one flow.
         """
-        for key in list(self._keys):
-            if key in self._spent_keys or key in self._busy_keys:
-                continue
+        while (key := self._claim(wait=wait)) is not None:
             credential = Credential(key, "bearer" if self.scheme == "auto" else self.scheme, fixed=True)
             last = self._key_sessions.get(key)
             session: Session | None = None
-            if self._keys_reopen is not False:
-                clean = (last is not None and last.state.complete) or self._complete_key(credential)
-                if clean and self._reopens(credential):
-                    session = self._new_session(credential, card)
-            elif last is None:
-                session = self._first_flow(credential, card)
-            if session is None:
+            try:
+                if self._keys_reopen is not False:
+                    clean = (last is not None and last.state.complete) or self._complete_key(credential)
+                    if clean and self._reopens(credential):
+                        session = self._new_session(credential, card)
+                elif last is None:
+                    session = self._first_flow(credential, card)
+            except BaseException:
+                with self._freed:
+                    self._busy_keys.discard(key)
+                    self._freed.notify_all()
+                raise
+            if session is not None:
+                self._key_sessions[key] = session
+                return session
+            with self._freed:
+                self._busy_keys.discard(key)
                 self._spent_keys.add(key)
-                continue
-            self._key_sessions[key] = session
-            self._busy_keys.add(key)
-            return session
+                self._freed.notify_all()
         spent = f"{len(self._spent_keys)} of {len(self._keys)} fixed keys take no new flow, and the rest are busy"
         raise CannotJudge(f"{spent}: give more keys, or a tenant that mints tokens")
+
+    def _claim(self, *, wait: bool) -> str | None:
+        """A key that no session uses, which is busy from now on; None when there is none (or, waiting, will be)."""
+        with self._freed:
+            while True:
+                usable = [key for key in self._keys if key not in self._spent_keys]
+                free = next((key for key in usable if key not in self._busy_keys), None)
+                if free is not None:
+                    self._busy_keys.add(free)
+                if free is not None or not usable or not wait:
+                    return free
+                self._freed.wait()
 
     def _first_flow(self, credential: Credential, card: Card | None) -> Session | None:
         """The session of a key that takes one flow alone, its front uploaded; None when it was used before.
@@ -361,7 +393,9 @@ class Gate:
 
     def _reopens(self, credential: Credential) -> bool:
         """Whether a new flow can begin after the completed one of this key; learned once, and recorded."""
-        if self._keys_reopen is None:
+        with self._learning:
+            if self._keys_reopen is not None:
+                return self._keys_reopen
             anyhow = Variation(EARLIER_FLOW, Outcome.ANY, by_chance=True)
             self._keys_reopen = accepted(self._new_session(credential, None).do(flow().first, anyhow))
             self.ledger.open_point("key-after-completion", "opens a new flow" if self._keys_reopen else "refused")
@@ -460,7 +494,8 @@ class Gate:
         return numbered
 
     def _write(self, recorded: RecordedExchange) -> None:
-        self._by_number[recorded.number] = recorded
+        with self._lock:
+            self._by_number[recorded.number] = recorded
         if self._sink is not None:
             try:
                 with self._lock:

@@ -11,6 +11,9 @@ from kycgate.runs.model import OpenPointResult
 from kycgate.target.curl import curl_for
 from kycgate.target.exchange import Exchange, RecordedExchange
 
+BY_LUCK = 0.05
+"""How probable it may be that requests sent alone were answered well by luck."""
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -33,6 +36,7 @@ class _Entry:
     observation: Observation
     recorded: RecordedExchange | None
     curl: str = ""
+    at_once: bool = False
 
 
 @dataclass(slots=True)
@@ -86,6 +90,7 @@ class Ledger:
         breaches = []
         facts = facts_of(exchange) if exchange is not None else {}
         test = exchange.test if exchange is not None else ""
+        at_once = exchange is not None and exchange.at_once
         with self._lock:
             for observation in observations:
                 clause(observation.clause)
@@ -96,7 +101,7 @@ class Ledger:
                 kept = None if observation.ok else recorded
                 if not observation.ok:
                     observation = self._redacted(observation)
-                tally.entries.append(_Entry(observation.ok, facts, test, observation, kept, curl))
+                tally.entries.append(_Entry(observation.ok, facts, test, observation, kept, curl, at_once))
                 if not observation.ok:
                     breaches.append(observation)
         return breaches
@@ -150,6 +155,16 @@ class Ledger:
         """How often each clause was broken until now."""
         with self._lock:
             return Counter({key: sum(not entry.ok for entry in tally.entries) for key, tally in self._tallies.items()})
+
+    def to_be_tried_alone(self) -> list[str]:
+        """The tests that would tell whether a clause is broken only when several requests are under way at once.
+
+        One for each clause whose breaches all had another request beside them: the one that broke it first.
+        """
+        with self._lock:
+            bad = [[entry for entry in tally.entries if not entry.ok] for tally in self._tallies.values()]
+        tests = [entries[0].test for entries in bad if entries and all(entry.at_once for entry in entries)]
+        return [test for test in dict.fromkeys(tests) if test]
 
     def judged(self, clause_id: str) -> bool:
         """Whether anything was observed of this clause."""
@@ -270,7 +285,7 @@ def _size(entry: _Entry) -> int:
 
 
 def frequency(bad: list[_Entry], good: list[_Entry]) -> str:
-    """`always`, `only when …` (one fact parts the broken from the good), or `sometimes (k of n)`."""
+    """`always`, `only when …` (one fact, or a request beside them, parts the broken), or `sometimes (k of n)`."""
     if not good:
         return "always"
     if len(bad) > 1 or len(good) > 2:
@@ -286,7 +301,18 @@ def frequency(bad: list[_Entry], good: list[_Entry]) -> str:
                 continue
             if len(values) == 1 and not values & others and None not in values:
                 return f"only when {fact} is {next(iter(values))}"
+    if _only_at_once(bad, good):
+        return "only when several at once"
     return how_often(len(bad), len(bad) + len(good))
+
+
+def _only_at_once(bad: list[_Entry], good: list[_Entry]) -> bool:
+    """Whether it breaks only beside other requests of the run: too often there for the good ones alone to be luck."""
+    endpoints = {entry.facts.get("endpoint") for entry in bad}
+    alike = [entry for entry in good if entry.facts.get("endpoint") in endpoints]
+    alone = sum(not entry.at_once for entry in alike)
+    rate = len(bad) / (len(bad) + len(alike) - alone)
+    return alone > 1 and all(entry.at_once for entry in bad) and (1 - rate) ** alone <= BY_LUCK
 
 
 def how_often(broken: int, observed: int) -> str:

@@ -72,6 +72,13 @@ class Limits(_Section):
 
     requests: int = Field(default=400, ge=1, description="Requests in all.")
     uploads: int = Field(default=120, ge=1, description="Billed uploads among them.")
+    jobs: int | None = Field(
+        default=None,
+        ge=1,
+        le=32,
+        description="Tests that a check runs at once; without it as many as there are fixed keys, at most 4.",
+        examples=[4],
+    )
     rate: float | None = Field(
         default=None, gt=0, allow_inf_nan=False, description="Requests a second.", examples=[5.0]
     )

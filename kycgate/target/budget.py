@@ -3,9 +3,15 @@
 import math
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 
 from kycgate.errors import BudgetExhausted
+
+_WINDOW_S = 1.0
+"""Seconds of answers by which a target's rate limit is estimated."""
+_UNDER, _GROWTH, _SLOWEST = 0.8, 0.01, 0.2
+"""The share of that estimate which is sent; how it grows with each answer; and requests a second at the least."""
 
 
 @dataclass
@@ -21,7 +27,12 @@ class Budget:
     time_s: float = math.inf
     requests_sent: int = 0
     uploads_sent: int = 0
+    held_to: float | None = None
+    """Requests a second that the target's own rate limit seems to allow; None while none was met."""
     _next_at: float = 0.0
+    _answered_at: deque[float] = field(default_factory=deque, repr=False)
+    _limited_at: float = -math.inf
+    _waited_until: float = -math.inf
     _begun: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -41,15 +52,44 @@ class Budget:
                 raise BudgetExhausted(f"the budget of {self.requests} requests is spent")
             if upload and self.uploads is not None and self.uploads_sent >= self.uploads:
                 raise BudgetExhausted(f"the budget of {self.uploads} uploads is spent")
-            wait = max(self._next_at - time.monotonic(), 0.0) if self.rate else 0.0
+            wait = max(self._next_at - time.monotonic(), 0.0)
             if wait >= self.left_s:
                 raise BudgetExhausted(self.time_is_up)
             self.requests_sent += 1
             self.uploads_sent += upload
-            if self.rate:
-                self._next_at = time.monotonic() + wait + 1 / self.rate
+            pace = min(self.rate or math.inf, self.held_to or math.inf)
+            self._next_at = max(self._next_at, time.monotonic() + wait + 1 / pace)
         if wait > 0:
             time.sleep(wait)
+
+    def answered(self) -> None:
+        """A request was answered, and not put off: the pace that a rate limit has slowed down grows again, slowly."""
+        with self._lock:
+            now = time.monotonic()
+            self._answered_at.append(now)
+            while self._answered_at[0] < now - _WINDOW_S:
+                self._answered_at.popleft()
+            if self.held_to is not None:
+                self.held_to *= 1 + _GROWTH
+
+    def put_off(self, sent: float, seconds: float) -> float:
+        """A request that left at `sent` (monotonic) was put off (429) for some seconds: nothing is sent until then.
+
+        From then on requests keep to a pace just under that at which the target answered. Returns the seconds by which
+        this has lengthened the wait: what was under way together is put off together.
+        """
+        with self._lock:
+            now = time.monotonic()
+            if sent >= self._limited_at:
+                answered = sum(moment >= now - _WINDOW_S for moment in self._answered_at) / _WINDOW_S
+                # What the target takes in a second, as far as was seen, and less than the pace that was too quick.
+                self.held_to = max(min(answered, self.held_to or math.inf) * _UNDER, _SLOWEST)
+            self._limited_at = now
+            until = max(now + seconds, self._waited_until)
+            longer = until - max(now, self._waited_until)
+            self._waited_until = until
+            self._next_at = max(self._next_at, until)
+            return longer
 
     @property
     def time_is_up(self) -> str:

@@ -7,7 +7,9 @@ import email.utils
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -66,9 +68,10 @@ class Target:
             raise UsageError("no target: give --base-url")
         self.base_url = profile.base_url
         self.budget = budget
-        self.test = ""
+        self._test: ContextVar[str] = ContextVar("test", default="")
         self._on_exchange = on_exchange
         self._number = 0
+        self._sent_by: dict[str, tuple[int, int]] = {}
         self._timeouts = 0
         self._in_a_row = 0
         """Requests without a usable answer since the last that had one."""
@@ -79,6 +82,11 @@ class Target:
         self.gave_up = ""
         """Why nothing more is sent; empty while something is."""
         self._lock = threading.Lock()
+        self._under_way: list[Exchange] = []
+        self._failed_at = self._timed_out_at = 0
+        """When the last request without an answer, or without one in time, was counted; those beside it are not."""
+        self._patience = threading.Lock()
+        """Held by whoever asks a target that is away whether it is back."""
         self._timeout = profile.timeout_s
         self._transport = BoundedTransport(tls_context(profile), CONNECTIONS)
         self._client = httpx.Client(
@@ -91,6 +99,19 @@ class Target:
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             headers={"User-Agent": "kycgate", "Accept-Encoding": "identity"},
         )
+
+    @property
+    def test(self) -> str:
+        """The test that this thread's requests belong to."""
+        return self._test.get()
+
+    @test.setter
+    def test(self, name: str) -> None:
+        self._test.set(name)
+
+    def sent_by(self, test: str) -> tuple[int, int]:
+        """Requests and uploads that a test has sent."""
+        return self._sent_by.get(test, (0, 0))
 
     def close(self) -> None:
         self._client.close()
@@ -108,25 +129,40 @@ class Target:
             CannotJudge: no answer has come for so long that nothing more is sent.
         """
         for attempt in range(1, THROTTLED_TRIES + 1):
-            self._demand_somebody()
-            exchange = self._send_once(wanted)
-            if exchange.failure == STALE:
+            with self._one_at_a_time_while_away():
+                self._demand_somebody()
                 exchange = self._send_once(wanted)
-            with self._lock:
-                without = exchange.status is None or exchange.status in _AWAY
-                self._in_a_row = self._in_a_row + 1 if without else 0
-            if exchange.status != 429 or attempt == THROTTLED_TRIES:
+                if exchange.failure == STALE:
+                    exchange = self._send_once(wanted)
+                with self._lock:
+                    if exchange.status is not None and exchange.status not in _AWAY:
+                        self._in_a_row = 0
+                    elif exchange.clocks.due >= self._failed_at:
+                        self._in_a_row += 1
+                        self._failed_at = exchange.clocks.last_byte
+            if exchange.status != 429:
+                if exchange.status is not None:
+                    self.budget.answered()
+                return exchange
+            if attempt == THROTTLED_TRIES:
                 return exchange
             wait = retry_after_s(exchange.answer_header("Retry-After"), attempt)
             if attempt > 1:
                 # It said that it would be well by now, and was not.
                 wait = max(wait, float(2 ** (attempt - 1)))
-            self._throttled_s += wait
+            with self._lock:
+                self._throttled_s += self.budget.put_off(exchange.clocks.due / 1e9, wait)
             if self._throttled_s > MAX_THROTTLED_S or wait >= self.budget.left_s:
                 self.gave_up = "the target answers 429, and there is no time left to wait for it: lower --rate"
                 return exchange
             time.sleep(wait)
         raise AssertionError("unreachable")
+
+    @contextmanager
+    def _one_at_a_time_while_away(self) -> Iterator[None]:
+        """Where the target is away, one request at a time asks whether it is back, however many wait for it."""
+        with self._patience if self._away else nullcontext():
+            yield
 
     def _demand_somebody(self) -> None:
         if self.asked_to_stop():
@@ -145,6 +181,8 @@ class Target:
         with self._lock:
             self._number += 1
             number = self._number
+            requests, uploads = self.sent_by(self.test)
+            self._sent_by[self.test] = (requests + 1, uploads + wanted.upload)
         moments: dict[str, int] = {}
 
         def trace(event: str, _: Mapping[str, Any]) -> None:
@@ -173,6 +211,10 @@ class Target:
             turn=wanted.turn,
         )
         blame: Blame | None = None
+        with self._lock:
+            for other in (*self._under_way, *([exchange] if self._under_way else [])):
+                other.at_once = True
+            self._under_way.append(exchange)
         try:
             self._receive(wanted, exchange, trace)
         except (httpx.HTTPError, OSError, MemoryError) as error:
@@ -181,12 +223,18 @@ class Target:
             self._away = isinstance(error, httpx.NetworkError)
             if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError) and self._transport.found_closed():
                 exchange.failure = STALE
-            self._timeouts += isinstance(error, httpx.TimeoutException)
+            if isinstance(error, httpx.TimeoutException):
+                with self._lock:
+                    self._timeouts += due >= self._timed_out_at
+                    self._timed_out_at = time.perf_counter_ns()
             if "first_byte" not in moments:
                 exchange.nobody, exchange.hung_up = _found_nobody(error), _HUNG_UP in str(error)
             exchange.status = None
         else:
             self._away = exchange.status in _AWAY
+        finally:
+            with self._lock:
+                self._under_way = [other for other in self._under_way if other is not exchange]
         end = time.perf_counter_ns()
         exchange.clocks = Clocks(
             due, moments.get("sent", due), end, moments.get("body_sent"), moments.get("first_byte")

@@ -75,6 +75,8 @@ class Exchange:
     answer_headers: list[tuple[str, str]] = field(default_factory=list, repr=False)
     answer_body: bytes = field(default=b"", repr=False)
     failure: str | None = None
+    at_once: bool = False
+    """Whether another request of this run was under way meanwhile."""
     nobody: bool = False
     """Whether there was no connection, or it was reset before anything of an answer came."""
     hung_up: bool = False

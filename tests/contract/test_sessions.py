@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
@@ -117,7 +118,7 @@ def test_concurrent_sessions(gate: Gate) -> None:
 
         with ThreadPoolExecutor(len(sessions)) as pool:
             for step in flow().steps[:-1]:
-                for future in [pool.submit(take, session, step) for session in sessions]:
+                for future in [pool.submit(copy_context().run, take, session, step) for session in sessions]:
                     exchange = future.result(timeout=120)
                     kept = exchange.status not in (400, 404) or step is flow().steps[0]
                     gate.observe("session.own-order", exchange, kept, f"{step} taken, as what it needs was", "refused")
@@ -130,7 +131,7 @@ def test_concurrent_sessions(gate: Gate) -> None:
                 barrier.wait(timeout=30)
                 return session.do(flow()["approve_back"], twice)
 
-            answers = [pool.submit(last, session) for session in (*sessions[1:], sessions[1])]
+            answers = [pool.submit(copy_context().run, last, session) for session in (*sessions[1:], sessions[1])]
             taken = [future.result(timeout=120) for future in answers]
         again = [exchange for exchange in taken if exchange.session == sessions[1].label]
         once = sum(map(accepted, again)) < len(again)
