@@ -23,8 +23,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.signal import lfilter
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 from scipy.stats import binom
 
 from kycgate.sla import bootstrap
@@ -34,6 +35,7 @@ from kycgate.sla.martingale import ANYTIME
 from kycgate.sla.needs import POWER
 from kycgate.sla.objective_verdict import BROKEN, HOLDS, UNDECIDED, look
 from kycgate.sla.objectives import EXACT, ranks, share_bounds
+from kycgate.sla.policy import DEFAULT_BURSTS_S
 from kycgate.sla.sequential import next_look
 
 MISS = 0.05
@@ -73,19 +75,66 @@ def request_by_request(rng: np.random.Generator, runs: int, seconds: int, rate: 
     return _ar1(rng, runs, seconds * rate, np.exp(-1 / (0.3 * rate))).reshape(runs, seconds, rate)
 
 
-def stalls(rng: np.random.Generator, runs: int, seconds: int, bad_share: float, longest: int) -> NDArray[np.bool_]:
-    """Seconds in which everything is slow, or fails: 1 to `longest` at a time, a share `bad_share` of all."""
-    mean, warm_up = (1 + longest) / 2, 20 * longest
-    begins = 1 / (1 + mean * (1 - bad_share) / bad_share)
-    left = np.zeros(runs, dtype=int)
-    stalled = np.zeros((runs, seconds), dtype=bool)
-    for second in range(-warm_up, seconds):
-        fresh = (left == 0) & (rng.random(runs) < begins)
-        left = np.where(fresh, rng.integers(1, longest + 1, runs), left)
-        if second >= 0:
-            stalled[:, second] = left > 0
-        left = np.maximum(left - 1, 0)
-    return stalled
+def _cycling(rng: np.random.Generator, runs: int, seconds: int, rate: int, *, period_s: float) -> NDArray[np.float64]:
+    """A level that goes up and down like a sine, from a phase of its own in each run; half the variance is noise."""
+    phase = rng.uniform(0, 2 * np.pi, (runs, 1))
+    level = np.sin(2 * np.pi * np.arange(seconds) / period_s + phase)
+    return level[:, :, None] + np.sqrt(0.5) * rng.standard_normal((runs, seconds, rate))
+
+
+def cycling(period_s: float) -> Draw:
+    return partial(_cycling, period_s=period_s)
+
+
+def cycle_quantile(share: float) -> float:
+    """Of a cycle's latencies over whole periods."""
+    levels = np.sin(np.linspace(0, 2 * np.pi, 2_000, endpoint=False))
+    return float(brentq(lambda x: float(ndtr((x - levels) / np.sqrt(0.5)).mean()) - share, -6, 6))
+
+
+PARETO = 1.1
+
+
+def pareto(rng: np.random.Generator, runs: int, seconds: int, rate: int) -> NDArray[np.float64]:
+    """Logarithms of latencies with a Pareto tail that has no variance."""
+    return rng.exponential(1 / PARETO, (runs, seconds, rate))
+
+
+def pareto_quantile(share: float) -> float:
+    return float(-np.log(1 - share) / PARETO)
+
+
+@dataclass(frozen=True)
+class Stalls:
+    """How long disturbances last: whole seconds from `shortest` to `longest`, as likely as their power `-tail`."""
+
+    shortest: int
+    longest: int
+    tail: float = 0.0
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.arange(self.shortest, self.longest + 1)
+
+    @property
+    def chances(self) -> NDArray[np.float64]:
+        weights = self.lengths.astype(float) ** -self.tail
+        return np.asarray(weights / weights.sum())
+
+    def draw(self, rng: np.random.Generator, runs: int, seconds: int, bad_share: float) -> NDArray[np.bool_]:
+        """Seconds in which everything is slow, or fails: a share `bad_share` of all, (runs, seconds)."""
+        mean, warm_up = float(self.lengths @ self.chances), min(20 * self.longest, 4_000)
+        begins = 1 / (1 + mean * (1 - bad_share) / bad_share)
+        left = np.zeros(runs, dtype=int)
+        stalled = np.zeros((runs, seconds), dtype=bool)
+        for second in range(-warm_up, seconds):
+            fresh = np.flatnonzero((left == 0) & (rng.random(runs) < begins))
+            if len(fresh):
+                left[fresh] = rng.choice(self.lengths, len(fresh), p=self.chances)
+            if second >= 0:
+                stalled[:, second] = left > 0
+            left = np.maximum(left - 1, 0)
+        return stalled
 
 
 @dataclass(frozen=True)
@@ -94,19 +143,22 @@ class Vendor:
 
     words: str
     draw: Draw | None = None
-    longest_stall: int = 0
+    stalls: Stalls | None = None
     latency: bool = True
+    quantile: Callable[[float], float] = ndtri
+
+    def values(self, rng: np.random.Generator, runs: int, length: int, rate: int, share: float) -> NDArray[np.float64]:
+        """Log latencies, (runs, seconds, rate); those of a stall are over 2.5."""
+        if self.stalls is None:
+            return (self.draw or independent)(rng, runs, length, rate)
+        stalled = self.stalls.draw(rng, runs, length, 1 - share)[:, :, None]
+        return rng.standard_normal((runs, length, rate)) * 0.3 + np.where(stalled, 5.0, 0.0)
 
     def seconds(self, rng: np.random.Generator, runs: int, length: int, rate: int, share: float) -> Seconds:
         """What so many runs of it show."""
         total = np.full((runs, length), float(rate))
-        if self.draw is None:
-            bad = stalls(rng, runs, length, 1 - share, self.longest_stall)[:, :, None]
-            values = rng.standard_normal((runs, length, rate)) * 0.3 + np.where(bad, 5.0, 0.0)
-            good = np.broadcast_to(~bad, values.shape).sum(-1).astype(float)
-        else:
-            values = self.draw(rng, runs, length, rate)
-            good = (values <= ndtri(share)).sum(-1).astype(float)
+        values = self.values(rng, runs, length, rate, share)
+        good = (values <= (2.5 if self.stalls else self.quantile(share))).sum(-1).astype(float)
         if not self.latency:
             return Seconds(total, good, np.zeros_like(good))
         return Seconds(total, good, np.zeros_like(good), values.sum(-1), (values**2).sum(-1))
@@ -117,9 +169,26 @@ FAILING_ALONE = Vendor("failures one by one", independent, latency=False)
 WITHIN = Vendor("AR(1), remembers 0.3 s", request_by_request)
 BRIEF = Vendor("AR(1), remembers 2 s", wandering(2))
 LONG = Vendor("AR(1), remembers 10 s", wandering(10))
-STALLS = Vendor("stalls of 1 to 10 s", longest_stall=10)
+STALLS = Vendor("stalls of 1 to 10 s", stalls=Stalls(1, 10))
 FORGETFUL = Vendor("AR(1), remembers 60 s", wandering(60))
-OUTAGES = Vendor("outages of 1 to 10 s", longest_stall=10, latency=False)
+OUTAGES = Vendor("outages of 1 to 10 s", stalls=Stalls(1, 10), latency=False)
+
+
+def bursts(seconds: int) -> Vendor:
+    return Vendor(f"outages of {seconds} s", stalls=Stalls(seconds, seconds), latency=False)
+
+
+HEAVY = Vendor("outages of 2 to 600 s, heavy-tailed", stalls=Stalls(2, 600, tail=2.0), latency=False)
+STALL_30 = Vendor("stalls of 30 s", stalls=Stalls(30, 30))
+TAIL = Vendor("Pareto tail 1.1", pareto, quantile=pareto_quantile)
+CYCLE_60, CYCLE_300, DAY = (
+    Vendor(f"a cycle of {words}", cycling(period_s), quantile=cycle_quantile)
+    for words, period_s in (("60 s", 60), ("300 s", 300), ("a day", 86_400))
+)
+
+
+def remembers(memory_s: float) -> Vendor:
+    return Vendor(f"AR(1), remembers {memory_s:g} s", wandering(memory_s))
 
 
 @dataclass(frozen=True)
@@ -133,7 +202,7 @@ class Row:
     rate: int
     early: bool = False
     bursts_s: float | None = None
-    runs: int = 4_000
+    runs: int = 1_000
     promised: bool = True
 
 
@@ -150,6 +219,9 @@ def judged(row: Row, seconds: Seconds) -> Judged:
     if not row.early:
         return Judged(look(seconds, row.bursts_s, row.share, MISS, EXACT).verdict, np.full(runs, length))
     found = Judged(np.full(runs, UNDECIDED), np.full(runs, length))
+    if row.bursts_s is None:
+        # Such a run may not end early: the whole of it is looked at, once.
+        return Judged(look(seconds, None, row.share, MISS, ANYTIME).verdict, np.full(runs, length))
     going, second = np.arange(runs), 1
     while second <= length and len(going):
         part = Seconds(*(None if column is None else column[going] for column in seconds.until(second)))  # type: ignore[arg-type]
@@ -180,33 +252,75 @@ def run_row(row: Row, number: int) -> dict[str, float]:
     return found
 
 
+STATED = (
+    # Vendor, share, seconds, rate, and the longest disturbance as the policy states it.
+    (remembers(0.5), 0.95, 120, 10, 1),
+    (BRIEF, 0.95, 300, 10, 4),
+    (LONG, 0.90, 600, 5, 20),
+    (TAIL, 0.95, 120, 10, 0.5),
+    (bursts(1), 0.95, 300, 5, 1),
+    (bursts(5), 0.95, 600, 5, 5),
+    (bursts(10), 0.95, 900, 5, 10),
+    (OUTAGES, 0.95, 900, 5, 10),
+    (STALLS, 0.95, 900, 5, 10),
+    (bursts(30), 0.95, 2_700, 2, 30),
+    (STALL_30, 0.95, 2_700, 2, 30),
+)
+UNSTATED = (
+    (FAILING_ALONE, 0.95, 300, 10),
+    (WITHIN, 0.95, 120, 10),
+    (remembers(0.5), 0.95, 120, 10),
+    (BRIEF, 0.95, 120, 10),
+    (LONG, 0.95, 300, 5),
+    (remembers(30), 0.95, 600, 5),
+    (FORGETFUL, 0.95, 300, 5),
+    (remembers(120), 0.95, 600, 5),
+    (TAIL, 0.95, 120, 10),
+    (bursts(1), 0.95, 300, 5),
+    (bursts(5), 0.95, 300, 5),
+    (bursts(10), 0.95, 60, 10),
+    (bursts(30), 0.95, 900, 5),
+    (HEAVY, 0.95, 900, 5),
+    (STALL_30, 0.95, 900, 5),
+    (CYCLE_60, 0.95, 300, 5),
+    (CYCLE_300, 0.95, 900, 5),
+    (DAY, 0.95, 3_600, 2),
+    # At a share that a run can show without a statement.
+    (INDEPENDENT, 0.75, 120, 10),
+    (BRIEF, 0.75, 120, 10),
+    (LONG, 0.75, 300, 5),
+    (FORGETFUL, 0.75, 300, 5),
+    (remembers(120), 0.75, 600, 5),
+    (bursts(10), 0.75, 300, 5),
+    (STALL_30, 0.75, 900, 5),
+    (HEAVY, 0.75, 900, 5),
+    (CYCLE_300, 0.75, 900, 5),
+)
 ROWS = (
     Row("exact bounds, fixed", FAILING_ALONE, 0.99, 120, 20, bursts_s=0, runs=10_000),
     Row("exact bounds, fixed", INDEPENDENT, 0.95, 60, 10, bursts_s=0, runs=10_000),
-    Row("stopped early", FAILING_ALONE, 0.99, 600, 20, early=True, bursts_s=0, runs=10_000),
-    Row("stopped early", INDEPENDENT, 0.95, 600, 10, early=True, bursts_s=0, runs=10_000),
-    Row("blocks, fixed", FAILING_ALONE, 0.99, 300, 20),
-    Row("blocks, fixed", INDEPENDENT, 0.95, 60, 10, runs=10_000),
-    Row("blocks, fixed", INDEPENDENT, 0.99, 300, 20),
-    Row("blocks, fixed", WITHIN, 0.95, 120, 10),
-    Row("blocks, fixed", BRIEF, 0.95, 60, 10),
-    Row("blocks, fixed", BRIEF, 0.95, 600, 10),
-    Row("blocks, fixed", LONG, 0.90, 300, 5),
-    Row("blocks, fixed", LONG, 0.95, 1_200, 5),
-    Row("blocks, fixed", STALLS, 0.95, 900, 5, bursts_s=10),
-    Row("blocks, fixed", OUTAGES, 0.95, 900, 5, bursts_s=10),
-    Row("blocks, stopped early", FAILING_ALONE, 0.95, 300, 10, early=True, runs=2_000),
-    Row("blocks, stopped early", INDEPENDENT, 0.95, 300, 10, early=True, runs=2_000),
-    Row("blocks, stopped early", WITHIN, 0.95, 300, 10, early=True, runs=2_000),
-    Row("blocks, stopped early", BRIEF, 0.95, 600, 5, early=True, runs=2_000),
-    Row("blocks, stopped early", LONG, 0.95, 600, 5, early=True, runs=2_000),
-    Row("blocks, stopped early", STALLS, 0.95, 900, 5, early=True, bursts_s=10, runs=2_000),
-    Row("blocks, stopped early", OUTAGES, 0.95, 900, 5, early=True, bursts_s=10, runs=2_000),
-    # What is not promised, and why not: the verdict says how long answers may hang together for it to stand.
-    Row("exact bounds, fixed", BRIEF, 0.95, 60, 10, bursts_s=0, runs=2_000, promised=False),
-    Row("stopped early", BRIEF, 0.95, 300, 10, early=True, bursts_s=0, runs=2_000, promised=False),
-    Row("blocks, stopped early", FORGETFUL, 0.95, 300, 5, early=True, runs=1_000, promised=False),
-    Row("blocks, stopped early", OUTAGES, 0.95, 300, 5, early=True, runs=1_000, promised=False),
+    Row("stopped early", FAILING_ALONE, 0.99, 600, 20, early=True, bursts_s=0, runs=4_000),
+    Row("stopped early", INDEPENDENT, 0.95, 600, 10, early=True, bursts_s=0, runs=4_000),
+    # The default policy, in the run of a minute.
+    Row("the default policy, fixed", bursts(10), 0.95, 60, 10, bursts_s=DEFAULT_BURSTS_S),
+    Row("the default policy, fixed", LONG, 0.95, 60, 10, bursts_s=DEFAULT_BURSTS_S),
+    *(
+        Row("blocks, stopped early" if early else "blocks, fixed", *given, early=early, bursts_s=bursts_s)
+        for early in (False, True)
+        for *given, bursts_s in STATED
+    ),
+    *(
+        Row("blocks, until decided" if early else "blocks, fixed", *given, early=early)
+        for early in (False, True)
+        for given in UNSTATED
+    ),
+    # What a policy states is believed: a statement that is not true is not promised for.
+    Row("exact bounds, fixed", BRIEF, 0.95, 60, 10, bursts_s=0, promised=False),
+    Row("stopped early", BRIEF, 0.95, 300, 10, early=True, bursts_s=0, promised=False),
+    Row("exact bounds, fixed", bursts(10), 0.95, 60, 10, bursts_s=0, promised=False),
+    Row("blocks, fixed", bursts(30), 0.95, 900, 5, bursts_s=10, promised=False),
+    Row("blocks, fixed", DAY, 0.95, 3_600, 2, bursts_s=10, promised=False),
+    Row("blocks, fixed", DAY, 0.75, 3_600, 2, promised=False),
 )
 
 
@@ -247,7 +361,7 @@ class Pair:
     rate: int
     min_effect: float
     slower: float = 0.0
-    runs: int = 400
+    runs: int = 200
 
 
 PAIRS = (
@@ -260,22 +374,45 @@ PAIRS = (
     Pair(LONG, 300, 5, 0.0),
     Pair(LONG, 300, 5, 0.05),
     Pair(LONG, 300, 5, 0.05, slower=0.05),
+    # Truly slower than what matters: wrong is to call it not slower.
+    Pair(INDEPENDENT, 60, 10, 0.05, slower=0.06),
+    Pair(INDEPENDENT, 300, 50, 0.05, slower=0.06, runs=100),
+    Pair(INDEPENDENT, 300, 50, 0.05, slower=0.10, runs=100),
+    Pair(LONG, 120, 10, 0.05, slower=0.50),
+    Pair(TAIL, 120, 10, 0.0),
+    Pair(FORGETFUL, 120, 10, 0.0),
+    Pair(FORGETFUL, 120, 10, 0.05),
+    Pair(remembers(120), 120, 10, 0.05),
+    Pair(STALL_30, 300, 5, 0.05),
+    Pair(CYCLE_300, 300, 5, 0.05),
 )
 _SPREAD = 0.4
 """Of the log latencies in the comparisons."""
 
 
-def run_pair(pair: Pair, number: int) -> int:
-    """Pairs in which anything is called a change that matters though it is none."""
+class Compared(NamedTuple):
+    """Of many pairs: how many verdicts are wrong, and how many lack evidence."""
+
+    wrong: int
+    undecided: int
+
+
+def run_pair(pair: Pair, number: int) -> Compared:
+    """Wrong is any change that matters where there is none, and "not slower" where there is one."""
     rng = np.random.default_rng([SEED, 3_000, number])
     asked = [(0, share) for share in (0.5, 0.9, 0.95, 0.99) if pair.length * pair.rate * (1 - share) >= 10]
-    draw, alarms = pair.vendor.draw or independent, 0
+    limit = np.log1p(pair.min_effect)
+    changed = shown = undecided = 0
     bootstrap.DRAWS = 500
     for run in range(pair.runs):
-        base, new = (draw(rng, 1, pair.length, pair.rate)[0] * _SPREAD for _ in range(2))
+        base, new = (pair.vendor.values(rng, 1, pair.length, pair.rate, 0.95)[0] * _SPREAD for _ in range(2))
         found = estimate([_sample(base)], [_sample(new + np.log1p(pair.slower))], asked, 1 - MISS, run)
-        alarms += bool(((found.low > np.log1p(pair.min_effect)) | (found.high < np.log1p(-pair.min_effect))).any())
-    return alarms
+        slower = bool((found.low > limit).any())
+        changed += slower or bool((found.high < np.log1p(-pair.min_effect)).any())
+        not_slower = bool((found.high <= limit).all())
+        shown += not_slower
+        undecided += not (slower or not_slower)
+    return Compared(shown if pair.slower > pair.min_effect else changed, undecided)
 
 
 def _sample(values: NDArray[np.float64]) -> Sample:
@@ -393,9 +530,9 @@ quarter as often as it may. Latencies are lognormal; one that remembers t second
 them. Blocks are judged by effective samples (Kish; Korn and Graubard).
 """
 _NOT_PROMISED = """
-Answers that hang together taken as independent (`bursts_s = 0`), or for longer than a run that ends after a minute can
-show, or in outages of which it saw none. Each verdict says how long answers may hang together for it to stand, and a
-policy that states `bursts_s` is judged by it (above).
+What a policy states is believed: `bursts_s = 0` for answers that hang together, or `bursts_s = 10` for outages of 30 s.
+Each verdict says beside it for how long a disturbance may last for it to stand. And a run speaks of the time in which
+it ran: an hour shows nothing of the rest of a day.
 """
 _SAVED = f"""
 Whoever fixes the sample beforehand must plan for a vendor: here one with {PLANNED_FOR:g} of the allowed failures, to be
@@ -403,8 +540,9 @@ shown to hold with {POWER:.0%} probability. Saved is what a run that stops when 
 sample, without knowing the vendor. Runs that were not decided within 4,000 samples count as 4,000.
 """
 _COMPARED = """
-`kycgate compare`: pairs in which anything at all is called a change. With a smallest effect of 5% also for a target
-that did get slower, by just 5%, which is not more than 5%.
+`kycgate compare`, 500 bootstrap draws where the product takes 2,000. Wrong is a pair in which anything is called slower
+or faster that is not, by more than the smallest effect; for a target that truly got slower by more than that, a pair
+that is called not slower.
 """
 
 
@@ -426,7 +564,7 @@ def main() -> None:
     saved = draw_savings(options.out.with_suffix(".svg"), 1_000)
     counts = [
         *((found[side], row.runs) for row, found in rows if row.promised for side in ("outside", "inside")),
-        *((alarms, pair.runs) for pair, alarms in pairs),
+        *((found.wrong, pair.runs) for pair, found in pairs),
         *((wrong, 2_000) for _, _, wrong in family),
         (above, 10_000),
         (below, 10_000),
@@ -461,12 +599,12 @@ def main() -> None:
         "## Two runs of the same target",
         _COMPARED.strip(),
         "",
-        "| target | each run | truly slower by | smallest effect | pairs | called a change |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| target | each run | truly slower by | smallest effect | pairs | wrong | not enough evidence |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
         *(
             f"| {pair.vendor.words} | {pair.length} s of {pair.rate} | {pair.slower:.0%} | {pair.min_effect:.0%} | "
-            f"{pair.runs:,} | {_share(alarms, pair.runs)} |"
-            for pair, alarms in pairs
+            f"{pair.runs:,} | {_share(found.wrong, pair.runs)} | {found.undecided / pair.runs:.0%} |"
+            for pair, found in pairs
         ),
         "",
         "## What stopping early saves",

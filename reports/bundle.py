@@ -138,7 +138,10 @@ def _follows(folder: RunFolder, files: Mapping[str, bytes], manifest: Mapping[st
 def _verdict(evidence: Evidence, policy: Policy | None) -> dict[str, Any]:
     """The verdict on the objectives, made anew from what is raw."""
     objectives = evidence.judged(policy)[0] if policy is not None else []
-    code, reason = exit_code_of([], objectives, strict=False) if objectives else (None, "no objectives")
+    promised = evidence.run.options.get("policy", True)
+    code, reason = (
+        exit_code_of([], objectives, strict=False, promised=promised) if objectives else (None, "no objectives")
+    )
     return {
         "exit_code": None if code is None else int(code),
         "reason": reason,

@@ -173,7 +173,9 @@ def _json(models: list[ObjectiveResult]) -> list[Any]:
 
 def _verdict(run: Run) -> Iterator[str]:
     drift = run.drift if run.fail_on_drift else ()
-    code, _ = exit_code_of(run.clauses, run.objectives, strict=run.strict, drift=drift)
+    code, _ = exit_code_of(
+        run.clauses, run.objectives, strict=run.strict, drift=drift, promised=run.options.get("policy", True)
+    )
     # Whatever stood in the way of a whole judgement makes a kept run unclear, and no broken one kept.
     allowed = {code} if code is not ExitCode.KEPT else {ExitCode.KEPT, ExitCode.UNCLEAR}
     if run.exit_code not in allowed:

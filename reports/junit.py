@@ -61,7 +61,7 @@ def render_junit(run: Run) -> str:
         if objective.verdict == "broken":
             ET.SubElement(case, "failure", message=said, type="objective")
         elif objective.verdict == "not enough evidence":
-            ET.SubElement(case, "skipped", message=f"{said} {objective.needed} more samples are needed.")
+            ET.SubElement(case, "skipped", message=xml(f"Not enough evidence: {objective.condition}. {said}"))
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 

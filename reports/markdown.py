@@ -100,11 +100,13 @@ def _objectives(run: Run) -> list[str]:
     if not run.objectives:
         return []
     lines = ["", "| objective | verdict | measured | limit | samples |", "| --- | --- | --- | --- | --- |"]
-    return lines + [
+    lines += [
         f"| {o.id} | {' '.join(filter(None, (o.verdict, o.change)))} | {markdown(f'{o.measured} ({o.interval})')} | "
         f"{markdown(o.limit)} | {o.samples} |"
         for o in run.objectives
     ]
+    said = [f"- {o.id} {o.verdict}: {markdown(o.condition, 300)}" for o in run.objectives if o.condition]
+    return [*lines, "", *said] if said else lines
 
 
 def _period(run: Run) -> list[str]:

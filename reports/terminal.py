@@ -30,7 +30,11 @@ def print_verdict(run: Run, console: Console) -> None:
             said = f"{said}; {touched(clause)}" if clause.touches else said
         rows.append((_with(clause.change, status(run, clause)), name, one_line(said, 2 * LINE)))
     rows += [
-        (_with(o.change, o.verdict), o.id, f"{o.measured} ({o.interval}), limit {o.limit}, n = {o.samples}")
+        (
+            _with(o.change, o.verdict),
+            o.id,
+            "; ".join(filter(None, (o.condition, f"{o.measured} ({o.interval}), limit {o.limit}, n = {o.samples}"))),
+        )
         for o in run.objectives
     ]
     if console.is_terminal and rows:

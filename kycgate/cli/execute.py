@@ -137,7 +137,13 @@ def execute(
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=seed,
         strict=profile.strict,
-        options={"thorough": thorough, "load": load is not None, "time_limit_s": limits.whole_s, "only": [*only]},
+        options={
+            "thorough": thorough,
+            "load": load is not None,
+            "time_limit_s": limits.whole_s,
+            "only": [*only],
+            "policy": policy is not None,
+        },
         versions=_versions(),
         profile_file=_from_here(profile_file),
         detection=committed_detection() if check else None,
@@ -205,6 +211,7 @@ def execute(
             drift=run.drift if profile.fail_on_drift else (),
             demanded=[name for name in CORE if name in wanted or not wanted]
             + [name for name in only if name in wanted],
+            promised=policy is not None,
         )
         if only:
             run.reason += f" (only {', '.join(only)} judged)"

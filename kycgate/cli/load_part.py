@@ -123,6 +123,9 @@ def send_load(
     plan = plan_for(load, gate.profile, gate)
     chosen = policy or DEFAULT_POLICY
     say(f"load: {plan.words if load.capacity is None else load.capacity.words}")
+    for short in _too_short(load, policy):
+        say(f"note: {short}")
+        run.notes.append(f"{short[0].upper()}{short[1:]}.")
     if load.capacity is not None:
         outcome = find_capacity(
             load.capacity, plan, secrets, folder.path, topology=load.topology, within_s=within_s, say=say,
@@ -135,6 +138,19 @@ def send_load(
     run.options["until_decided"] = load.until_decided
     _enter(run, outcome, gate, folder, chosen)
     return outcome.void
+
+
+def _too_short(load: LoadOptions, policy: Policy | None) -> list[str]:
+    """What of the policy this load cannot decide, said before anything is sent."""
+    if policy is None or load.capacity is not None:
+        return []
+    # Imported here: the statistics weigh more than the generator.
+    from kycgate.sla.needs import too_short
+
+    # Of a closed workload nobody knows beforehand how many onboardings it makes.
+    rate = float("inf") if load.plan.people else load.plan.rate
+    seconds = min(load.plan.duration_s, load.max_seconds or float("inf"))
+    return too_short(policy, rate, seconds)
 
 
 def _send(

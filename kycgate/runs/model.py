@@ -83,8 +83,15 @@ class ObjectiveResult(RunModel):
     stands_s: float | None = Field(
         default=None, description="The verdict stands as long as answers hang together for at most so many seconds."
     )
+    lacks: str = Field(default="", description="Why there is not enough evidence, and what it takes.")
+    stands_on: str = Field(default="", description="What a verdict takes for granted: for whom and when it stands.")
     note: str = Field(default="", description="What the verdict rests on, in a sentence or two.")
     change: Change = Field(default="", description="Of a broken objective, against the earlier run: new or known.")
+
+    @property
+    def condition(self) -> str:
+        """Why it is undecided, or what its verdict takes for granted."""
+        return self.lacks or self.stands_on
 
 
 class GoneFinding(RunModel):

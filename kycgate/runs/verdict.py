@@ -83,11 +83,13 @@ def exit_code_of(
     cannot_judge: str = "",
     drift: Sequence[DriftItem] = (),
     demanded: Collection[str] = (),
+    promised: bool = True,
 ) -> tuple[ExitCode, str]:
     """The exit code and one line of why, with how much was not judged.
 
     `strict` counts only for clauses of which nothing was decided; `drift` is what has changed, where that fails.
-    Without a verdict on each of the clauses that are `demanded` there is too little evidence for one on the whole.
+    Without a verdict on each of the clauses that are `demanded` there is too little evidence for one on the whole;
+    without one on each objective neither, where a policy was `promised`. Of the default one it is only told.
     """
     by_effect = {effect: [c for c in clauses if effect_of(c, strict=strict) is effect] for effect in Effect}
     failing = [c for c in by_effect[Effect.FAILS] if not c.cause]
@@ -113,10 +115,13 @@ def exit_code_of(
         said = f"too little evidence: {', '.join(counts)}; no verdict on {', '.join(c.id for c in lacking)}"
         return ExitCode.UNCLEAR, f"{said}: {lacking[0].reason}"
     open_objectives = [o for o in objectives if o.verdict == "not enough evidence"]
-    if open_objectives:
+    if open_objectives and promised:
         return ExitCode.UNCLEAR, f"not enough evidence for {', '.join(_lacking(o) for o in open_objectives)}"
-    held = [f"{len(objectives)} objectives hold"] if objectives else []
-    said = ", ".join(counts + held) or "nothing was to be judged"
+    held = len(objectives) - len(open_objectives)
+    said = ", ".join(counts + ([f"{held} objectives hold"] if held else [])) or "nothing was to be judged"
+    if open_objectives:
+        names = ", ".join(o.id for o in open_objectives)
+        said += f"; no policy was given, and the default one is not decided: not enough evidence for {names}"
     for word, effect in (("waived", Effect.WAIVED), ("warnings", Effect.WARNS)):
         names = ", ".join(c.id for c in by_effect[effect])
         said += f"; {word}: {names}" if names else ""
@@ -139,7 +144,9 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _lacking(objective: ObjectiveResult) -> str:
-    """An objective, and what it still takes to decide it where that is known."""
+    """An objective, why it is not decided, and what it takes."""
+    if objective.lacks:
+        return f"{objective.id} ({objective.lacks})"
     if not objective.needed:
         return objective.id
     more = f"{objective.id} ({counted(objective.needed, 'sample')} more"

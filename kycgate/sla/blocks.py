@@ -78,6 +78,25 @@ def _effect(sums: Array, total: Array, mean: Array, variance: Array, miss: float
     return found
 
 
+def memory_s(bursts_s: float | None, length_s: int) -> float:
+    """For how long answers are taken to hang together, at least; seconds.
+
+    As the policy states it. Unstated, for as long as a run of this length can show at all: its longest blocks. Failures
+    that did not come, or that come seldom, show nothing of how long they last.
+    """
+    return length_s / MIN_BLOCKS if bursts_s is None else bursts_s
+
+
+def drifts(seconds: Seconds) -> NDArray[np.bool_]:
+    """Whether a run is shorter than what it shows of itself: a trend, a cycle, a memory at the cap of `beyond`."""
+    n = np.maximum(seconds.total.sum(-1), 1)[..., None]
+    columns = [seconds.total - seconds.good, *([] if seconds.score is None else [seconds.score])]
+    found: NDArray[np.bool_] = np.any(
+        [outlasts(column - column.sum(-1)[..., None] / n * seconds.total) for column in columns], axis=0
+    )
+    return found
+
+
 def block_lengths(length_s: int) -> Iterator[int]:
     """1, 2, 4, ... seconds, while there are at least `MIN_BLOCKS`."""
     seconds = 1

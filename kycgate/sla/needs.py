@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import binom
 
+from kycgate.sla.blocks import MIN_BLOCKS, MIN_SECONDS
 from kycgate.sla.martingale import ANYTIME
 from kycgate.sla.objectives import EXACT, Method, share_samples_needed
-from kycgate.sla.policy import Objective, Policy, share_of
+from kycgate.sla.policy import Objective, Policy, Reading, share_of
 
 POWER = 0.8
 MOST_SAMPLES = 10_000_000
@@ -21,6 +22,9 @@ class Need(NamedTuple):
 
     `at_best` when none fails; `usually` and `early` when half as many fail as may: with probability `POWER` in a run of
     fixed length, and on average in one that stops early. None is more than `MOST_SAMPLES`.
+
+    `seconds` is the shortest run that shows it, whatever its rate, when none fails: 0 where the policy takes answers as
+    independent, infinite where it states no `bursts_s` and a run is worth too few independent answers without it.
     """
 
     objective: str
@@ -30,6 +34,11 @@ class Need(NamedTuple):
     usually: int | None
     early_at_best: int
     early: int | None
+    seconds: float = 0.0
+
+    def lasts_s(self, rate: float) -> float:
+        """The shortest run that shows it at so many onboardings a second, when none fails; seconds."""
+        return max(self.seconds, self.at_best / (self.per_onboarding * rate))
 
 
 def plan(policy: Policy) -> list[Need]:
@@ -46,9 +55,46 @@ def plan(policy: Policy) -> list[Need]:
                 _usually(share, miss, at_best),
                 _needed_with(0, share, miss, ANYTIME),
                 _early(share, miss),
+                _seconds(objective, miss),
             )
         )
     return needs
+
+
+def too_short(policy: Policy, rate: float, duration_s: float) -> list[str]:
+    """The objectives that a load of this rate (onboardings/s) and length cannot show to hold, and why; a line each."""
+    said = []
+    for objective in policy.objective:
+        share = share_of(objective)
+        at_best = share_samples_needed(share, policy.each)
+        what, per_onboarding = _counted(objective)
+        seconds = _seconds(objective, 1 - policy.each)
+        samples = rate * duration_s * per_onboarding
+        if math.isinf(seconds):
+            said.append(f"{objective.id} cannot be shown to hold: {unstated(at_best)}")
+        elif duration_s < seconds:
+            said.append(f"{objective.id} cannot be shown to hold in {duration_s:g} s: it takes {seconds:,.0f} s")
+        elif samples < at_best and not isinstance(objective, Reading):
+            said.append(f"{objective.id} cannot be shown to hold by {samples:,.0f} {what}: it takes {at_best:,}")
+    return said
+
+
+def unstated(at_best: int) -> str:
+    """Why no run shows an objective without a stated `bursts_s`, and what would do."""
+    return (
+        f"the policy does not state bursts_s (for how long a disturbance may last), so a run is worth at most "
+        f"{MIN_BLOCKS} independent answers, and it takes {at_best:,}; with bursts_s = 10 a run of "
+        f"{max(at_best * 10, MIN_SECONDS):,} s would do"
+    )
+
+
+def _seconds(objective: Objective, miss: float) -> float:
+    worth = math.log(miss) / math.log(share_of(objective))  # effective samples may be fractions
+    if isinstance(objective, Reading) or objective.bursts_s == 0:
+        return 0.0
+    if objective.bursts_s is None:
+        return MIN_SECONDS if worth <= MIN_BLOCKS else math.inf
+    return max(MIN_SECONDS, math.ceil(worth * objective.bursts_s))
 
 
 def _counted(objective: Objective) -> tuple[str, int]:

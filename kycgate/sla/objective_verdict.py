@@ -15,11 +15,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from kycgate.runs.model import ObjectiveResult
-from kycgate.sla.blocks import MIN_SECONDS, Seconds, design_effect
-from kycgate.sla.histograms import quantile_us, rank_us
-from kycgate.sla.objectives import Method, ranks, share_bounds
+from kycgate.sla.blocks import MIN_BLOCKS, MIN_SECONDS, Seconds, design_effect, drifts, memory_s
+from kycgate.sla.histograms import edges, quantile_us, rank_us
+from kycgate.sla.needs import unstated
+from kycgate.sla.objectives import Method, ranks, share_bounds, share_samples_needed
 from kycgate.sla.policy import Latency, Objective, Policy, Reading, share_of
 from kycgate.sla.samples import Samples
+from kycgate.text import counted
 
 MOST_SAMPLES = 10_000_000
 HOLDS, UNDECIDED, BROKEN = 1, 0, -1
@@ -51,8 +53,8 @@ def decide(good: Any, unclear: Any, total: Any, effect: Any, share: float, miss:
 def look(seconds: Seconds, bursts_s: float | None, share: float, miss: float, method: Method) -> Look:
     """The verdict from samples in time.
 
-    `bursts_s` is the policy's word on how long answers hang together. Unless it is 0 they are measured, and undecided
-    while there are fewer than `MIN_SECONDS`.
+    `bursts_s` is the policy's word on how long answers hang together (see `memory_s`). Unless it is 0, that is also
+    measured, and nothing is decided in fewer than `MIN_SECONDS`; where it is unstated, no run that drifts holds.
     """
     total, good, unclear = (column.sum(-1) for column in seconds[:3])
     length = seconds.total.shape[-1]
@@ -60,8 +62,11 @@ def look(seconds: Seconds, bursts_s: float | None, share: float, miss: float, me
     if bursts_s != 0:
         if length < MIN_SECONDS:
             return Look(np.full(np.shape(total), UNDECIDED), effect)
-        effect = np.maximum(design_effect(seconds, miss), total / length * (bursts_s or 0))
-    return Look(decide(good, unclear, total, effect, share, miss, method), effect)
+        effect = np.maximum(design_effect(seconds, miss), total / length * memory_s(bursts_s, length))
+    verdict = decide(good, unclear, total, effect, share, miss, method)
+    if bursts_s is None:
+        verdict = np.where((verdict == HOLDS) & drifts(seconds), UNDECIDED, verdict)
+    return Look(verdict, effect)
 
 
 def look_at(samples: Samples, policy: Policy, method: Method, *, until: int | None = None) -> Look:
@@ -72,6 +77,9 @@ def look_at(samples: Samples, policy: Policy, method: Method, *, until: int | No
         return look(seconds if until is None else seconds.until(until), _bursts_s(objective), share, miss, method)
     effect = samples.alike
     verdict = decide(samples.good, samples.unclear, samples.total, effect, share, miss, method)
+    if not isinstance(objective, Reading) and objective.bursts_s != 0:
+        # Without its seconds a run cannot show how its answers hang together.
+        verdict = np.where(verdict == HOLDS, UNDECIDED, verdict)
     return Look(verdict, np.float64(effect))
 
 
@@ -85,13 +93,16 @@ def result_of(samples: Samples, seen: Look, policy: Policy, method: Method) -> O
     verdict = _WORDS[int(seen.verdict)]
     figures = _latency_figures if isinstance(objective, Latency) else _share_figures
     undecided = verdict == "not enough evidence"
+    needed = _needed(samples, effect, policy, method) if undecided else None
     return ObjectiveResult(
         id=objective.id,
         sentence=_sentence(objective),
         verdict=verdict,
         confidence=policy.each,
         samples=n,
-        needed=_needed(samples, effect, policy, method) if undecided else None,
+        needed=needed,
+        lacks=_lacks(samples, effect, policy, method, needed) if undecided else "",
+        stands_on="" if undecided else _stands_on(samples),
         method=method.words + (_ORDER if isinstance(objective, Latency) else "") + (_EFFECT if effect > 1 else ""),
         source=method.source + (_ORDER_SOURCE if isinstance(objective, Latency) else "")
         + (_EFFECT_SOURCE if effect > 1 else ""),
@@ -161,23 +172,93 @@ def _latency_figures(samples: Samples, effect: float, confidence: float, method:
     }
 
 
-def _needed(samples: Samples, effect: float, policy: Policy, method: Method) -> int:
-    """Samples still lacking if the share stays as it is: what is seen now, so many times over, would decide."""
-    share, miss, n = share_of(samples.objective), 1 - policy.each, samples.total
+def _needed(samples: Samples, effect: float, policy: Policy, method: Method) -> int | None:
+    """Samples still lacking if the share stays as it is; None where no number of them would decide."""
+    objective = samples.objective
+    share, miss, n = share_of(objective), 1 - policy.each, samples.total
     good, unclear = (samples.good / n, samples.unclear / n) if n else (1.0, 0.0)
 
     def decided(total: int) -> bool:
-        return bool(decide(total * good, total * unclear, total, effect, share, miss, method) != UNDECIDED)
+        worth = effect
+        if _measured(samples) and not isinstance(objective, Reading) and objective.bursts_s is None:
+            # What a run of any length is worth at most where the policy does not state how answers hang together.
+            worth = max(effect, total / MIN_BLOCKS)
+        return bool(decide(total * good, total * unclear, total, worth, share, miss, method) != UNDECIDED)
 
+    if not samples.timed and not isinstance(objective, Reading) and objective.bursts_s != 0:
+        return None
     total = max(n, 1)
-    while not decided(total) and total < MOST_SAMPLES:
-        total *= 2
-    low, high = max(total // 2, n), min(total, MOST_SAMPLES)
+    while not decided(total):
+        if total >= MOST_SAMPLES:
+            return None
+        total = min(total * 2, MOST_SAMPLES)
+    low, high = min(max(total // 2, n), total), total
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if decided(middle) else (middle + 1, high)
     seconds_lacking = MIN_SECONDS - samples.length_s if _measured(samples) else 0
-    return max(low - n, math.ceil(seconds_lacking * n / max(samples.length_s, 1)), 1)
+    more = max(low - n, math.ceil(seconds_lacking * n / max(samples.length_s, 1)))
+    # Enough of them that nevertheless decide nothing: the run drifts.
+    return more or None
+
+
+def _lacks(samples: Samples, effect: float, policy: Policy, method: Method, needed: int | None) -> str:
+    """Why it is not decided, the reason first, and what it takes."""
+    objective, n, length = samples.objective, samples.total, samples.length_s
+    if not n:
+        return "nothing was measured"
+    if isinstance(objective, Reading):
+        return f"{n:,} readings are worth {n / effect:,.0f} independent ones: {needed:,} more" if needed else ""
+    if not samples.timed and objective.bursts_s != 0:
+        return (
+            "the run does not hold its seconds, so it cannot show how long answers hang together (bursts_s = 0 in the "
+            "policy takes each answer as independent)"
+        )
+    if samples.unclear > 0 and needed is None and objective.kind == "latency":
+        return _cut(samples)
+    rate = n / max(length, 1)
+    if samples.timed and objective.bursts_s is None and (needed is None or length < MIN_SECONDS):
+        at_best = share_samples_needed(share_of(objective), policy.each)
+        return unstated(at_best)
+    if needed is None:
+        return "no run that goes on like this one decides it"
+    if not samples.timed or not _measured(samples):
+        return f"{n:,} samples are too few: {counted(needed, 'sample')} more"
+    seconds = length + math.ceil(needed / rate)
+    why = f"{length} s are worth {n / effect:,.1f} independent answers"
+    if objective.bursts_s and effect <= rate * objective.bursts_s * 1.001:
+        why += f" when answers may hang together for {objective.bursts_s:g} s, as the policy states"
+    elif effect > 1:
+        why += ", as they hang together"
+    return f"{why}: a run of about {seconds:,} s would do"
+
+
+def _cut(samples: Samples) -> str:
+    """That the limit lies within a cell of the histogram, and the limits that do not."""
+    assert isinstance(samples.objective, Latency)  # noqa: S101 - its only caller has looked
+    limit_us = samples.objective.limit_ms * 1e3
+    low, high = edges()
+    place = int(np.searchsorted(high, limit_us))
+    if place >= len(high):
+        return f"{samples.unclear:,} samples lie at the histogram's end: set a limit below {high[-1] / 1e3:g} ms"
+    return (
+        f"{samples.unclear:,} samples lie in the histogram's cell around the limit ({low[place] / 1e3:g} to "
+        f"{high[place] / 1e3:g} ms), and the run did not count them by this limit: set it to "
+        f"{(low[place] - 1) / 1e3:g} or {high[place] / 1e3:g} ms, or measure with this policy"
+    )
+
+
+def _stands_on(samples: Samples) -> str:
+    """What the verdict takes for granted, for readers who know no statistics."""
+    objective, length = samples.objective, samples.length_s
+    if isinstance(objective, Reading):
+        return "for cards like those that were shown"
+    when = f"for what {length:,} s of load showed" if samples.timed else "for this load"
+    if objective.bursts_s is None:
+        return f"{when}, if a disturbance lasts at most {length / MIN_BLOCKS:.2g} s"
+    if objective.bursts_s == 0:
+        return f"{when}, if each answer fails or is slow by itself alone, as the policy states: outages are not covered"
+    return f"{when}, if a disturbance lasts at most {objective.bursts_s:g} s, as the policy states"
 
 
 def _measured(samples: Samples) -> bool:
@@ -211,11 +292,11 @@ def _note(samples: Samples, effect: float) -> str:
     if objective.at_rate is not None and not samples.total:
         return f"No second is recorded in which {objective.at_rate:g} onboardings/s were due."
     if not samples.timed:
-        return "Not every run holds its seconds: each answer is taken as independent, which could not be checked."
+        return "Not every run holds its seconds: whether answers hang together could not be checked."
     if objective.bursts_s == 0:
         return "Each answer is taken as independent, as the policy says."
     if samples.length_s < MIN_SECONDS:
         return f"{samples.length_s} s are too few to see whether answers hang together: it takes {MIN_SECONDS}."
-    if samples.good == samples.total and not isinstance(objective, Latency) and not objective.bursts_s:
-        return "No failure was seen, so how long failures last could not be measured."
+    if bool(drifts(samples.seconds())):
+        return "The run is shorter than what it shows of itself: it drifts, or comes and goes, over longer times."
     return f"{samples.total:,} samples are worth {samples.total / effect:,.0f} independent ones." if effect > 1 else ""

@@ -25,8 +25,8 @@ class _Timed(_Objective):
     )
     bursts_s: float | None = Field(
         default=None, ge=0, le=86_400,
-        description="Answers hang together for so many seconds, or longer where the run shows it; 0 takes each answer "
-        "as independent; without it the run is asked.",
+        description="The longest disturbance: answers hang together for so many seconds, or longer where the run shows "
+        "it; 0 takes each answer as independent; unstated, a run is worth no more than 15 independent answers.",
     )  # fmt: skip
 
 
@@ -118,13 +118,16 @@ class Policy(BaseModel):
         return 1 - (1 - self.confidence) / len(self.objective)
 
 
+DEFAULT_BURSTS_S = 10.0
+"""How long a disturbance may last by the default policy; seconds."""
 DEFAULT_POLICY = Policy(
     name="default",
     objective=(
-        # A run of seconds: each answer is taken as independent, and the verdict says so.
-        Availability(id="availability", kind="availability", at_least=0.95, bursts_s=0),
-        Correctness(id="correctness", kind="correctness", at_least=0.95, bursts_s=0),
-        Latency(id="upload-p95", kind="latency", step="upload", percentile=95, limit_ms=5_000, bursts_s=0),
+        Availability(id="availability", kind="availability", at_least=0.95, bursts_s=DEFAULT_BURSTS_S),
+        Correctness(id="correctness", kind="correctness", at_least=0.95, bursts_s=DEFAULT_BURSTS_S),
+        Latency(
+            id="upload-p95", kind="latency", step="upload", percentile=95, limit_ms=5_000, bursts_s=DEFAULT_BURSTS_S
+        ),
     ),
 )
 """What a load run is held to when no policy is given."""

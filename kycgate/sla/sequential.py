@@ -14,7 +14,7 @@ from kycgate.runs.model import ObjectiveResult
 from kycgate.sla.histograms import Cells, cells_of
 from kycgate.sla.martingale import ANYTIME
 from kycgate.sla.objective_verdict import BROKEN, HOLDS, UNDECIDED, Look, look_at, result_of
-from kycgate.sla.policy import Latency, Policy
+from kycgate.sla.policy import Latency, Objective, Policy, Reading
 from kycgate.sla.recording import Answers
 from kycgate.sla.samples import Samples
 
@@ -24,6 +24,14 @@ _LOOK_SHARE = 25
 def next_look(second: int) -> int:
     """The second of the look after that at `second`."""
     return second + max(1, second // _LOOK_SHARE)
+
+
+def _may_stop(objective: Objective) -> bool:
+    """Whether a run may end for this objective: what begins as it looks may be a part of something longer.
+
+    Where the policy does not state for how long answers hang together, the run's whole length is looked at.
+    """
+    return isinstance(objective, Reading) or objective.bursts_s is not None
 
 
 def _settled(before: Look | None, now: Look) -> Look | None:
@@ -36,7 +44,7 @@ def _settled(before: Look | None, now: Look) -> Look | None:
 def first_decided(samples: Samples, policy: Policy) -> Look | None:
     """The look at recorded samples that decided; None when none did."""
     settled, second = None, 1
-    while samples.timed and second <= samples.length_s:
+    while _may_stop(samples.objective) and samples.timed and second <= samples.length_s:
         settled = _settled(settled, look_at(samples, policy, ANYTIME, until=second))
         second = next_look(second)
     return _settled(settled, look_at(samples, policy, ANYTIME))
@@ -87,6 +95,8 @@ class Decider:
 
     def _look(self) -> None:
         for samples in self._samples:
+            if not _may_stop(samples.objective):
+                continue
             name = samples.objective.id
             settled = _settled(self._decided.get(name), look_at(samples, self._policy, ANYTIME))
             if settled is not None:

@@ -22,7 +22,10 @@ def register(app: typer.Typer) -> None:
 def sla(
     policy: Annotated[Path, typer.Option("--policy", help="An SLA policy (TOML).")],
     runs: Annotated[list[Path] | None, typer.Argument(help="The folders of recorded load runs.")] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Say how many samples each objective needs.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what samples and seconds each objective needs.")] = False,
+    rate: Annotated[
+        float | None, typer.Option("--rate", min=0.001, help="With --plan: onboardings a second of the load.")
+    ] = None,
     anytime: Annotated[
         bool, typer.Option("--anytime", help="Judge so that you may look, add runs, and look again.")
     ] = False,
@@ -43,7 +46,7 @@ def sla(
 
     chosen = load_policy(policy)
     if plan:
-        _print_needs(chosen)
+        _print_needs(chosen, rate)
     elif period is not None:
         if runs or anytime:
             raise UsageError("--period judges the probes of a store, and takes neither runs nor --anytime")
@@ -151,26 +154,35 @@ def _print_month(period: "PeriodResult") -> None:
 
 def _print_objectives(objectives: "list[ObjectiveResult]", policy: Any) -> None:
     for o in objectives:
-        more = f"; about {o.needed:,} more samples" if o.needed else ""
-        print(f"{o.verdict}  {o.id}  {o.measured}, limit {o.limit}; {o.interval}, n = {o.samples:,}{more}")
-        stands = f" Stands while answers hang together for at most {o.stands_s:g} s." if o.stands_s else ""
+        print(f"{o.verdict}  {o.id}{f': {o.condition}' if o.condition else ''}")
+        print(f"    {o.measured}, limit {o.limit}; {o.interval}, n = {o.samples:,}")
+        stands = f" It would stand up to disturbances of {o.stands_s:g} s." if o.stands_s else ""
         print(f"    {o.method} ({o.source}). {o.note}{stands}")
     if objectives:
         print(f"confidence of all together: {policy.confidence:.0%} ({objectives[0].correction})")
 
 
-def _print_needs(policy: Any) -> None:
-    from kycgate.sla.needs import MOST_SAMPLES, plan
+def _print_needs(policy: Any, rate: float | None) -> None:
+    from kycgate.sla.needs import MOST_SAMPLES, plan, unstated
 
     def count(n: int | None) -> str:
         return f"{n:,}" if n else f"over {MOST_SAMPLES:,}"
 
-    most = 0
-    for need in plan(policy):
+    needs = plan(policy)
+    for need in needs:
         print(
             f"{need.objective}: {count(need.at_best)} {need.what} if none fails, {count(need.usually)} if half as many "
             f"as may do; with --until-decided {count(need.early_at_best)}, and {count(need.early)} on average"
         )
-        most = max(most, math.ceil((need.early or MOST_SAMPLES) / need.per_onboarding))
+        if math.isinf(need.seconds):
+            print(f"    no run shows it: {unstated(need.at_best)}")
+        elif need.seconds:
+            print(f"    and at least {need.seconds:,.0f} s, at whatever rate")
+        if rate is not None and math.isfinite(need.seconds):
+            print(f"    at {rate:g} onboardings/s a run of {math.ceil(need.lasts_s(rate)):,} s, if none fails")
+    most = max(math.ceil((need.early or MOST_SAMPLES) / need.per_onboarding) for need in needs)
     print(f"all of them with --until-decided, if half as many fail as may: about {most:,} onboardings, 2 uploads each")
-    print("counted as independent answers: where the run shows that they hang together, it takes more")
+    if rate is not None and all(math.isfinite(need.seconds) for need in needs):
+        longest = max(need.lasts_s(rate) for need in needs)
+        print(f"all of them, if none fails: kycgate load --rate {rate:g} --duration {math.ceil(longest)}")
+    print("samples are counted as independent answers: where a run shows that they hang together, it takes more")

@@ -42,7 +42,7 @@ def a_policy(**objective: Any) -> Policy:
     return Policy.model_validate({"objective": [{"id": "o", **objective}]})
 
 
-P95 = {"kind": "latency", "step": "upload_front", "percentile": 95, "limit_ms": 100}
+P95 = {"kind": "latency", "step": "upload_front", "percentile": 95, "limit_ms": 100, "bursts_s": 0}
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_a_cell_that_the_limit_cuts_speaks_for_neither_side() -> None:
 
 def test_shares() -> None:
     run = a_run([1.0], requests=1_000, unavailable=10, wrong=0)
-    assert judge(a_policy(kind="availability", at_least=0.98), [run])[0].verdict == "holds"
-    assert judge(a_policy(kind="availability", at_least=0.999), [run])[0].verdict == "broken"
-    assert judge(a_policy(kind="correctness", at_least=0.99), [run])[0].verdict == "holds"
+    assert judge(a_policy(kind="availability", at_least=0.98, bursts_s=0), [run])[0].verdict == "holds"
+    assert judge(a_policy(kind="availability", at_least=0.999, bursts_s=0), [run])[0].verdict == "broken"
+    assert judge(a_policy(kind="correctness", at_least=0.99, bursts_s=0), [run])[0].verdict == "holds"
 
 
 def test_wrong_verdicts_are_as_rare_as_promised() -> None:
@@ -168,7 +168,7 @@ def test_the_command_ends_with_its_code(tmp_path: Path, samples: list[float], co
     folder = RunFolder.create(tmp_path / "run", "load")
     folder.write_run(a_run(samples).run)
     (tmp_path / "policy.toml").write_text(
-        '[[objective]]\nid="p95"\nkind="latency"\nstep="upload_front"\npercentile=95\nlimit_ms=5000\n'
+        '[[objective]]\nid="p95"\nkind="latency"\nstep="upload_front"\npercentile=95\nlimit_ms=5000\nbursts_s=0\n'
     )
     done = kycgate("sla", "run", "--policy", "policy.toml", cwd=tmp_path)
     assert done.returncode == code, done.stderr
