@@ -60,9 +60,10 @@ def look(seconds: Seconds, bursts_s: float | None, share: float, miss: float, me
     length = seconds.total.shape[-1]
     effect = np.ones(np.shape(total))
     if bursts_s != 0:
+        effect = np.maximum(effect, total / max(length, 1) * memory_s(bursts_s, length))
         if length < MIN_SECONDS:
             return Look(np.full(np.shape(total), UNDECIDED), effect)
-        effect = np.maximum(design_effect(seconds, miss), total / length * memory_s(bursts_s, length))
+        effect = np.maximum(design_effect(seconds, miss), effect)
     verdict = decide(good, unclear, total, effect, share, miss, method)
     if bursts_s is None:
         verdict = np.where((verdict == HOLDS) & drifts(seconds), UNDECIDED, verdict)
