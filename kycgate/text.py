@@ -94,3 +94,25 @@ def markdown(text: str, limit: int = LIMIT) -> str:
 def counted(number: int, noun: str) -> str:
     """A number of things, in the singular where there is one."""
     return f"{number} {noun}{'s' * (number != 1)}"
+
+
+_THEIRS, _END = "\ufdd0", "\ufdd1"
+"""Noncharacters (Unicode 23.7), for use inside a program alone."""
+_MARKS = {ord(_THEIRS): None, ord(_END): None}
+_FRAGMENTS = re.compile(f"{_THEIRS}([^{_END}]*){_END}?")
+
+
+def theirs(text: str) -> str:
+    """A part of a sentence of ours that a target wrote: it alone is redacted when the sentence is kept."""
+    return f"{_THEIRS}{unmarked(text)}{_END}"
+
+
+def unmarked(text: str) -> str:
+    """`text` without the marks of `theirs`."""
+    return text.translate(_MARKS)
+
+
+def fragments(sentence: str) -> list[tuple[str, bool]]:
+    """The parts of a sentence in their order, each with whether a target wrote it."""
+    parts = _FRAGMENTS.split(sentence)
+    return [(unmarked(part), bool(number % 2)) for number, part in enumerate(parts) if part]

@@ -100,6 +100,8 @@ class Answered:
         """What was wrong, without a word of the vendor's; empty when nothing was."""
         if self.breach is None:
             return ""
+        if self.exchange.status is None:
+            return (self.exchange.failure or "no answer").partition(":")[0]
         return self.breach.actual if self.unavailable else self.breach.clause
 
     @property

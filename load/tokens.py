@@ -48,7 +48,8 @@ def ask_for_token(
 def why_no_token(exchange: Exchange) -> str:
     """In words, of a request for a token that brought none."""
     if exchange.status is None:
-        return exchange.failure or "no answer"
+        # Its kind alone: the rest is what the target wrote.
+        return (exchange.failure or "no answer").partition(":")[0]
     return f"the target gave no token (status {exchange.status})"
 
 

@@ -122,11 +122,11 @@ class AnswerJudge:
         redactor = redactor_for(exchange, self._plan, self._memory)
         exchange.test = "load"
         finding = Finding(
-            required=redactor.text(seen.required),
-            actual=redactor.text(seen.actual),
-            where=redactor.text(seen.where),
+            required=redactor.sentence(seen.required),
+            actual=redactor.sentence(seen.actual),
+            where=redactor.sentence(seen.where),
             exchange=redactor.record(exchange, datetime.now(UTC).isoformat(timespec="milliseconds")),
-            curl=redactor.text(curl_for(exchange)),
+            curl=redactor.sentence(curl_for(exchange)),
             test="load",
         )
         self._breaches.append(Breach(clause=seen.clause, finding=finding))
@@ -134,7 +134,7 @@ class AnswerJudge:
     def words(self, seen: Observation, exchange: Exchange) -> str:
         """A breach in words, without what the vendor put into it of a person or of the credentials."""
         said = seen.actual if exchange.status is None else f"{seen.clause}: {seen.actual}"
-        return redactor_for(exchange, self._plan, self._memory).text(said)
+        return redactor_for(exchange, self._plan, self._memory).sentence(said)
 
     def cut(self) -> tuple[dict[str, tuple[int, int]], list[Breach]]:
         """Since the last cut: broken and observed by clause, and the new findings."""
@@ -154,6 +154,6 @@ def redactor_for(exchange: Exchange, plan: LoadPlan, memory: Memory) -> Redactor
     for value, name in ((plan.tenant_secret, "KYCGATE_TENANT_SECRET"), (plan.tenant_id, "KYCGATE_TENANT_ID")):
         redactor.add_secret(value or "", name)
     truth: Mapping[str, str] = memory.truth(exchange.picture.card) if exchange.picture else {}
-    redactor.add_personal(truth.values())
-    redactor.add_personal(value for value in (customer_data(exchange) or {}).values() if isinstance(value, str))
+    redactor.add_reading(truth)
+    redactor.add_reading(customer_data(exchange) or {})
     return redactor

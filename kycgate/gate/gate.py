@@ -31,8 +31,6 @@ from kycgate.target.exchange import EARLIER_FLOW, Exchange, RecordedExchange
 from kycgate.target.redaction import Redactor
 from kycgate.target.requests import CLIENT_HEADERS, Outcome, Variation
 
-_NOT_PERSONAL = frozenset({"gender", "detectedGender", "nationality", "documentTypeId", "documentTypeCode"})
-"""Words that say nothing about a person alone, and that findings are about."""
 GONE_AFTER = 3
 """The run's last requests, so many in a row, found nobody: the target has gone away, it does not fail now and then."""
 DEFAULT_JOBS = 4
@@ -58,7 +56,7 @@ class Gate:
         self.seed = seed
         self.rng = random.Random(seed)
         self.redactor = Redactor()
-        self.ledger = Ledger(self.redactor.text)
+        self.ledger = Ledger(self.redactor.sentence)
         self.behaviour = Behaviour(self.redactor)
         self.memory = Memory(profile.translation)
         self.cards = Cards(seed, profile.specimens)
@@ -227,7 +225,7 @@ class Gate:
     def show(self, card: Card) -> None:
         """`card` is about to be shown: what is printed on it is personal from now on."""
         self.memory.show(card.id, card.truth)
-        self.redactor.add_personal(card.truth.values())
+        self.redactor.add_reading(card.truth)
 
     # Sessions
 
@@ -476,9 +474,7 @@ class Gate:
     def _on_exchange(self, exchange: Exchange, at: str) -> None:
         data = customer_data(exchange)
         if data is not None:
-            self.redactor.add_personal(
-                value for name, value in data.items() if isinstance(value, str) and name not in _NOT_PERSONAL
-            )
+            self.redactor.add_reading(data)
         if exchange.endpoint.startswith("token"):
             # Before it is recorded: the answer that brings a token may show it in more than one place.
             given = json_or_none(exchange)

@@ -199,7 +199,7 @@ class Session:
         """What the answer says of the promise behind this request."""
         status = exchange.status
         if status is None or status == 429:
-            interrupt.append(exchange.failure or "the target is rate limited (429)")
+            interrupt.append(exchange.why_not if status is None else "the target is rate limited (429)")
             if expected is Expected.ACCEPT or variation.outcome is not Outcome.BY_ORDER:
                 # Not judged by this: it is listed under the answer that is missing.
                 own = "upload.accepted" if step.is_upload else "approve.accepted"

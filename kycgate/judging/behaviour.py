@@ -36,6 +36,8 @@ GROUPED = frozenset({"fields", "headers"})
 """Sections in which a subject's first word names a group, and a subject that is not there means `absent`."""
 
 ABSENT = "absent"
+NOT_SHOWN = "(not shown)"
+"""Of a word that would have to be redacted: the marks of two runs differ."""
 MAX_NAMES = 80
 _NO_ANSWER = frozenset({None, 429})
 _ARABIC = re.compile("[\u0600-\u06ff]")
@@ -160,7 +162,9 @@ class Behaviour:
         return " ".join(self._safe(name) for name in list(value)[:MAX_NAMES])
 
     def _safe(self, text: str) -> str:
-        return self._redactor.text(" ".join(text.split()))[:80]
+        """A foreign word that may be kept; what would be redacted is no key that two runs could be compared by."""
+        plain = " ".join(text.split())[:80]
+        return plain if self._redactor.name(plain) == plain else NOT_SHOWN
 
 
 def _whose(exchange: Exchange) -> str:

@@ -12,6 +12,7 @@ from kycgate.contracts.models import (
     parse_date_time,
 )
 from kycgate.judging.ledger import Observation
+from kycgate.text import theirs
 
 OLDEST = 130
 """Years: nobody was ever older."""
@@ -83,7 +84,9 @@ def judge_reading(data: dict[str, Any]) -> Iterator[Observation]:
         try:
             known = NationalId.parse(digits)
         except ValueError as error:
-            yield Observation("reading.number", False, "a possible national ID number", f"{name}: {error}", name)
+            yield Observation(
+                "reading.number", False, "a possible national ID number", f"{name}: {theirs(str(error))}", name
+            )
         else:
             yield Observation("reading.number", True)
     born, issued, expires = (_moment(data.get(name)) for name in ("birthdate", "issueDate", "expirationDate"))
@@ -115,7 +118,9 @@ def judge_reading(data: dict[str, Any]) -> Iterator[Observation]:
         )
     age = data.get("detectedAge")
     if isinstance(age, int) and not isinstance(age, bool):
-        yield Observation("reading.age", 0 <= age <= OLDEST, f"0 to {OLDEST}", f"detectedAge {age}", "detectedAge")
+        yield Observation(
+            "reading.age", 0 <= age <= OLDEST, f"0 to {OLDEST}", f"detectedAge {theirs(str(age))}", "detectedAge"
+        )
     yield from judge_names(data)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from kycgate.judging.ledger import Observation
 from kycgate.target.exchange import Exchange
+from kycgate.text import theirs
 
 # Each repetition is bounded: a hostile answer must not make the search look at all of it again and again.
 INTERNALS = re.compile(
@@ -54,12 +55,13 @@ def judge_leak(exchange: Exchange) -> Iterator[Observation]:
     required = "a refusal without stack trace, internal exception, or the credentials sent"
     found = INTERNALS.search(text)
     if found:
-        yield Observation("refusal.no-leak", False, required, f"it shows {found[0].strip()[:80]!r}", "body")
+        yield Observation("refusal.no-leak", False, required, f"it shows {theirs(repr(found[0].strip()[:80]))}", "body")
         return
     for credential in _credentials_sent(exchange):
         header = next((name for name, value in exchange.answer_headers if credential in value), None)
         if credential in text or header is not None:
-            where = "body" if credential in text else str(header)
-            yield Observation("refusal.no-leak", False, required, "it repeats the credentials sent", where)
+            where = "body" if credential in text else "a header"
+            beside = f", in {theirs(header)}" if where != "body" and header else ""
+            yield Observation("refusal.no-leak", False, required, f"it repeats the credentials sent{beside}", where)
             return
     yield Observation("refusal.no-leak", True)

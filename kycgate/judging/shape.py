@@ -25,6 +25,7 @@ from kycgate.judging.card import MAX_APART_S, NO_MOMENT, judge_photo, judge_read
 from kycgate.judging.leaks import judge_leak
 from kycgate.judging.ledger import Observation
 from kycgate.target.exchange import Exchange
+from kycgate.text import theirs
 
 LARGE_BODY = 256_000
 """Bytes from which a 413 fits."""
@@ -36,7 +37,7 @@ LARGE_HEADER = 4_000
 def judge_answer(exchange: Exchange) -> Iterator[Observation]:
     """What this exchange alone says of the clauses about answers."""
     if exchange.status is None:
-        yield Observation("answer.in-time", False, "a whole answer within 60 s", exchange.failure or "no answer")
+        yield Observation("answer.in-time", False, "a whole answer within 60 s", exchange.why_not)
         return
     yield Observation("answer.in-time", True)
     yield from _judge_status(exchange)
@@ -111,7 +112,13 @@ def _judge_media_type(exchange: Exchange) -> Observation:
     ok = (
         kind in ("application/json", "text/json") or (kind.startswith("application/") and kind.endswith("+json"))
     ) and (charset is None or charset[1].lower() in ("utf-8", "utf8"))
-    return Observation("body.media-type", ok, "application/json in UTF-8", written or "no Content-Type", "Content-Type")
+    return Observation(
+        "body.media-type",
+        ok,
+        "application/json in UTF-8",
+        theirs(written) if written else "no Content-Type",
+        "Content-Type",
+    )
 
 
 def _judge_error_body(value: Any) -> Observation:
@@ -229,7 +236,9 @@ def _judge_result(step: Step, value: Any, *, of_own_card: bool) -> Iterator[Obse
             yield from judge_photo(data.get("photo"))
     if isinstance(code, str):
         ok = re.fullmatch(WHOLE_NUMBER, code, re.ASCII) is not None
-        yield Observation("result.error-code-number", ok, "digits in a string", f"errorCode {code[:40]!r}", "errorCode")
+        yield Observation(
+            "result.error-code-number", ok, "digits in a string", f"errorCode {theirs(repr(code[:40]))}", "errorCode"
+        )
     elif code is None:
         yield Observation("result.error-code-number", True)
 

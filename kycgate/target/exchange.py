@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
+from kycgate.text import theirs
 
 EARLIER_FLOW = "bring the key's earlier flow to its end"
 """The intent of requests that only clean up: whose flow it was, nobody knows."""
@@ -92,6 +93,12 @@ class Exchange:
     @property
     def step(self) -> Step | None:
         return flow().get(self.endpoint)
+
+    @property
+    def why_not(self) -> str:
+        """Why no answer came: the kind in our words, and what the target may have written of it."""
+        kind, colon, detail = (self.failure or "no answer").partition(": ")
+        return f"{kind}{colon}{theirs(detail) if detail else ''}"
 
     def answer_header(self, name: str) -> str | None:
         """The first header of this name, whatever its case."""

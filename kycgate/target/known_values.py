@@ -241,9 +241,12 @@ class Needles:
     def find(self, text: str, least: int = 0) -> list[Found]:
         """Where the values stand in `text`, from left to right, without overlap; parts of at least `least` letters."""
         found: list[Found] = []
+        taken = bytearray(len(text))
         for shown, places in _views(text):
-            new = [one for one in self._found_in(shown, places, least) if one.end > one.start]
-            found += [one for one in new if not any(one.start < other.end and other.start < one.end for other in found)]
+            for one in self._found_in(shown, places, least):
+                if one.end > one.start and not any(taken[one.start : one.end]):
+                    taken[one.start : one.end] = b"\1" * (one.end - one.start)
+                    found.append(one)
         return sorted(found, key=lambda one: one.start)
 
     def _found_in(self, shown: str, places: _Places, least: int) -> list[Found]:
@@ -259,13 +262,7 @@ class Needles:
                 at = done = end
             else:
                 at += 1
-        if not least:
-            found += [
-                word
-                for word in self._words_in(shown, places)
-                if not any(word.start < other.end and other.start < word.end for other in found)
-            ]
-        return found
+        return found if least else [*found, *self._words_in(shown, places)]
 
     def _whole(self, shown: str, at: int, number: int, place: int) -> tuple[int, int, str]:
         """How far form `number`, whose block at `place` stands at `at`, goes on there; nothing if that is too short."""

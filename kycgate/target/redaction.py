@@ -15,12 +15,46 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from kycgate.contracts.models import (
+    ApproveFrontRequest,
+    CustomerData,
+    ErrorBody,
+    TokenAnswer,
+    TokenRequest,
+    UploadRequest,
+    UploadResult,
+)
 from kycgate.target.exchange import Exchange, RecordedClocks, RecordedExchange
-from kycgate.target.known_values import BLOCK, Needles, letters
+from kycgate.target.known_values import BLOCK, LEAST, LEAST_NAME, PART, Needles, letters
+from kycgate.text import fragments, unmarked
 
 MAX_TEXT = 2_000
 """Characters of a free text that are kept."""
 
+MAX_DEPTH = 40
+"""Levels of a recorded JSON value: any reader takes them."""
+MAX_VALUE, MAX_WORDS, MAX_LEARNED = 200, 20, 50_000
+"""Characters of a personal value, its words, and values and words in all that are learned."""
+PERSONAL = frozenset(CustomerData.model_fields) - {
+    "gender", "detectedGender", "nationality", "documentTypeId", "documentTypeCode", "detectedAge", "photo",
+}  # fmt: skip
+"""The properties that say something about a person by themselves."""
+SCHEMA_NAMES = frozenset(
+    name
+    for model in (UploadResult, CustomerData, TokenAnswer, TokenRequest, ErrorBody, UploadRequest, ApproveFrontRequest)
+    for name in model.model_fields
+)
+HEADER_NAMES = frozenset(
+    """
+    accept accept-encoding accept-language accept-ranges age allow authorization cache-control connection
+    content-encoding content-language content-length content-location content-security-policy content-type cookie
+    date etag expires host keep-alive last-modified link location pragma referrer-policy retry-after server
+    set-cookie strict-transport-security trailer transfer-encoding upgrade user-agent vary via warning
+    www-authenticate x-content-type-options x-correlation-id x-frame-options x-powered-by x-request-id
+    x-xss-protection
+    """.split()  # noqa: SIM905 - a table in five lines
+)
+"""Names that the schemas and HTTP know: they are no person's, and never redacted."""
 _SCANNED = 10
 """How many times more of a free text is looked at than kept: what lies behind that is not kept either."""
 _KEPT_AS_TEXT = frozenset({"message", "errorCode", "documentTypeId", "documentTypeCode", "title"})
@@ -47,8 +81,13 @@ class Redactor:
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
-        self._plain: list[tuple[str, str]] = []
+        self._plain: list[tuple[re.Pattern[str], str]] = []
         self._needles = Needles()
+        self._strong = Needles()
+        """Secrets that no sentence of ours holds by chance."""
+        self._learned = 0
+        self.too_short: list[str] = []
+        """The names of secrets that cannot be told from text, so that only whole words of them are taken out."""
         self._known: set[str] = set()
         self._lock = threading.Lock()
 
@@ -59,23 +98,41 @@ class Redactor:
         with self._lock:
             self._known.add(value)
             self._needles.add(value, name)
-            # A secret of few letters, or of none, is found as it is.
-            if len(letters(value)[0]) < BLOCK:
+            plain = letters(value)[0]
+            if len(plain) >= PART and any(one.isdigit() for one in plain):
+                self._strong.add(value, name)
+            if len(plain) < LEAST and name not in self.too_short:
+                self.too_short.append(name)
+            # A secret of few letters, or of none, is found as it is, as a whole word.
+            if len(plain) < BLOCK:
                 forms = {value, quote(value, safe="", errors="replace"), json.dumps(value)[1:-1]}
                 forms |= {base64.b64encode(value.encode("utf-8", "surrogatepass")).decode()}
-                self._plain += [(form, f"${name}") for form in sorted(forms, key=len, reverse=True)]
+                self._plain += [(_whole(form), f"${name}") for form in sorted(forms, key=len, reverse=True)]
 
-    def add_personal(self, values: Iterable[str | None]) -> None:
-        """From now on these values, and the words that they are made of, are masked in free text too."""
-        new = {value for value in values if value and value not in self._known}
-        if not new:
-            return
+    def add_personal(self, values: Iterable[str | None], *, names: bool = False) -> None:
+        """From now on these values, and the words that they are made of, are masked in foreign text too.
+
+        What is learned is bounded: values of 200 characters, 20 words of each, 50,000 in all. Of `names`, words of
+        three letters count too.
+        """
+        new = {value for value in values if value and len(value) <= MAX_VALUE and value not in self._known}
+        least = LEAST_NAME if names else LEAST
         with self._lock:
-            for value in new:
+            for value in sorted(new):
+                if self._learned >= MAX_LEARNED:
+                    return
                 self._known.add(value)
-                self._needles.add(value, "")
-                for part in (*value.split(), *_as_dates(value)):
-                    self._needles.add(part, "")
+                self._needles.add(value, "", least)
+                parts = (*value.split()[:MAX_WORDS], *_as_dates(value))
+                self._learned += 1 + len(parts)
+                for part in parts:
+                    self._needles.add(part, "", least)
+
+    def add_reading(self, data: Mapping[str, Any]) -> None:
+        """From now on the values of a reading's personal properties are masked in foreign text too."""
+        for name in PERSONAL & data.keys():
+            if isinstance(data[name], str):
+                self.add_personal([data[name]], names="name" in name.lower())
 
     def fingerprint(self, value: str) -> str:
         """Four hex digits that tell equal values within this run, and nothing outside it."""
@@ -91,9 +148,9 @@ class Redactor:
         return f"{shape}{'…' if len(value) > 80 else ''} #{self.fingerprint(value)}"
 
     def text(self, text: str, limit: int = MAX_TEXT) -> str:
-        """Free text without secrets, known personal values, tokens, dates or long numbers; `limit` characters of it."""
+        """Foreign text without secrets, personal values, tokens, dates and long numbers; `limit` characters of it."""
         # A lone surrogate cannot be written as UTF-8.
-        text = text.encode("utf-8", "replace").decode()
+        text = unmarked(text).encode("utf-8", "replace").decode()
         length, text = len(text), text[: _SCANNED * limit]
         with self._lock:
             found, plain = self._needles.find(text), list(self._plain)
@@ -103,20 +160,39 @@ class Redactor:
             parts += [text[done : one.start], shown]
             done = one.end
         text = "".join([*parts, text[done:]])
-        for value, name in plain:
-            text = text.replace(value, name)
+        for pattern, name in plain:
+            text = pattern.sub(lambda _, name=name: name, text)  # type: ignore[misc]
         text = _BEARER.sub(r"\1$TOKEN", text)
         for personal in (_LONG_DIGITS, _DATES):
             text = personal.sub(lambda match: "".join(map(_shape_of, match[0])), text)
         text = text.translate(_TURNS)
         return text if max(length, len(text)) <= limit else f"{text[:limit]}… ({length} characters)"
 
-    def tree(self, value: Any, key: str = "") -> Any:
-        """A JSON value with each personal string masked."""
+    def sentence(self, sentence: str) -> str:
+        """A sentence of ours, of which the parts that a target wrote (`kycgate.text.theirs`) are redacted."""
+        return "".join(self.text(part) if foreign else self._ours(part) for part, foreign in fragments(sentence))
+
+    def _ours(self, text: str) -> str:
+        text = text.encode("utf-8", "replace").decode()
+        with self._lock:
+            found = self._strong.find(text, PART)
+        for one in reversed(found):
+            text = f"{text[: one.start]}${one.name}{text[one.end :]}"
+        return _BEARER.sub(r"\1$TOKEN", text).translate(_TURNS)
+
+    def name(self, name: str) -> str:
+        """A property's or a header's name: one that the schemas know stays as it is."""
+        return name if name in SCHEMA_NAMES or name.lower() in HEADER_NAMES else self.text(name)[:80]
+
+    def tree(self, value: Any, key: str = "", depth: int = 0) -> Any:
+        """A JSON value with each personal string masked; what is nested deeper than `MAX_DEPTH` is not kept."""
+        if isinstance(value, dict | list) and depth >= MAX_DEPTH:
+            return "<nested deeper>"
         if isinstance(value, dict):
-            return {self.text(str(name))[:80]: self.tree(item, str(name)) for name, item in list(value.items())[:100]}
+            items = list(value.items())[:100]
+            return {self.name(str(name)): self.tree(item, str(name), depth + 1) for name, item in items}
         if isinstance(value, list):
-            return [self.tree(item, key) for item in value[:20]]
+            return [self.tree(item, key, depth + 1) for item in value[:20]]
         if isinstance(value, str):
             if key == "token":
                 return "$TOKEN"
@@ -144,7 +220,7 @@ class Redactor:
     def headers(self, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
         kept = {}
         for written, value in headers:
-            name, lowered = self.text(written)[:80], written.lower()
+            name, lowered = self.name(written), written.lower()
             if lowered == "authorization":
                 kept[name] = "Bearer $TOKEN" if value.lower().startswith("bearer ") else "$TOKEN" if value else ""
             elif lowered in ("set-cookie", "cookie", "proxy-authorization", "x-api-key"):
@@ -194,13 +270,32 @@ class Redactor:
         )
 
 
+def _whole(form: str) -> re.Pattern[str]:
+    """`form` where no letter or digit goes on from it."""
+    before, after = (r"(?<!\w)" if form[0].isalnum() else ""), (r"(?!\w)" if form[-1].isalnum() else "")
+    return re.compile(f"{before}{re.escape(form)}{after}")
+
+
+_MONTHS = (
+    ("january", "يناير"), ("february", "فبراير"), ("march", "مارس"), ("april", "أبريل"), ("may", "مايو"),
+    ("june", "يونيو"), ("july", "يوليو"), ("august", "أغسطس"), ("september", "سبتمبر"), ("october", "أكتوبر"),
+    ("november", "نوفمبر"), ("december", "ديسمبر"),
+)  # fmt: skip
+
+
 def _as_dates(value: str) -> Iterator[str]:
     """A date, or a moment's, in the orders and with the separators in which people write it."""
     found = re.match(r"(\d{4})-(\d{2})-(\d{2})(?:T|$)", value)
     if found:
         year, month, day = found.groups()
-        for parts in ((year, month, day), (day, month, year), (month, day, year)):
+        for parts in ((year, month, day), (day, month, year), (month, day, year), (day, month, year[2:])):
             yield from (separator.join(parts) for separator in ("-", "/", ".", ""))
+        if 1 <= int(month) <= 12:
+            english, arabic = _MONTHS[int(month) - 1]
+            short_day = day.lstrip("0")
+            for name in (english, english[:3], arabic):
+                for written in {day, short_day}:
+                    yield from (f"{written} {name} {year}", f"{name} {written} {year}", f"{written} {name} {year[2:]}")
 
 
 def redacted(text: str, secrets: Mapping[str, str], personal: Iterable[str]) -> str:

@@ -19,6 +19,7 @@ from kycgate.judging.card import days_of, gender_of, judge_reading, numbers_in
 from kycgate.judging.ledger import Observation
 from kycgate.judging.shape import judge_answer, jwt_claims
 from kycgate.target.exchange import Clocks, Exchange, Picture
+from kycgate.text import unmarked
 
 GOLDEN = Path(__file__).parent / "judge.txt"
 NUMBER = "29901010123413"
@@ -299,7 +300,7 @@ def said() -> str:
     for name, data in READINGS.items():
         lines.append(f"## reading: {name}: {numbers_in(data)}")
         lines += map(line_of, judge_reading(data))
-    return "\n".join(lines) + "\n"
+    return unmarked("\n".join(lines)) + "\n"
 
 
 def test_the_judge_says_what_it_said() -> None:

@@ -1,14 +1,17 @@
 """Needles and redaction, each rule by itself: what is hidden, how it is shown, and what stays readable."""
 
 import base64
+import time
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from kycgate.judging.behaviour import NOT_SHOWN, Behaviour
 from kycgate.target.exchange import Clocks, Exchange, Picture
 from kycgate.target.known_values import Found, Needles, letters
 from kycgate.target.redaction import MAX_TEXT, Redactor, redacted
+from kycgate.text import theirs
 
 SECRET = "Zq7-Kx2_Vn9.Ws4Ty8Rb3Lm6"
 PLAIN = "zq7kx2vn9ws4ty8rb3lm6"
@@ -30,7 +33,7 @@ def found(text: str, *values: str) -> list[tuple[int, int, str]]:
         ("\\\\u0041", "a", [(0, 7)]),
         ("&#65;&#x42;", "ab", [(0, 5), (5, 11)]),
         ("%41%62", "ab", [(0, 3), (3, 6)]),
-        ("%D8%A3x", "أx", [(0, 6), (6, 7)]),
+        ("%D8%A3x", "اx", [(0, 6), (6, 7)]),
         ("\\x41\\x42", "ab", [(0, 4), (4, 8)]),
         ("a\\nb\\tc&quot;d&amp;e", "abcde", [(0, 1), (3, 4), (6, 7), (13, 14), (19, 20)]),
         ("a=\nb=\r\nc", "abc", [(0, 1), (3, 4), (7, 8)]),
@@ -396,3 +399,60 @@ def test_where_no_redactor_of_a_run_is() -> None:
 
 def test_a_repr_shows_nothing() -> None:
     assert SECRET not in repr(an_exchange()).replace(f"/a/{SECRET}", "").replace(f"failed with {SECRET}", "")
+
+
+# Ours and theirs
+
+
+def test_a_target_blanks_no_word_of_ours() -> None:
+    redactor = Redactor()
+    words = "status accepted refused required isSuccess message before with address gender date"
+    redactor.add_reading({"address": words})
+    sentence = f"status 500; required: accepted, isSuccess before; it says {theirs('accepted by Cairo')}"
+    mark = redactor.fingerprint("accepted")
+    assert redactor.sentence(sentence) == (
+        f"status 500; required: accepted, isSuccess before; it says xxxxxxxx #{mark} by Cairo"
+    )
+    assert list(redactor.tree({"address": "x", "gender": None, "message": None})) == ["address", "gender", "message"]
+    assert list(redactor.headers([("Date", "today")])) == ["Date"]
+
+
+def test_a_short_or_word_like_credential_garbles_nothing() -> None:
+    redactor = Redactor()
+    for secret, name in (("T", "KYCGATE_TENANT_ID"), ("ex", "KYCGATE_TOKEN"), ("success", "KYCGATE_API_KEY_1")):
+        redactor.add_secret(secret, name)
+    sentence = f"isSuccess false at the expirationDate, a success: {theirs('T said ex, or success; isSuccess')}"
+    assert redactor.sentence(sentence) == (
+        "isSuccess false at the expirationDate, a success: "
+        "$KYCGATE_TENANT_ID said $KYCGATE_TOKEN, or $KYCGATE_API_KEY_1; isSuccess"
+    )
+    assert redactor.too_short == ["KYCGATE_TENANT_ID", "KYCGATE_TOKEN"]
+
+
+def test_a_marked_part_is_redacted_however_it_is_cut_or_nested() -> None:
+    redactor = Redactor()
+    redactor.add_secret(SECRET, "KEY")
+    assert redactor.sentence(f"it says {theirs(SECRET)} here") == "it says $KEY here"
+    assert redactor.sentence(theirs(f"a {theirs(SECRET)} b")) == "a $KEY b"
+    assert redactor.sentence(f"it says {theirs(SECRET)}"[:-1]) == "it says $KEY"
+    # A part that nobody marked is no way out for a real secret.
+    assert redactor.sentence(f"ours {SECRET}") == "ours $KEY"
+
+
+def test_what_is_learned_of_an_answer_is_bounded() -> None:
+    redactor = Redactor()
+    redactor.add_reading({"address": "word " * 60_000, "fullName": "Ahmed Ali", "unknown": "elsewhere"})
+    assert redactor.text("word elsewhere Ali") == f"word elsewhere xxx #{redactor.fingerprint('Ali')}"
+    for number in range(4_000):
+        redactor.add_reading({"address": " ".join(f"street{number}x{n}" for n in range(12))})
+    begun = time.process_time()
+    text = " ".join(f"word{n}" for n in range(3_000))
+    for _ in range(3):
+        redactor.text(text)
+    assert time.process_time() - begun < 3
+
+
+def test_pins_hold_no_word_that_was_redacted() -> None:
+    behaviour = Behaviour(redactor := Redactor())
+    redactor.add_reading({"address": "No address given, Vendor street"})
+    assert [behaviour._safe(name) for name in ("address", "date", "vendor")] == ["address", "date", NOT_SHOWN]
