@@ -16,7 +16,8 @@ import trustme
 
 from kycgate.check.embedded import embedded_sandbox
 from kycgate.settings.profile import Profile
-from kycgate.tests.suite.process.test_cli import SECRETS, kycgate
+from kycgate.tests.suite.command_line import kycgate
+from kycgate.tests.suite.process.test_cli import SECRETS
 
 _HEAD = re.compile(rb"(POST|GET|PUT|DELETE|HEAD|OPTIONS|PATCH) (/\S*) HTTP/1\.1\r\n(.*?)\r\n\r\n", re.DOTALL)
 
