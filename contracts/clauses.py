@@ -78,6 +78,7 @@ _RESULT = f"{FACTS}#the-uploads-result-object"
 _APPROVE = f"{FACTS}#approvefrontimages-object"
 _IMAGES = f"{FACTS}#images"
 _NUMBER = f"{FACTS}#the-egyptian-national-id-number"
+_FIELD = f"{FACTS}#what-the-field-adds"
 
 CATALOGUE: tuple[Clause, ...] = (
     # Where and how
@@ -257,6 +258,63 @@ CATALOGUE: tuple[Clause, ...] = (
     ),
     _expected("reading.age", UPLOADS, "detectedAge is a possible age.", f"{_NUMBER}; {_RESULT}"),
     _expected("reading.dates-in-order", UPLOADS, "Birth, issue and expiry follow each other in time.", _NUMBER),
+    _doc(
+        "reading.letters",
+        UPLOADS,
+        "What the card has in Arabic comes in letters as a person types them: none lost, replaced or written in code.",
+        _FIELD,
+    ),
+    _doc("reading.no-date", UPLOADS, "A date that was not read is null, not a runtime's empty date.", _FIELD),
+    _expected("reading.time-zone", UPLOADS, "No time zone moves the birth date's written day.", f"{_NUMBER}; {_FIELD}"),
+    _doc(
+        "reading.own-fields",
+        UPLOADS,
+        "Each property holds its own value of the card: none is wrong in every reading, no two change places.",
+        f"{_PAGE}; {_RESULT}: what each property holds",
+    ),
+    # What phones, networks and web servers bring
+    _doc(
+        "session.any-connection",
+        STEPS,
+        "The session hangs on the token, not on the connection that it began on.",
+        f"{_FIELD}; {_WHERE}",
+    ),
+    _doc(
+        "session.idle",
+        STEPS,
+        "A pause of some seconds between two steps ends no session while its token lives.",
+        f"{_FIELD}; {_WHERE}",
+    ),
+    _expected("session.resumed", TOKEN, "A second token for one requestId resumes what the first began.", _WHERE),
+    _expected(
+        "request.twice-at-once",
+        STEPS,
+        "Of two equal requests at the same moment at least one is performed, and the flow goes on.",
+        f"{_FIELD}: answered like a retry or a refusal",
+    ),
+    _client("answer.compressed", STEPS, "What comes back compressed is whole.", f"{_FIELD}: the client accepts gzip"),
+    _expected("image.turned", UPLOADS, "A capture that its EXIF tag says to turn is read.", _FIELD),
+    _expected(
+        "optional.ill-formed",
+        APPROVE_FRONT,
+        "An ill-formed optional value (13 digits, letters, 31/02, another date format) is a 400.",
+        f"{FACTS}#where-the-sources-leave-room",
+    ),
+    _doc(
+        "approve.page-example",
+        APPROVE_FRONT,
+        "The page's own example is accepted where values that differ from the reading are.",
+        f"{_PAGE}; {_APPROVE}",
+    ),
+    _expected("safety.no-store", UPLOADS, "Answers with personal data are not stored on the way.", _FIELD),
+    _expected("safety.no-cors", UPLOADS, "No web page of any origin may read answers with personal data.", _FIELD),
+    _expected("safety.no-echo", STEPS, "A refusal does not repeat what was sent.", _FIELD),
+    _expected(
+        "safety.no-mass-assignment",
+        STEPS,
+        "What the page does not list (an approval, another customer, a status) cannot be set by sending it.",
+        _FIELD,
+    ),
 )
 
 
@@ -293,15 +351,8 @@ LEFT_OUT: tuple[LeftOut, ...] = (
     ),
     LeftOut("Credentials are written `Bearer <token>`.", "Bare or Bearer are both fine; which one works is recorded."),
     LeftOut("A fixed key works for one flow at a time.", "It is how the suite uses keys, not what it judges."),
-    LeftOut(
-        "requestId resumes an earlier request.", "No source says where its value comes from; it is sent and recorded."
-    ),
     LeftOut('kycRequestTypeId "1" is OCR.', "The suite sends it; other kinds are other products."),
     LeftOut("The page describes fullName with the text of fullNameEn.", "A slip of the page that promises nothing."),
-    LeftOut(
-        "The page's example of ApproveFrontImage is accepted.",
-        "Its number has month 74: a stricter server may refuse it. It is sent and recorded.",
-    ),
     LeftOut("image may be a passport's.", "Whether a drawn passport is read only a real OCR can tell; it is recorded."),
     LeftOut("A data: prefix is not documented.", "Either answer is fine; it is recorded."),
     LeftOut("The check digit of the national number.", "Its formula is not published."),
@@ -353,6 +404,7 @@ OPEN_POINTS: tuple[OpenPoint, ...] = (
     OpenPoint("not-base64", "Is text that is no base64 a 400, or a 200 with isSuccess false?"),
     OpenPoint("base64-variants", "Are unpadded and URL-safe base64, and a data: prefix, read?"),
     OpenPoint("png", "Are PNG pictures read?"),
+    OpenPoint("picture-forms", "Which common forms of JPEG and PNG are read?"),
     OpenPoint("passport", "Is a passport page read as the front?"),
     OpenPoint("blank-picture", "Is a blank picture, or a back shown as the front, read or refused?"),
     OpenPoint("approve-back-broken-body", "Is a broken body on ApproveBackImage ignored or a 400?"),

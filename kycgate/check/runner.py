@@ -83,6 +83,8 @@ def run_contract_tests(
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+    if gate is not None:
+        gate.judge_whole_run()
     if crashed:
         said_last = crashed[0].strip().splitlines()
         raise CannotJudge(f"a contract test crashed, please report it: {said_last[0]} … {said_last[-1]}")

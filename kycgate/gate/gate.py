@@ -16,7 +16,7 @@ from kycgate.contracts.flow import Endpoint
 from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
 from kycgate.gate.minting import mint, optional_refused, seconds_to_expiry, token_body
-from kycgate.gate.session import Credential, Session
+from kycgate.gate.session import Credential, Dress, Session
 from kycgate.judging.answers import accepted, customer_data, is_evidence, json_or_none
 from kycgate.judging.behaviour import Behaviour
 from kycgate.judging.contradictions import Memory
@@ -25,12 +25,17 @@ from kycgate.judging.shape import judge_answer
 from kycgate.runs.folder import RunFolder
 from kycgate.settings.profile import Profile, Secrets
 from kycgate.specimens.deck import Card, Cards
+from kycgate.specimens.forms import FORMS, TURNED
 from kycgate.target.budget import Budget
 from kycgate.target.client import Target, Wanted, unreachable
 from kycgate.target.exchange import EARLIER_FLOW, Exchange, RecordedExchange
 from kycgate.target.redaction import Redactor
 from kycgate.target.requests import CLIENT_HEADERS, Outcome, Variation
 
+_FIRST_DRESSED = 8
+"""The number of the first session that goes about its steps in another way: those before it are as plain as can be."""
+_FORMS_TRIED = 3
+"""Pictures in other forms that may be refused before the target counts as one that reads only the cards it knows."""
 GONE_AFTER = 3
 """The run's last requests, so many in a row, found nobody: the target has gone away, it does not fail now and then."""
 DEFAULT_JOBS = 4
@@ -87,6 +92,7 @@ class Gate:
         self._went_away = ""
         self._by_number: dict[int, RecordedExchange] = {}
         self._sessions = 0
+        self._forms_read = self._forms_refused = 0
         self._keys = [key.get_secret_value() for key in secrets.api_keys]
         self._key_sessions: dict[str, Session] = {}
         self._spent_keys: set[str] = set()
@@ -184,6 +190,10 @@ class Gate:
         for observations, exchange in entered:
             self.ledger.add(observations, exchange, self._by_number[exchange.number])
 
+    def judge_whole_run(self) -> None:
+        """Enter what only all readings together show: once, when the tests are over."""
+        self.ledger.add([*self.memory.always_wrong()], None, None)
+
     def settle(self) -> str:
         """Nothing more is sent for now: since when nobody has answered, in one line; empty when somebody did.
 
@@ -226,6 +236,26 @@ class Gate:
         """`card` is about to be shown: what is printed on it is personal from now on."""
         self.memory.show(card.id, card.truth)
         self.redactor.add_reading(card.truth)
+
+    def note_form(self, form: str, exchange: Exchange) -> None:
+        """Record what became of a picture in another form; where none is read at first, no more are shown."""
+        read = accepted(exchange)
+        self.ledger.open_point("picture-forms", f"{form}: {'read' if read else 'refused'}")
+        if form == TURNED:
+            self.observe("image.turned", exchange, read, "read, as its tag says how to turn it", "refused")
+        with self._lock:
+            self._forms_read += read
+            self._forms_refused += not read
+
+    def _dress(self) -> Dress:
+        """What the next session wears: from the sixth on, each second and third one something, forms in turn."""
+        number = self._sessions
+        if not self.mints_tokens or number < _FIRST_DRESSED:
+            return Dress()
+        names = list(FORMS)
+        shows = self._forms_read or self._forms_refused < _FORMS_TRIED
+        forms = [names[number % len(names)], names[(5 * number + 3) % len(names)]] if shows else []
+        return Dress(fresh=number % 3 == 1, gzip=number % 2 == 1, forms=forms)
 
     # Sessions
 
@@ -305,7 +335,7 @@ class Gate:
         with self._lock:
             self._sessions += 1
             label = f"s{self._sessions}"
-        return Session(self, label, credential, card or self.cards.take())
+        return Session(self, label, credential, card or self.cards.take(), self._dress())
 
     def _session_of_key(self, card: Card | None, *, wait: bool) -> Session:
         """A fixed key in a state that is known.

@@ -10,6 +10,7 @@ from kycgate.errors import CannotJudge
 from kycgate.judging.answers import accepted, already_registered, customer_data, is_evidence, json_or_none
 from kycgate.judging.ledger import Observation
 from kycgate.specimens.deck import Card
+from kycgate.specimens.forms import in_form
 from kycgate.target.client import Wanted
 from kycgate.target.exchange import Exchange, Picture
 from kycgate.target.requests import (
@@ -42,8 +43,23 @@ class Sender(Protocol):
 
     def show(self, card: Card) -> None: ...
 
+    def note_form(self, form: str, exchange: Exchange) -> None: ...
+
     @property
     def translation(self) -> str: ...
+
+
+@dataclass(slots=True)
+class Dress:
+    """How a session goes about its legal steps, as phones and networks do: nothing of it may change a verdict.
+
+    With `fresh` each request ends its connection, with `gzip` compressed answers are accepted, and the legal uploads
+    take the picture `forms` in turn (`kycgate.specimens.forms`), then the card's own.
+    """
+
+    fresh: bool = False
+    gzip: bool = False
+    forms: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +80,18 @@ class Session:
     `do` sends a step, compares the answer with what the contract expects now, and moves the model on.
     """
 
-    def __init__(self, sender: Sender, label: str, credential: Credential, card: Card) -> None:
+    def __init__(
+        self, sender: Sender, label: str, credential: Credential, card: Card, dress: Dress | None = None
+    ) -> None:
         self.label = label
         self.credential = credential
         self.card = card
         self.state = flow().start
         self.reading: dict[str, Any] = {}
         self.completed_once = False
+        self.dress = dress or Dress()
+        self.because = ""
+        """The clause that speaks of the next legal step, where something was done before it that may change nothing."""
         self.registered = False
         """Whether the target said that it knows this card's person."""
         self._sender = sender
@@ -100,6 +121,10 @@ class Session:
             BudgetExhausted: it was not sent.
         """
         expected = self.expect(step)
+        if self.dress.forms and step.is_upload and variation is LEGAL and image is None and expected is Expected.ACCEPT:
+            in_form = self._show_in_form(step, self.dress.forms.pop(0), wrapping)
+            if accepted(in_form):
+                return in_form
         picture: Picture | None = None
         body = variation.body
         if step.is_upload and body is None:
@@ -148,6 +173,15 @@ class Session:
     def approve_back(self, **options: Any) -> Exchange:
         return self.do(flow()["approve_back"], **options)
 
+    def _show_in_form(self, step: Step, form: str, wrapping: str) -> Exchange:
+        """Show the picture in another form: read or refused, as the target likes, but for one that is merely turned."""
+        shown = in_form(self.card.image(step.shows), form)
+        kind = "image/png" if "PNG" in form else "image/jpeg"
+        variation = Variation(f"the card as {form}", Outcome.ANY)
+        exchange = self.do(step, variation, image=shown, wrapping=wrapping, media_type=kind, demand=False)
+        self._sender.note_form(form, exchange)
+        return exchange
+
     def finish(self) -> None:
         """Take all steps that are still missing, in the page's order; each of them must be accepted."""
         for step in flow().steps:
@@ -186,6 +220,10 @@ class Session:
             headers["Authorization"] = authorization
         if body is not None:
             headers["Content-Type"] = "application/json"
+        if self.dress.fresh:
+            headers["Connection"] = "close"
+        if self.dress.gzip:
+            headers["Accept-Encoding"] = "gzip"
         for name, value in variation.headers.items():
             if value is None:
                 headers.pop(name, None)
@@ -250,6 +288,12 @@ class Session:
         size = exchange.picture.size if exchange.picture else 0
         if not ok and exchange.status == 413 and variation.clause == "image.full-size" and size >= LARGE_CAPTURE:
             return
+        because = self.because or ("session.any-connection" if self.dress.fresh and step != flow().first else "")
+        self.because = ""
+        if because and variation is LEGAL:
+            yield Observation(because, ok, "accepted in its turn, as without it", came)
+            if not ok:
+                return
         required = "accepted in its turn" if variation.name == "legal" else f"accepted: {variation.name}"
         own = "upload.accepted" if step.is_upload else "approve.accepted"
         if step in self.state.done and step.is_upload and (ok or variation.clause is None):

@@ -12,6 +12,7 @@ from kycgate.contracts.models import (
     parse_date_time,
 )
 from kycgate.judging.ledger import Observation
+from kycgate.judging.letters import judge_dates, judge_letters
 from kycgate.text import theirs
 
 OLDEST = 130
@@ -101,6 +102,14 @@ def judge_reading(data: dict[str, Any]) -> Iterator[Observation]:
                 f"birthdate {away} days off",
                 "birthdate",
             )
+            if away == 0:
+                yield Observation(
+                    "reading.time-zone",
+                    born.date() == known.birthdate,
+                    "the day that the card prints, as it is written",
+                    "the same moment, written as another day",
+                    "birthdate",
+                )
         gender = gender_of(data.get("gender"))
         if gender is not None:
             yield Observation(
@@ -110,6 +119,8 @@ def judge_reading(data: dict[str, Any]) -> Iterator[Observation]:
                 f"gender is {gender}, the number says {known.gender}",
                 "gender",
             )
+    yield from judge_letters(data)
+    yield from judge_dates(data)
     moments = [moment for moment in (born, issued, expires) if moment is not None]
     if len(moments) > 1:
         ordered = all(earlier < later for earlier, later in pairwise(moments))
@@ -139,11 +150,6 @@ def days_of(moment: datetime) -> tuple[date, ...]:
 
 
 def judge_names(data: dict[str, Any]) -> Iterator[Observation]:
-    for name in ("fullName", "firstName", "familyName", "fullNameEn", "firstNameEn", "familyNameEn"):
-        value = data.get(name)
-        if isinstance(value, str) and ("??" in value or "\ufffd" in value):
-            yield Observation("reading.names-agree", False, "a name in letters", f"{name} holds question marks", name)
-            return
     for suffix in ("", "En"):
         full, first, family = (data.get(f"{name}{suffix}") for name in ("fullName", "firstName", "familyName"))
         if not isinstance(full, str) or not full.strip():

@@ -4,9 +4,11 @@ import contextlib
 import html
 import re
 import threading
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import combinations
 from typing import Any, Literal
 
 from kycgate.contracts.flow import Step
@@ -15,6 +17,7 @@ from kycgate.contracts.models import ENGLISH_NAMES, parse_date_time
 from kycgate.judging.answers import customer_data
 from kycgate.judging.card import days_of, numbers_in
 from kycgate.judging.ledger import Observation
+from kycgate.judging.readings import compare, plain
 from kycgate.target.exchange import EARLIER_FLOW, Exchange
 
 Translation = Literal["on", "off", "auto"]
@@ -37,6 +40,12 @@ _AS_PRINTED = (
     *("religion", "maritalStatus", "profession", "gender", "nationality"),
 )
 """Properties that say what is printed, letter by letter (words may be English ones)."""
+_COMPARED = (
+    "fullName", "firstName", "familyName", "address", "state", "idNumber", "idNumberBack", "idFrontScan", "idBackScan",
+    "documentNumber", "birthdate", "expirationDate",
+)  # fmt: skip
+"""Properties whose printed value is one and the same for every vendor: words, translations and months apart."""
+_ENOUGH_READINGS, _READS_WELL = 8, 0.9
 _DATED = ("issueDate", "expirationDate")
 """Printed dates that the number does not give."""
 
@@ -97,6 +106,8 @@ class Memory:
         """What stood in a wrong place, or on a wrong day, and on which cards: reading errs, yet not twice alike."""
         self._truths: dict[str, Mapping[str, str]] = {}
         self._reads_truth = False
+        self._fields: dict[str, Counter[bool]] = defaultdict(Counter)
+        """Of each property that was read: how often right, how often wrong."""
         self._lock = threading.Lock()
 
     def show(self, card: str, truth: Mapping[str, str]) -> None:
@@ -201,9 +212,33 @@ class Memory:
                 "customerData.photo",
             )
 
+    def _count_fields(self, data: dict[str, Any], truth: Mapping[str, str]) -> None:
+        for name, right in compare({**data}, truth).items():
+            if name in _COMPARED and isinstance(data.get(name), str) and data[name]:
+                self._fields[name][right] += 1
+
+    def always_wrong(self) -> Iterator[Observation]:
+        """At the end of a run: properties that were wrong in every reading while the others were right."""
+        with self._lock:
+            wrong = {name: counts[False] for name, counts in self._fields.items() if not counts[True]}
+            right = sum(counts[True] for counts in self._fields.values())
+            seen = sum(counts[True] + counts[False] for name, counts in self._fields.items() if name not in wrong)
+        if seen < _ENOUGH_READINGS or right < _READS_WELL * seen:
+            return  # Who reads badly may well read this badly, too.
+        for name, times in wrong.items():
+            if times >= _ENOUGH_READINGS:
+                yield Observation(
+                    "reading.own-fields", False, f"{name} as the card prints it, at least now and then",
+                    f"{name} was wrong in each of {times} readings", f"customerData.{name}",
+                )  # fmt: skip
+        if not wrong:
+            yield Observation("reading.own-fields", True)
+
     def _judge_print(self, card: str, data: dict[str, Any]) -> Iterator[Observation]:
         """Whether values were mangled or misplaced after they were read right."""
         truth = self._truths.get(card, {})
+        self._count_fields(data, truth)
+        yield from self._swapped(data, truth)
         slips: dict[str, str] = {}
         right = misread = 0
         for name in (*_AS_PRINTED, *ENGLISH_NAMES, *_DATED):
@@ -228,6 +263,18 @@ class Memory:
                 yield self._slipped(name, slip)
                 return
         yield Observation("reading.as-printed", True)
+
+    @staticmethod
+    def _swapped(data: dict[str, Any], truth: Mapping[str, str]) -> Iterator[Observation]:
+        """Two properties that hold each other's printed value."""
+        given = [name for name in _COMPARED if isinstance(data.get(name), str) and truth.get(name)]
+        for first, second in combinations(given, 2):
+            there, here = plain(truth[first]), plain(truth[second])
+            if there != here and plain(data[first]) == here and plain(data[second]) == there:
+                yield Observation(
+                    "reading.own-fields", False, f"{first} and {second} as the card prints them",
+                    f"{first} and {second} stand in each other's place", f"customerData.{first}",
+                )  # fmt: skip
 
     @staticmethod
     def _slipped(name: str, how: str) -> Observation:

@@ -24,9 +24,13 @@ from kycgate.judging.answers import parse_json
 from kycgate.judging.card import MAX_APART_S, NO_MOMENT, judge_photo, judge_reading
 from kycgate.judging.leaks import judge_leak
 from kycgate.judging.ledger import Observation
-from kycgate.target.exchange import Exchange
+from kycgate.judging.safety import judge_safety
+from kycgate.target.exchange import Exchange, header_of
 from kycgate.text import theirs
 
+CANNOT_DECODE = "the answer cannot be decoded"
+GZIP = b"\x1f\x8b"
+"""How a gzip stream begins (RFC 1952)."""
 LARGE_BODY = 256_000
 """Bytes from which a 413 fits."""
 
@@ -36,11 +40,17 @@ LARGE_HEADER = 4_000
 
 def judge_answer(exchange: Exchange) -> Iterator[Observation]:
     """What this exchange alone says of the clauses about answers."""
+    asked = "gzip" in (header_of(exchange.request_headers.items(), "Accept-Encoding") or "")
+    whole = "a whole answer, as gzip was accepted"
+    if exchange.status is None and asked and (exchange.failure or "").startswith(CANNOT_DECODE):
+        yield Observation("answer.compressed", False, whole, exchange.why_not)
+        return
     if exchange.status is None:
         yield Observation("answer.in-time", False, "a whole answer within 60 s", exchange.why_not)
         return
     yield Observation("answer.in-time", True)
     yield from _judge_status(exchange)
+    yield from judge_safety(exchange)
     known = exchange.step is not None or exchange.endpoint.startswith("token")
     if exchange.method != "POST" or exchange.status not in DOCUMENTED_STATUSES or not known:
         if exchange.status >= 400:
@@ -50,6 +60,10 @@ def judge_answer(exchange: Exchange) -> Iterator[Observation]:
     try:
         value = parse_json(exchange.answer_body)
     except ValueError as error:
+        if asked and (exchange.answer_header("Content-Encoding") or exchange.answer_body[:2] == GZIP):
+            # The same answers are well-formed where nothing is compressed: one cause, one finding.
+            yield Observation("answer.compressed", False, whole, f"a compressed body of which {error}")
+            return
         yield Observation("body.json", False, "one well-formed JSON text in UTF-8", f"a body of which {error}")
         if exchange.status != 200:
             yield Observation(
@@ -58,6 +72,8 @@ def judge_answer(exchange: Exchange) -> Iterator[Observation]:
             yield from judge_leak(exchange)
         return
     yield Observation("body.json", True)
+    if asked:
+        yield Observation("answer.compressed", True)
     if exchange.status != 200:
         yield _judge_error_body(value)
         yield from judge_leak(exchange)

@@ -12,7 +12,6 @@ _LIBERTIES: dict[str, dict[str, Any]] = {
     "approve-front-again-refused": {"approve_front_again": "refused"},
     "back-dropped": {"back_after_front_again": "dropped"},
     "back-carries-front": {"back_carries_front": True},
-    "ill-formed-accepted": {"ill_formed_optional": "accepted"},
     "arabic-digits-refused": {"arabic_indic_digits": "refused"},
     "unreadable-400": {"unreadable": "400"},
     "not-base64-result": {"not_base64": "result"},

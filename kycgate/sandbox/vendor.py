@@ -105,6 +105,8 @@ class Vendor:
         self._key = secrets.token_hex(32)
         self._sessions: OrderedDict[str, Onboarding] = OrderedDict()
         self._known: set[str] = set()
+        self._requests: OrderedDict[str, Onboarding] = OrderedDict()
+        """Sessions by the requestId that a token was asked for with."""
         self._lock = threading.Lock()
         self._reader = OcrReader() if settings.reading == "ocr" else None
 
@@ -203,7 +205,20 @@ class Vendor:
             raise Refused(400, "tenantId and tenantSecret are strings", NO_TENANT)
         if self.settings.tenants.get(tenant) != secret:
             raise Refused(401, "Unknown tenant", NO_TENANT)
-        return self.token_reply(self.mint(self.settings.token_life_s), time.time() + self.settings.token_life_s)
+        token = self.mint(self.settings.token_life_s)
+        self.resume(body.get("requestId"), token)
+        return self.token_reply(token, time.time() + self.settings.token_life_s)
+
+    def resume(self, request: Any, token: str) -> None:
+        """A token for a requestId that is known goes on with its session; a new one is remembered with this token's."""
+        claims = self.claims(token)
+        if not isinstance(request, str) or not request or claims is None:
+            return
+        session = self.session_of(str(claims["jti"]), fixed=False)
+        with self._lock:
+            self._sessions[str(claims["jti"])] = self._requests.setdefault(request, session)
+            while len(self._requests) > self.settings.max_sessions:
+                self._requests.popitem(last=False)
 
     def token_reply(self, token: str, expires: float) -> Reply:
         moment = datetime.fromtimestamp(expires, UTC).isoformat(timespec="milliseconds")
@@ -322,7 +337,12 @@ class Vendor:
             session.front = fields
         self.mark(session, step)
         data = self.customer_data(session, step, fields)
-        return Reply.json(200, self.result(True, None, None, data))
+        return self.personal(Reply.json(200, self.result(True, None, None, data)))
+
+    def personal(self, reply: Reply) -> Reply:
+        """An answer with personal data: no cache on its way may keep it."""
+        reply.headers["Cache-Control"] = "no-store"
+        return reply
 
     def decode(self, image: str) -> bytes:
         """The bytes behind base64 with or without line breaks and padding.

@@ -73,34 +73,22 @@ def test_legal_ordering(gate: Gate, session: Session, steps: tuple[Step, ...]) -
 @judges(
     *(edge.clause for edge in flow().edges),
     *("refusal.order-status", "refusal.changes-nothing", "refusal.error-body", "refusal.no-leak"),
-    requests=8,
-    uploads=3,
+    requests=len(list(flow().violations())) + len(flow().steps) + 1,
+    uploads=len(flow().uploads) + 2,
     telling=8,
 )
-@pytest.mark.parametrize(
-    ("done", "step"),
-    list(flow().violations()),
-    ids=lambda value: value if isinstance(value, str) else "+".join(value) or "fresh",
-)
-def test_step_out_of_order(session: Session, done: tuple[Step, ...], step: Step) -> None:
-    """A step whose predecessors are not done is refused, and the refusal leaves no trace.
+@pytest.mark.parametrize("steps", list(flow().legal_orderings()), ids="-".join)
+def test_step_out_of_order(session: Session, steps: tuple[Step, ...]) -> None:
+    """At each point of an ordering every step whose predecessors are not done is refused, and leaves no trace.
 
-    What leans on the refused step is tried before the step itself is done rightly: a refused step that was stored, or
-    counted, would let it through.
+    A refused step that was stored, or counted, would let through what leans on it: that is tried before the step itself
+    is done rightly.
     """
-    for legal in done:
+    for legal in steps:
+        for step in reversed(flow().steps):
+            if flow().predecessors(step) - session.state.done:
+                session.do(step)
         session.do(legal)
-    session.do(step)
-    if session.state.done >= flow().predecessors(step):
-        return
-    others = [other for other in flow().steps if other is not step]
-    for other in others:
-        if other not in session.state.done and flow().predecessors(other) <= session.state.done:
-            session.do(other)
-    for other in others:
-        if step in flow().predecessors(other):
-            session.do(other)
-    session.finish()
 
 
 @judges("order.closed", "refusal.order-status", "status.no-5xx", requests=10, uploads=4, telling=8)
@@ -168,7 +156,7 @@ def test_open_repeats(gate: Gate, session: Session) -> None:
         session.approve_back()
 
 
-@judges(*(edge.clause for edge in flow().edges), "order.closed", "order.retry", requests=10, uploads=6, telling=1)
+@judges(*(edge.clause for edge in flow().edges), "order.closed", "order.retry", requests=10, uploads=6, telling=0)
 def test_random_walks(gate: Gate, thorough: bool) -> None:
     """Random walks over the steps; the model says at each what must come.
 

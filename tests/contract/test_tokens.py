@@ -105,7 +105,7 @@ def test_tokens_of_one_device_are_two_sessions(gate: Gate) -> None:
     gate.release(first)
 
 
-@judges("token.lives", requests=1, uploads=1, telling=0)
+@judges("token.lives", requests=1, uploads=1, telling=2)
 def test_oldest_token_still_works(gate: Gate) -> None:
     """The run's first token, some seconds old, is as good as new."""
     _needs_tenant(gate)

@@ -11,7 +11,7 @@ from kycgate.sandbox.settings import SandboxSettings
 from kycgate.sandbox.vendor import Vendor
 
 Kind = Literal["shape", "status", "auth", "order", "semantics", "robustness", "state", "load"]
-_MODULES = ("shape", "behaviour", "answers", "readings", "inputs", "orders", "sessions", "access")
+_MODULES = ("shape", "behaviour", "answers", "readings", "inputs", "orders", "sessions", "access", "phones")
 
 
 @dataclass(frozen=True, slots=True)

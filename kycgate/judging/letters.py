@@ -1,0 +1,64 @@
+"""Whether what a card prints in Arabic came as a person types it, and whether a date is one of the card's."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from kycgate.judging.ledger import Observation
+
+ARABIC_PROPERTIES: Final = (
+    "fullName", "firstName", "familyName", "address", "state", "profession", "maritalStatus", "religion", "gender",
+    "nationality",
+)  # fmt: skip
+"""What a card has in Arabic."""
+DATES: Final = ("birthdate", "issueDate", "expirationDate")
+
+_LOST: Final = re.compile(r"\?{2,}|\ufffd|^[\s?]*\?[\s?]*$|\u25a1")
+_CODE: Final = re.compile(
+    r"&(?:#\d{2,7}|#x[0-9a-fA-F]{2,6}|[a-zA-Z]{2,8});|\\u[0-9a-fA-F]{4}|(?:%[dD][89aAbB]%[0-9a-fA-F]{2})"
+)
+_MISREAD: Final = re.compile("[\u00d8\u00d9\u00da\u00db][\u0080-\u00bf\u0152-\u2122]")
+"""Arabic in UTF-8 read as Latin-1 or Windows-1252: each letter begins with Ø or Ù."""
+_CODE_PAGE: Final = re.compile("[\u00c0-\u00ff]{3,}")
+"""Arabic in Windows-1256 read as Latin-1: a row of accented letters."""
+_FORMS: Final = re.compile("[\ufb50-\ufbb1\ufbd3-\ufd3d\ufe70-\ufefc]")
+"""Presentation forms: the shape of a letter in its place, which no keyboard types; ligatures of whole words apart."""
+_NO_DATE: Final = re.compile(r"(?:0001-01-0[12]|1601-01-01|1753-01-01|1899-12-3[01]|9999-12-31)")
+_NO_DATE_OF_A_CARD: Final = re.compile(r"(?:1900-01-01|1970-01-01|0000-|1969-12-31)")
+
+
+def judge_letters(data: Mapping[str, Any]) -> Iterator[Observation]:
+    """Letters lost, replaced or written in code are not the card's (API.md, "What the field adds")."""
+    for name in ARABIC_PROPERTIES:
+        value = data.get(name)
+        if not isinstance(value, str) or not value.strip():
+            continue
+        how = what_is_wrong(value)
+        yield Observation(
+            "reading.letters", not how, "Arabic letters as a person types them", f"{name} {how}", f"customerData.{name}"
+        )
+
+
+def what_is_wrong(value: str) -> str:
+    """In words; empty when the letters are such as a person types."""
+    if _LOST.search(value):
+        return "holds question marks or replacement characters"
+    if _CODE.search(value):
+        return "holds letters written in code"
+    if _MISREAD.search(value) or _CODE_PAGE.search(value):
+        return "holds Arabic read in another encoding"
+    if _FORMS.search(value):
+        return "holds presentation forms of letters"
+    return ""
+
+
+def judge_dates(data: Mapping[str, Any]) -> Iterator[Observation]:
+    """A date that was not read is null; a runtime's "no date" is no date of the card."""
+    for name in DATES:
+        value = data.get(name)
+        if isinstance(value, str) and value:
+            none = _NO_DATE.match(value) or (name != "birthdate" and _NO_DATE_OF_A_CARD.match(value))
+            yield Observation(
+                "reading.no-date", not none, "a date of the card, or null", f"{name} is a runtime's empty date",
+                f"customerData.{name}",
+            )  # fmt: skip

@@ -1,0 +1,128 @@
+"""API.md, "What the field adds": what phones, networks and ordinary web servers bring."""
+
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows import flow
+from kycgate.errors import CannotJudge
+from kycgate.gate.gate import Gate
+from kycgate.gate.minting import token_of
+from kycgate.gate.plan import judges
+from kycgate.gate.session import Session
+from kycgate.judging.answers import accepted, customer_data
+from kycgate.target.exchange import Exchange
+from kycgate.target.requests import LEGAL, Outcome, Variation, to_base64, to_json
+
+IDLE_S = 3.3
+"""Seconds between two steps: people look for the card longer than that."""
+UNLISTED = {"isApproved": True, "isSuccess": True, "status": "Approved", "step": "Completed", "role": "admin"}
+"""What the page lists for no request."""
+
+
+@judges("session.idle", requests=10, uploads=4, telling=9)
+def test_pauses(gate: Gate) -> None:
+    """A pause between two steps, at another place in each order, ends no session while its token lives."""
+    if gate.mints_tokens and 0 < gate.token_life_s < 10 * IDLE_S:
+        raise CannotJudge("the target's tokens live too short to pause between two steps")
+    orders = [*flow().orders.values()][: gate.concurrent_sessions]
+
+    def idle(order: tuple[Step, ...]) -> None:
+        session = gate.session()
+        try:
+            for place, step in enumerate(order):
+                if place % 2 == 1 or step == flow().final:
+                    time.sleep(IDLE_S)
+                    session.because = "session.idle"
+                session.do(step)
+        finally:
+            gate.release(session)
+
+    with ThreadPoolExecutor(len(orders)) as pool:
+        for future in [pool.submit(idle, order) for order in orders]:
+            future.result(timeout=300)
+
+
+@judges("request.twice-at-once", "status.no-5xx", "session.own-customer", requests=9, uploads=4, telling=7)
+def test_double_taps(gate: Gate, session: Session) -> None:
+    """Each step of one flow is sent twice at the same moment; at least one copy is performed, and the flow goes on."""
+    twice = Variation("twice at the same moment", Outcome.ANY, by_chance=True)
+    with ThreadPoolExecutor(2) as pool:
+        for step in flow().steps:
+            copies = [pool.submit(session.do, step, twice, demand=False) for _ in range(2)]
+            answers = [copy.result(timeout=120) for copy in copies]
+            if any(answer.status is None or answer.status in (413, 429) for answer in answers):
+                raise CannotJudge(f"two requests of {step} at once were put off or not answered")
+            done = any(accepted(answer) for answer in answers)
+            if not done and all(answer.status is not None and answer.status < 500 for answer in answers):
+                # Refused for being two, as some do: then the step is taken alone.
+                done = accepted(session.do(step, Variation("after two at once", Outcome.ANY), demand=False))
+            came = " and ".join(f"status {answer.status}" for answer in answers)
+            gate.observe("request.twice-at-once", answers[-1], done, f"{step} performed by one of two copies", came)
+            if not done:
+                return
+
+
+@judges("safety.no-mass-assignment", "request.unknown-properties", requests=9, uploads=3, telling=5)
+def test_mass_assignment(gate: Gate, session: Session) -> None:
+    """What the page does not list, sent with each step, sets nothing: no approval, no status, no other customer."""
+    foreign = str(uuid.UUID(int=gate.rng.getrandbits(128), version=4))
+    more = {**UNLISTED, "customerId": foreign}
+    probe = Variation("the last step after unlisted properties", Outcome.ANY)
+
+    def nothing_set(exchange: Exchange, what: str) -> bool:
+        ok = not accepted(exchange)
+        gate.observe("safety.no-mass-assignment", exchange, ok, f"refused: {what}", "performed")
+        return ok
+
+    for step in flow().steps:
+        if step == flow().final:
+            break
+        body = (
+            to_json({"image": to_base64(session.card.image(step.shows)), **more})
+            if step.is_upload
+            else to_json({**session.confirmation(step), **more})
+        )
+        name = "unlisted properties that would set something"
+        exchange = session.do(step, Variation(name, Outcome.ANY, body=body), demand=False)
+        data = customer_data(exchange) or {}
+        own = str(data.get("customerId") or "").lower() != foreign
+        gate.observe("safety.no-mass-assignment", exchange, own, "the session's own customer", "the customerId sent")
+        if not accepted(exchange):
+            session.do(step, LEGAL, demand=False)
+        lacking = flow().predecessors(flow().final) - session.state.done
+        if lacking and not nothing_set(session.do(flow().final, probe, demand=False), f"{min(lacking)} is not done"):
+            return
+
+
+@judges("session.resumed", requests=4, uploads=1, telling=4)
+def test_resumption(gate: Gate) -> None:
+    """The app was closed and opened again: a new token for the same requestId goes on where the first one was."""
+    if not gate.mints_tokens:
+        raise CannotJudge("fixed keys are used, so no tokens are minted")
+    request = {"requestId": str(uuid.UUID(int=gate.rng.getrandbits(128), version=4))}
+    first = token_of(gate.request_token(intent="a requestId", properties={**gate.token_properties, **request}))
+    if first is None:
+        raise CannotJudge("the target takes no requestId of the client's own choice")
+    session = gate.session_with(first)
+    session.do(flow().first)
+    again = token_of(gate.request_token(intent="the same requestId", properties={**gate.token_properties, **request}))
+    if again is None:
+        raise CannotJudge("the target gives no second token for one requestId")
+    session.credential = gate.session_with(again).credential
+    follower = next(step for step in flow().steps if flow().predecessors(step) == {flow().first} and not step.is_upload)
+    exchange = session.do(follower, Variation("by the second token of one requestId", Outcome.ANY), demand=False)
+    ok = accepted(exchange)
+    gate.observe("session.resumed", exchange, ok, "accepted: the request was resumed", f"status {exchange.status}")
+    gate.release(session)
+
+
+@judges("safety.no-cors", requests=2, uploads=1, telling=3)
+@pytest.mark.parametrize("step", flow().uploads[:1])
+def test_a_web_page_of_another_origin(session: Session, step: Step) -> None:
+    """A browser names the page's origin; the answer to a card must not open itself to it. The judge looks."""
+    headers = {"Origin": "https://page.example"}
+    session.do(step, Variation("from a web page of another origin", Outcome.ANY, headers=headers), demand=False)
