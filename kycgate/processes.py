@@ -2,7 +2,10 @@
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
+import weakref
 from multiprocessing.connection import wait
 
 interrupted = threading.Event()
@@ -21,3 +24,42 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def start_worker() -> "subprocess.Popen[str]":
+    """The load's own process; it waits for its job on standard input."""
+    # -P keeps the caller's own folders off the path. A group of its own: Ctrl-C reaches us alone.
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "kycgate.load.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, "LOCUST_SKIP_MONKEY_PATCH": "1"},
+        text=True,
+    )
+
+
+class Spare:
+    """A generator's process that loads its modules before anybody knows what it shall do; it ends with this object."""
+
+    def __init__(self) -> None:
+        self._process: list[subprocess.Popen[str]] = [start_worker()]
+        self._close = weakref.finalize(self, _end, self._process)
+
+    def take(self) -> "subprocess.Popen[str] | None":
+        """The process, once; it is the taker's then."""
+        return self._process.pop() if self._process else None
+
+    def close(self) -> None:
+        """End it, if nobody took it."""
+        self._close()
+
+
+def _end(processes: "list[subprocess.Popen[str]]") -> None:
+    for process in processes:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()

@@ -50,14 +50,13 @@ class Generator:
         self._emit = emit
         self.recorder = Recorder()
         self.watch = Watch(self.recorder)
-        self._prepared = prepare(self.plan)
+        self._prepared: list[list[Prepared]] = []
         self.tls: ssl.SSLContext | None = (
             tls_context(verify=plan.verify_tls, ca_file=str(plan.ca_file) if plan.ca_file else None)
             if plan.base_url.startswith("https")
             else None
         )
-        cards = {prepared.card.id: prepared.card for variants in self._prepared for prepared in variants}
-        self.judge = AnswerJudge(self.plan, cards.values())
+        self.judge = AnswerJudge(self.plan)
         self.credentials = Credentials(self.plan, self.tls, self.judge)
         if self.plan.max_requests is not None:
             # An onboarding takes its token and four steps.
@@ -71,15 +70,20 @@ class Generator:
         self.start_ns = 0
         self._start_wall = 0.0
 
-    def mint_ahead(self) -> None:
-        """Credentials for those who come first, outside the timed part.
+    def get_ready(self) -> None:
+        """Cards, and meanwhile credentials for those who come first, outside the timed part.
 
         Raises:
-            NoAnswer: the target gives none.
+            NoAnswer: the target gives no tokens.
+            OwnFault: this machine cannot ask for them.
         """
         # A closed workload begins nobody knows how many; of an open one more than that is not counted either.
         mine = islice((n for n, _ in enumerate(self._due()) if n % self._count == self._index), UNKNOWN)
-        self.credentials.fill(UNKNOWN if self.plan.people else sum(1 for _ in mine))
+        count = UNKNOWN if self.plan.people else sum(1 for _ in mine)
+        minting = gevent.spawn(self.credentials.fill, count)
+        self._prepared = prepare(self.plan)
+        self.judge.show(prepared.card for variants in self._prepared for prepared in variants)
+        minting.get()
 
     def _due(self) -> Iterator[float]:
         plan = self.plan
@@ -286,7 +290,10 @@ def prepare(plan: LoadPlan) -> list[list[Prepared]]:
     kinds = [(size, how) for size in plan.sizes or (0,) for how in plan.degradations or (None,)]
     cards = Cards(plan.seed, plan.specimens)
     wanted = plan.cards if plan.people else min(plan.cards, math.ceil(plan.rate * plan.duration_s))
-    drawn = [cards.take() for _ in range(max(wanted // len(kinds), 4))]
+    drawn = []
+    for _ in range(max(wanted // len(kinds), 4)):
+        drawn.append(cards.take())
+        gevent.sleep(0)  # Tokens are minted meanwhile.
     return [[Prepared.of(card, size, how) for card in drawn] for size, how in kinds]
 
 

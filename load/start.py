@@ -2,10 +2,8 @@
 
 import contextlib
 import json
-import os
 import queue
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from kycgate.load.collect import Collector, Second
 from kycgate.load.files import QUICKEST_S
 from kycgate.load.interval import Interval
 from kycgate.load.plan import Job, LoadOutcome, LoadPlan, Topology
+from kycgate.processes import Spare, start_worker
 from kycgate.settings.profile import Secrets
 
 GRACE_S = 20.0
@@ -40,8 +39,9 @@ def run_load(
     otel: bool = False,
     on_second: OnSecond | None = None,
     say: Callable[[str], None] | None = None,
+    spare: Spare | None = None,
 ) -> LoadOutcome:
-    """Run `plan`; `latency.hlog` grows in `out` as the run goes on.
+    """Run `plan`, in the process of `spare` where there is one; `latency.hlog` grows in `out` as the run goes on.
 
     Stopped by Ctrl-C, or after `within_s` seconds, it ends the generator and returns what was measured until then.
 
@@ -62,7 +62,7 @@ def run_load(
 
     collector = Collector(plan, topology.workers, out / "latency.hlog", closed)
     role = "master" if topology.workers > 1 or topology.remote_workers else "local"
-    with _Generator(Job(role=role, plan=filled, topology=topology, otel=otel)) as generator:
+    with _Generator(Job(role=role, plan=filled, topology=topology, otel=otel), spare) as generator:
         try:
             _take_in(generator, collector, wishes, say or (lambda text: None), within_s)
         finally:
@@ -167,22 +167,14 @@ def _all_failed(collector: Collector) -> bool:
 class _Generator:
     """The process, its lines, and its end."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, spare: Spare | None = None) -> None:
         self._job = job
+        self._spare = spare
         self.said: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._complaints: list[str] = []
 
     def __enter__(self) -> "_Generator":
-        # -P keeps the caller's own folders off the path. A group of its own: Ctrl-C reaches us alone.
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "kycgate.load.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            env={**os.environ, "LOCUST_SKIP_MONKEY_PATCH": "1"},
-            text=True,
-        )
+        self.process = (self._spare.take() if self._spare else None) or start_worker()
         self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read, self._listen)]
         for reader in self._readers:
             reader.start()

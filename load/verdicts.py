@@ -35,8 +35,7 @@ class AnswerJudge:
     def __init__(self, plan: LoadPlan, cards: Iterable[Card] = ()) -> None:
         self._plan = plan
         self._memory = Memory(plan.translation, most=MOST_REMEMBERED)
-        for card in cards:
-            self._memory.show(card.id, card.truth)
+        self.show(cards)
         self._observed: Counter[str] = Counter()
         self._broken: Counter[str] = Counter()
         self._breaches: list[Breach] = []
@@ -44,6 +43,11 @@ class AnswerJudge:
         self._unanswered: list[tuple[int, Observation, Exchange]] = []
         """What got no answer, by its end: it breaks a clause once another request is answered."""
         self._known: dict[tuple[str, str | None, bytes], tuple[str, ...]] = {}
+
+    def show(self, cards: Iterable[Card]) -> None:
+        """These cards will be shown: what is printed on them is known."""
+        for card in cards:
+            self._memory.show(card.id, card.truth)
 
     def judge(
         self, exchange: Exchange, *, degraded: bool = False, further: Sequence[Observation] = ()

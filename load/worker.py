@@ -104,7 +104,10 @@ def main() -> None:
     # What a library prints is not for whoever reads our lines.
     _OUT[0] = os.dup(1)
     os.dup2(2, 1)
-    job = Job.model_validate_json(sys.stdin.readline())
+    told = sys.stdin.readline()
+    if not told:
+        return  # Whoever started this process does not need it any more.
+    job = Job.model_validate_json(told)
     {"local": run_local, "master": run_master, "worker": run_worker}[job.role](job)
 
 
@@ -117,7 +120,7 @@ def run_local(job: Job) -> None:
 
     _until_input_closes(stop)
     try:
-        generator.mint_ahead()
+        generator.get_ready()
     except (NoAnswer, OwnFault) as error:
         # What was sent until now counts, though no second of it was timed.
         generator.give_up(f"no tokens could be minted for the load: {error}")
@@ -271,7 +274,7 @@ def run_worker(job: Job) -> None:
             return
         generator = Generator(told, send, index=msg.data["index"], count=msg.data["count"])
         try:
-            generator.mint_ahead()
+            generator.get_ready()
         except (NoAnswer, OwnFault) as error:
             generator.give_up(f"no tokens could be minted for the load: {error}")
             sys.stderr.write(f"kycgate: {generator.void}\n")

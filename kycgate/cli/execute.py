@@ -1,4 +1,7 @@
-"""Puts a run together: target, check, load, objectives, verdict, files."""
+"""Puts a run together: target, check, load, objectives, verdict, files.
+
+What weighs much (contract tests, sandbox, reports) is imported where it is used: a load waits for none of it.
+"""
 
 import importlib.metadata
 import os
@@ -15,9 +18,6 @@ from types import FrameType
 from typing import Any, Self
 
 import kycgate
-from kycgate import specimens
-from kycgate.check.embedded import embedded_sandbox
-from kycgate.check.runner import run_contract_tests
 from kycgate.cli.load_part import LoadOptions, Screen, demand_permission, may_load, send_load
 from kycgate.contracts.clauses import CORE
 from kycgate.contracts.flows import flow
@@ -26,13 +26,11 @@ from kycgate.gate.gate import Gate
 from kycgate.judging.drift import Pins, drift_since, load_pins
 from kycgate.load.files import demand_files
 from kycgate.processes import interrupted
-from kycgate.reports.detection import committed_detection
-from kycgate.reports.since import mark
 from kycgate.runs.checkpoint import Checkpoint, write
 from kycgate.runs.clause import Verdict
 from kycgate.runs.flow_model import RecordedFlow
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.model import Run
+from kycgate.runs.model import Detection, Run
 from kycgate.runs.verdict import decide, exit_code_of, waiver_notes
 from kycgate.settings.profile import Profile, load_secrets
 from kycgate.settings.selection import clauses_named
@@ -119,7 +117,9 @@ def execute(
     if load is not None:
         demand_files(load.plan, load.topology)
     if profile.specimens is not None:
-        specimens.load_directory(profile.specimens)
+        from kycgate.specimens import load_directory
+
+        load_directory(profile.specimens)
     limits = _TimeLimits.of(profile, check=check, load=load)
     if profile.fail_on_drift and profile.pins is None and check:
         raise UsageError("there is nothing to have drifted from: give --pins (or the profile's key pins)")
@@ -146,7 +146,7 @@ def execute(
         },
         versions=_versions(),
         profile_file=_from_here(profile_file),
-        detection=committed_detection() if check else None,
+        detection=_detection() if check else None,
         flow=RecordedFlow.of(flow()),
     )
     for warning in (NO_TLS if not profile.verify_tls else "", secrets.left_out if secrets is not None else ""):
@@ -160,9 +160,13 @@ def execute(
     gate: Gate | None = None
     with _stoppable(limits.left_s() + HANG_S) as stop:
         with ExitStack() as stack:
+            if load is not None and load.spare is not None:
+                stack.callback(load.spare.close)
             try:
                 expired = secrets.expired_token if secrets else None
                 if secrets is None:
+                    from kycgate.check.embedded import embedded_sandbox
+
                     embedded = stack.enter_context(embedded_sandbox(profile))
                     profile, secrets, expired = embedded.profile, embedded.secrets, embedded.expired_token
                     run.embedded_sandbox = True
@@ -175,6 +179,8 @@ def execute(
                 say(f"target: {run.target_words}")
                 gate.preflight()
                 if check:
+                    from kycgate.check.runner import run_contract_tests
+
                     not_tried = run_contract_tests(
                         gate,
                         strict=profile.strict,
@@ -218,9 +224,17 @@ def execute(
         run.exit_code, run.verdict = int(code), code.word
         run.finished_at = datetime.now(UTC).isoformat(timespec="seconds")
         if baseline is not None:
+            from kycgate.reports.since import mark
+
             mark(run, *baseline)
         _finish(folder, run)
     return run, folder
+
+
+def _detection() -> Detection | None:
+    from kycgate.reports.detection import committed_detection
+
+    return committed_detection()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,8 @@
 """The load part of a run: whether it may be sent, what it is, and what the policy says of it."""
 
+import contextlib
+import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -9,6 +12,7 @@ from kycgate.gate.gate import Gate
 from kycgate.load import LoadOutcome, LoadPlan, Topology, run_load
 from kycgate.load.capacity import CapacitySearch, find_capacity
 from kycgate.load.collect import Collector, Second
+from kycgate.processes import Spare
 from kycgate.runs.checkpoint import Checkpoint
 from kycgate.runs.clause import MAX_FINDINGS, Finding
 from kycgate.runs.folder import RunFolder
@@ -43,6 +47,8 @@ class LoadOptions:
     capacity: CapacitySearch | None = None
     otel: bool = False
     """Locust's own export by OpenTelemetry."""
+    spare: Spare | None = None
+    """A process that has begun to load its modules already."""
 
     @property
     def duration_s(self) -> float:
@@ -171,6 +177,8 @@ def _send(
     decider = Decider(policy) if load.until_decided else None
 
     def on_second(collector: Collector, second: Second) -> str | None:
+        if second.number == 0:
+            threading.Thread(target=_load_reports, daemon=True).start()
         if screen is not None:
             screen.second(collector, second)
 
@@ -193,7 +201,27 @@ def _send(
             return f"{load.max_seconds:g} s were over"
         return None
 
-    return run_load(plan, secrets, folder.path, within_s=within_s, topology=load.topology, on_second=on_second, say=say)
+    return run_load(
+        plan,
+        secrets,
+        folder.path,
+        within_s=within_s,
+        topology=load.topology,
+        on_second=on_second,
+        say=say,
+        spare=load.spare,
+    )
+
+
+def _load_reports() -> None:
+    """Load what the reports take while the load goes on, in nobody's way: its end need not wait for it."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+    import matplotlib.figure
+    import matplotlib.ticker  # noqa: F401
+
+    import kycgate.reports.write
+    import kycgate.sla.judge  # noqa: F401
 
 
 def _enter(run: Run, outcome: LoadOutcome, gate: Gate, folder: RunFolder, policy: Policy) -> None:

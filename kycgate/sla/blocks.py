@@ -19,8 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtrit
 
 Array = NDArray[np.float64]
 
@@ -73,7 +72,7 @@ def _effect(sums: Array, total: Array, mean: Array, variance: Array, miss: float
         blocks = of_block.shape[-1]
         n = np.maximum(total[..., : blocks * seconds].sum(-1), 1)
         ratio = blocks / (blocks - 1) * (of_block**2).sum(-1) / (n * spread)
-        allowance = (student.ppf(miss, blocks - 1) / norm.ppf(miss)) ** 2
+        allowance = (stdtrit(blocks - 1, miss) / ndtri(miss)) ** 2
         found = np.maximum(found, ratio * allowance * beyond(of_block))
     return found
 
@@ -119,9 +118,7 @@ def beyond(of_block: Array) -> Array:
     """
     alike, corrected = _alike(of_block)
     corrected = np.minimum(corrected, _MOST_ALIKE)
-    factor: Array = np.where(
-        alike > norm.ppf(0.95) / np.sqrt(of_block.shape[-1]), (1 + corrected) / (1 - corrected), 1.0
-    )
+    factor: Array = np.where(alike > ndtri(0.95) / np.sqrt(of_block.shape[-1]), (1 + corrected) / (1 - corrected), 1.0)
     return factor
 
 

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtrit
 
 from kycgate.sla.blocks import beyond, block_lengths, outlasts, put_together
 from kycgate.sla.histograms import Cells, edges
@@ -77,7 +76,7 @@ def estimate(
     spread = np.maximum(np.sqrt((deviation**2).mean(0)), 1e-3)
     largest = np.abs(deviation / spread).max(1)
     miss, blocks = (1 - confidence) / 2, min(before.blocks, after.blocks)
-    allowance = student.ppf(miss, blocks - 1) / norm.ppf(miss)
+    allowance = stdtrit(blocks - 1, miss) / ndtri(miss)
     outlasted = before.outlasted or after.outlasted
     reach = spread * np.quantile(largest, confidence) * allowance * (DRIFTING if outlasted else 1.0)
     return Estimate(change, change - reach, change + reach, max(before.block_s, after.block_s), spread, outlasted)

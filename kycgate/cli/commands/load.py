@@ -88,6 +88,11 @@ def load(
     import os
     from importlib.util import find_spec
 
+    from kycgate.processes import Spare
+
+    # It loads its modules while this one does; when this process ends, it ends.
+    spare = None if worker else Spare()
+
     from kycgate.cli.load_part import NOWHERE, LoadOptions
     from kycgate.cli.progress import run_and_exit
     from kycgate.load import LoadPlan, Topology
@@ -133,6 +138,7 @@ def load(
         max_seconds,
         CapacitySearch(rate, highest_rate, plateau_s=plateau, limit_ms=limit_ms) if find_capacity else None,
         otel,
+        spare,
     )
     run_and_exit(
         "load", chosen, out=out, seed=seed, check=False, load=options, policy=policy_of(policy),
