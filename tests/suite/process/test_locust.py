@@ -190,7 +190,7 @@ def test_locusts_export_is_switched_on(tmp_path: Path) -> None:
 )
 def test_wrong_load_calls_end_2_with_one_line(arguments: list[str], says: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "kycgate", "load", *arguments],
+        [sys.executable, "-m", "kycgate", "load", "--sandbox", *arguments],
         cwd=tmp_path, env=CLEAN, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
