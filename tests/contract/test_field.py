@@ -4,8 +4,6 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
@@ -66,7 +64,7 @@ def test_double_taps(gate: Gate, session: Session) -> None:
                 return
 
 
-@judges("safety.no-mass-assignment", "request.unknown-properties", requests=9, uploads=3, telling=5)
+@judges("safety.no-mass-assignment", "safety.no-cors", requests=9, uploads=3, telling=5)
 def test_mass_assignment(gate: Gate, session: Session) -> None:
     """What the page does not list, sent with each step, sets nothing: no approval, no status, no other customer."""
     foreign = str(uuid.UUID(int=gate.rng.getrandbits(128), version=4))
@@ -78,7 +76,10 @@ def test_mass_assignment(gate: Gate, session: Session) -> None:
         gate.observe("safety.no-mass-assignment", exchange, ok, f"refused: {what}", "performed")
         return ok
 
-    for step in flow().steps:
+    # A browser names the page that asks: the answer to a card must not open itself to it. The judge looks.
+    headers = {"Origin": "https://page.example"}
+    # In the client's order an approval comes before the last upload: what it sets by being told so can be seen.
+    for step in flow().client_order:
         if step == flow().final:
             break
         body = (
@@ -87,7 +88,7 @@ def test_mass_assignment(gate: Gate, session: Session) -> None:
             else to_json({**session.confirmation(step), **more})
         )
         name = "unlisted properties that would set something"
-        exchange = session.do(step, Variation(name, Outcome.ANY, body=body), demand=False)
+        exchange = session.do(step, Variation(name, Outcome.ANY, body=body, headers=headers), demand=False)
         data = customer_data(exchange) or {}
         own = str(data.get("customerId") or "").lower() != foreign
         gate.observe("safety.no-mass-assignment", exchange, own, "the session's own customer", "the customerId sent")
@@ -98,7 +99,7 @@ def test_mass_assignment(gate: Gate, session: Session) -> None:
             return
 
 
-@judges("session.resumed", requests=4, uploads=1, telling=4)
+@judges("session.resumed", requests=4, uploads=1, telling=6)
 def test_resumption(gate: Gate) -> None:
     """The app was closed and opened again: a new token for the same requestId goes on where the first one was."""
     if not gate.mints_tokens:
@@ -118,11 +119,3 @@ def test_resumption(gate: Gate) -> None:
     ok = accepted(exchange)
     gate.observe("session.resumed", exchange, ok, "accepted: the request was resumed", f"status {exchange.status}")
     gate.release(session)
-
-
-@judges("safety.no-cors", requests=2, uploads=1, telling=3)
-@pytest.mark.parametrize("step", flow().uploads[:1])
-def test_a_web_page_of_another_origin(session: Session, step: Step) -> None:
-    """A browser names the page's origin; the answer to a card must not open itself to it. The judge looks."""
-    headers = {"Origin": "https://page.example"}
-    session.do(step, Variation("from a web page of another origin", Outcome.ANY, headers=headers), demand=False)
