@@ -13,7 +13,7 @@ from kycgate.check.side_by_side import attempt, give_up
 from kycgate.contracts.clauses import CORE, clause
 from kycgate.errors import BudgetExhausted, CannotJudge, ExitCode, UsageError
 from kycgate.gate.gate import Gate
-from kycgate.gate.plan import MARK, PlannedTest, planned
+from kycgate.gate.plan import MARK, PlannedTest, places, planned
 from kycgate.gate.session import Session
 from kycgate.settings.profile import NO_TARGET, Profile, find_profile, load_profile, load_secrets
 from kycgate.settings.selection import clauses_named
@@ -67,7 +67,8 @@ class GatePlugin:
         profile = self.bound.profile if self.bound is not None else Profile()
         contract = [item for item in items if (plan := planned(item)) and self._wants(plan, profile)]
         others = [item for item in items if not planned(item)]
-        contract.sort(key=lambda item: -_planned(item).telling)
+        place = places([_planned(item) for item in contract])
+        contract.sort(key=lambda item: place[_planned(item)])
         items[:] = others + contract
         self.plan = [_planned(item) for item in contract]
 

@@ -1,5 +1,7 @@
 """What a contract test promises: the clauses it judges and what it costs at most."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -47,3 +49,22 @@ def planned(item: pytest.Item) -> PlannedTest | None:
         mark.kwargs["telling"],
         mark.kwargs["asked"],
     )
+
+
+MOST_TELLING = 8
+"""From here on a test goes first whatever others judge: the flow itself, its order, its credentials."""
+
+
+def places(plan: Sequence[PlannedTest]) -> dict[PlannedTest, tuple[int, int]]:
+    """By which to sort a plan: the most telling tests, then those that alone judge a clause, then what repeats others.
+
+    So a budget that is too small for all costs repetition first, and verdicts last.
+    """
+    judged = Counter(name for test in plan for name in test.clauses)
+    return {
+        test: (
+            0 if test.telling >= MOST_TELLING else 1 if any(judged[name] == 1 for name in test.clauses) else 2,
+            -test.telling,
+        )
+        for test in plan
+    }

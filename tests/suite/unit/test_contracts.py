@@ -164,3 +164,14 @@ def test_openapi_examples_validate() -> None:
     for model in (UploadRequest, ApproveFrontRequest, CustomerData, UploadResult):
         for example in schemas[model.__name__]["examples"]:
             model.model_validate_json(json.dumps(example))
+
+
+def test_a_small_budget_costs_repetition_first() -> None:
+    """The most telling tests, then those that alone judge a clause, then what repeats others."""
+
+    def test_of(name: str, telling: int, *clauses: str) -> PlannedTest:
+        return PlannedTest(name, clauses, 1, 0, telling, "")
+
+    plan = [test_of("repeats", 7, "a", "b"), test_of("flow", 9, "a"), test_of("alone", 1, "c"), test_of("too", 2, "b")]
+    place = places(plan)
+    assert [test.test for test in sorted(plan, key=lambda test: place[test])] == ["flow", "alone", "repeats", "too"]
