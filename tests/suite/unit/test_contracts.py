@@ -28,6 +28,7 @@ from kycgate.contracts.flows.national_id import (
 from kycgate.contracts.id_number import NationalId, to_ascii_digits
 from kycgate.contracts.models import ApproveFrontRequest, CustomerData, UploadRequest, UploadResult, parse_date_time
 from kycgate.contracts.openapi import build, text
+from kycgate.gate.plan import PlannedTest, places
 from kycgate.sandbox import FAULTS
 
 
