@@ -124,8 +124,11 @@ def _period(run: Run) -> list[str]:
     if len(month.outages) > MAX_OUTAGES:
         lines += ["", f"and {len(month.outages) - MAX_OUTAGES} more outages in report.html"]
     if run.period.credits_owed:
-        lines += ["", "| credit | measured | owed |", "| --- | --- | --- |"]
-        lines += [f"| {c.objective} | {markdown(c.measured)} | {c.percent:g}% |" for c in run.period.credits_owed]
+        lines += ["", "| credit | proven | by what was measured |", "| --- | --- | --- |"]
+        lines += [
+            f"| {c.objective} | {c.shown:g}% | {c.percent:g}% ({markdown(c.measured)}) |"
+            for c in run.period.credits_owed
+        ]
     return lines
 
 

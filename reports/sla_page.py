@@ -137,16 +137,17 @@ def _charts(run: Run, policy: Mapping[str, Any]) -> Iterator[LimitChart]:
             if latency.name in objective.steps and latency.clock == objective.clock and latency.histogram:
                 counts += decode(latency.histogram, f"{latency.name} ({latency.clock})")
         if objective.id in judged and counts.any():
-            yield _chart(objective, counts)
+            exact = next(r.value for r in run.objectives if r.id == objective.id)
+            yield _chart(objective, counts, exact if run.period is not None else None)
 
 
-def _chart(objective: Latency, counts: Counts) -> LimitChart:
+def _chart(objective: Latency, counts: Counts, exact_ms: float | None = None) -> LimitChart:
     limit_us = objective.limit_ms * 1e3
     places = np.flatnonzero(counts)
     cells = [(float(edges()[1][place]), int(counts[place])) for place in places]
     total = int(counts.sum())
     within = sum(count for value, count in cells if value <= limit_us) / total
-    at = quantile_us(counts, share_of(objective))
+    at = quantile_us(counts, share_of(objective)) if exact_ms is None else exact_ms * 1e3
     low = math.log(max(min(cells[0][0], limit_us) * 0.8, 1))
     high = math.log(max(cells[-1][0], limit_us) * 1.25)
     step = objective.step.replace("_", " ")
@@ -278,11 +279,14 @@ def _figures(period: PeriodResult) -> list[tuple[str, str, str]]:
     ]
     if period.to_come_s:
         found.append((_hours(period.to_come_s), "still to come", "warning"))
+    if period.allowed_down_s is not None:
+        found.insert(0, (_span(period.allowed_down_s), "of downtime allowed by the policy", ""))
     if period.credits_owed:
-        owed = period.credit_percent
-        found.insert(
-            0, (f"{owed:g}%", "of the fee is owed" + ("" if period.over else " so far"), "broken" if owed else "")
-        )
+        proven, measured = period.credit_shown, period.credit_percent
+        soon = "" if period.over else " so far"
+        found.insert(0, (f"{proven:g}%", f"of the fee is owed{soon}, as proven", "broken" if proven else ""))
+        if measured != proven:
+            found.insert(1, (f"{measured:g}%", "by what was measured, not proven", ""))
     return found
 
 

@@ -68,9 +68,18 @@ class CreditResult(RunModel):
 
     objective: str
     measured: str
-    percent: float = Field(description="By the measured value.")
-    shown: float = Field(description="By the confidence bound: so much is owed whatever chance did.")
+    percent: float = Field(description="By the measured value, whatever was proven.")
+    shown: float = Field(description="Proven, by the confidence bound: so much is owed whatever chance did.")
     tiers: list[str] = Field(description="In words, from the mildest.")
+
+
+class ProberResult(RunModel):
+    """What one of several probers saw."""
+
+    name: str
+    probes: int = Field(description="Outside windows, and clear.")
+    unavailable: int
+    set_aside: int = Field(default=0, description="Failed ones while the others saw the vendor up: its own line.")
 
 
 class PeriodResult(RunModel):
@@ -85,6 +94,9 @@ class PeriodResult(RunModel):
     target: str
     store: str = Field(default="", description="Where the probes were kept, without any credentials.")
     probers: list[str] = Field(default_factory=list)
+    by_prober: list[ProberResult] = Field(default_factory=list, description="Where there are several.")
+    down_s: float = Field(default=0.0, description="Certainly down: from first to last failed probe of each outage.")
+    allowed_down_s: float | None = Field(default=None, description="What the availability objective allows.")
     every_s: float = Field(description="Seconds from one probe to the next.")
     every_learned: bool = Field(default=False, description="Whether that was learned from the probes.")
     jitter_s: float = Field(default=0.0, description="The least that any probe's moment was drawn from.")

@@ -23,26 +23,31 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kycgate.errors import CannotJudge
 from kycgate.probing.probe import Probe, write_probes
 from kycgate.runs.flow_model import is_upload
 from kycgate.runs.load_model import StepLatency
 from kycgate.runs.model import ObjectiveResult
-from kycgate.runs.period import CreditResult, Day, DayState, Outage, PeriodResult, Stretch
-from kycgate.sla.histograms import Counts, edges, empty, quantile_us, rank_us
+from kycgate.runs.percentile import rank_of
+from kycgate.runs.period import CreditResult, Day, DayState, Outage, PeriodResult, ProberResult, Stretch
+from kycgate.sla.histograms import Counts, edges, empty
 from kycgate.sla.latency import HIGHEST_US, LOWEST_US, TaggedInterval, histogram_of, step_latency, write_log
-from kycgate.sla.objectives import EXACT, ranks, share_bounds
+from kycgate.sla.objectives import EXACT, share_bounds
 from kycgate.sla.outages import gaps, outages, usual_distance_s, without
 from kycgate.sla.period import Credit, Interval, Tier, days_of, exclusions
 from kycgate.sla.policy import Latency, Objective, Policy, Reading, share_of
 from kycgate.sla.recording import WHOLE, tag_of
+from kycgate.sla.weighing import Line, cut_lines, weights_of
 from kycgate.target.clock import Offset, common_offset
 
 CLOCKS = ("response", "service", "sending", "thinking", "reading")
 WAITED = 0.9
 """Of the time-out: whoever got no answer for so long has waited in vain, and did not just meet a closed door."""
 MOST_SAMPLES = 10_000_000
+CLOCK_SLACK_S = 5.0
+"""Dates of the target that contradict each other by more than this show that the prober's clock was set."""
 METHOD = f"{EXACT.words}, of a fixed month looked at in moments drawn at random; unwatched time is unknown"
 SOURCE = f"{EXACT.source}; Hoeffding 1956; Manski 2003"
 
@@ -94,7 +99,10 @@ def judge_month(
     every = given or usual_distance_s(inside)
     windows = exclusions(policy.window, whole.start, whole.end)
     outside = [*chain.from_iterable(_in(inside, stretch) for stretch in without(whole.start, whole.end, windows))]
-    clear = [probe for probe in outside if probe.verdict != "unclear"]
+    told = [probe for probe in outside if probe.verdict != "unclear"]
+    lines = cut_lines(told, policy.period.outage_after, policy.period.quorum)
+    aside = {id(probe) for probe in told for line in lines if _of_line(probe, line)}
+    clear = [probe for probe in told if id(probe) not in aside]
     watch = _watch(whole, windows, clear, every, now)
     unknown = _unknown_share(watch, policy.period.tolerated_gap_share)
     found = list(
@@ -106,7 +114,13 @@ def judge_month(
     probed = [objective for objective in policy.objective if _is_probed(objective)]
     jitter = min(probe.jitter_s for probe in clear) if clear else 0.0
     note = _note(watch, unknown, jitter, every)
-    objectives = [_judge(objective, policy, clear, unknown, note) for objective in probed]
+    weights = weights_of(clear, watch.watched, every)
+    counted = [probe for probe in outside if id(probe) not in aside]
+    counted_s = sum(stretch.seconds for stretch in watch.counts) + watch.to_come_s
+    down_s = sum(outage.at_least_s for outage in found)
+    by_id = dict(zip(map(id, clear), weights.tolist(), strict=True))
+    month_is = _Month(clear, by_id, unknown, down_s / counted_s if counted_s else 0.0, now >= whole.end, note)
+    objectives = [_judge(objective, policy, month_is) for objective in probed]
     offset = common_offset(
         Offset(probe.clock_low_s, probe.clock_high_s)
         for probe in inside
@@ -121,6 +135,9 @@ def judge_month(
         over=now >= whole.end,
         target=target,
         probers=sorted({probe.prober for probe in inside if probe.prober}),
+        by_prober=_by_prober(told, aside),
+        down_s=down_s,
+        allowed_down_s=min(((1 - o.at_least) * counted_s for o in probed if o.kind == "availability"), default=None),
         every_s=every,
         every_learned=given is None,
         jitter_s=jitter,
@@ -140,7 +157,7 @@ def judge_month(
         outages=found,
         gaps=watch.holes,
         windows=[Stretch(start=window.start, end=window.end, name=window.name) for window in windows],
-        days=[_day(day, outside, watch, found, by_day[day.name], now) for day in days],
+        days=[_day(day, counted, watch, found, by_day[day.name], now) for day in days],
         credits_owed=[
             _credit(credit, result)
             for credit in policy.credit
@@ -153,7 +170,8 @@ def judge_month(
         clock_high_s=offset.high if offset else None,
     )
     sent = (sum(probe.requests for probe in inside), sum(probe.uploads for probe in inside))
-    return Judged(period, objectives, by_day, _notes(policy, probed, period), sent)
+    notes = [*_notes(policy, probed, period), *_of_probers(inside, lines, weights, jitter, every)]
+    return Judged(period, objectives, by_day, notes, sent)
 
 
 def write_evidence(folder: Path, judged: Judged, probes: Sequence[Probe]) -> None:
@@ -253,46 +271,136 @@ def _latencies(days: Iterable[dict[tuple[str, str], list[int]]]) -> list[StepLat
     return [step_latency(*kind, histogram_of(found)) for kind, found in whole.items()]
 
 
-def _judge(objective: Objective, policy: Policy, clear: Sequence[Probe], unknown: float, note: str) -> ObjectiveResult:
-    there = [probe for probe in clear if probe.verdict != "unavailable"]
+@dataclass(frozen=True)
+class _Month:
+    """What each objective is judged from: the clear probes in order with their weights by id, and what bounds them."""
+
+    clear: Sequence[Probe]
+    weights: dict[int, float]
+    unknown: float
+    down: float
+    """The share of the time that counts in which the vendor was down for certain."""
+    over: bool
+    note: str
+
+    def weigh(self, probes: Sequence[Probe]) -> NDArray[np.float64]:
+        """Weights that sum up to the number of independent probes that these are worth."""
+        weights = np.array([self.weights[id(probe)] for probe in probes])
+        return weights * (weights.sum() / (weights**2).sum()) if len(weights) else weights
+
+
+def _judge(objective: Objective, policy: Policy, month: _Month) -> ObjectiveResult:
+    there = [probe for probe in month.clear if probe.verdict != "unavailable"]
     # Both uploads of one probe are one moment: two answers count as one sample.
     alike = 1.0
-    counts = empty()
+    values: list[int] = []
+    counted: Sequence[Probe]
     if isinstance(objective, Latency):
-        values = [
-            value
-            for probe in clear
+        taken = [
+            (value, probe)
+            for probe in month.clear
             for step in objective.steps
             if (value := latency_us(probe, step, objective.clock)) is not None
         ]
-        counts = counts_of_values(values)
+        values, counted = [value for value, _ in taken], [probe for _, probe in taken]
         alike = float(len(objective.steps))
-        n, good = len(values), sum(value <= objective.limit_ms * 1e3 for value in values)
+        good = np.array(values) <= objective.limit_ms * 1e3
     elif objective.kind == "availability":
-        n, good = len(clear), len(there)
+        counted, good = month.clear, np.array([probe.verdict != "unavailable" for probe in month.clear])
     else:
-        n, good = len(there), _count(there, "kept")
-    limit, each = share_of(objective), policy.each
-    low, high = _bounds(good, n, alike, each, unknown)
+        counted, good = there, np.array([probe.verdict == "kept" for probe in there])
+    weights = month.weigh(counted)
+    n, worth = len(counted), float(weights.sum())
+    limit, each, unknown = share_of(objective), policy.each, month.unknown
+    within = float(weights[good].sum()) if n else 0.0
+    low, high = _bounds(within, worth, alike, each, unknown)
+    if objective.kind == "availability":
+        # From the first to the last failed probe of an outage it was down, whatever chance did.
+        high = max(min(high, 1 - month.down), low)
     verdict = _verdict(low, high, limit)
+    undecided = verdict == "not enough evidence"
+    needed = _needed(within, worth, alike, each, unknown, limit) if undecided and not month.over else None
     return ObjectiveResult(
         id=objective.id,
         sentence=_sentence(objective),
         verdict=verdict,
         confidence=each,
         samples=n,
-        needed=_needed(good, n, alike, each, unknown, limit) if verdict == "not enough evidence" else None,
+        needed=needed,
+        lacks=_lacks(month, needed) if undecided else "",
+        stands_on="" if undecided else "for this month, as far as it was watched",
         method=METHOD,
         source=SOURCE,
         correction=f"Bonferroni over {len(policy.objective)} objectives",
-        effective=n / alike,
-        note=note,
+        effective=round(worth / alike, 6),
+        note=month.note,
         **(
-            _in_ms(objective, counts, n, alike, each, unknown)
+            _in_ms(objective, values, weights, alike, each, unknown)
             if isinstance(objective, Latency)
-            else _in_shares(good, n, low, high, limit)
+            else _in_shares(within, worth, low, high, limit)
         ),
     )  # fmt: skip
+
+
+def _lacks(month: _Month, needed: int | None) -> str:
+    """Why it is undecided; of a month that is over nothing can be measured any more."""
+    if month.over:
+        gap = f", and {month.unknown:.2%} of the time was not watched" if month.unknown else ""
+        return f"the month is over, and its probes leave both sides possible{gap}: probe more often next month"
+    if needed:
+        return f"the month is not over: {needed:,} probes more would do if all goes on like this"
+    return "the month is not over: too much is unknown until it ends"
+
+
+def _of_line(probe: Probe, line: Line) -> bool:
+    return probe.prober == line.prober and line.first.started_at <= probe.started_at <= line.last.started_at
+
+
+def _by_prober(told: Sequence[Probe], aside: set[int]) -> list[ProberResult]:
+    names = sorted({probe.prober for probe in told})
+    if len(names) < 2:
+        return []
+    own = {name: [probe for probe in told if probe.prober == name] for name in names}
+    return [
+        ProberResult(
+            name=name, probes=len(probes), unavailable=_count(probes, "unavailable"),
+            set_aside=sum(id(probe) in aside for probe in probes),
+        )
+        for name, probes in own.items()
+    ]  # fmt: skip
+
+
+def _of_probers(
+    inside: Sequence[Probe], lines: Sequence[Line], weights: NDArray[np.float64], jitter_s: float, every_s: float
+) -> list[str]:
+    """What is to be said of the probers: a changed rate, a cut line, a clock that was set."""
+    notes = []
+    if (weights != 1).any():
+        notes.append(
+            f"The rate of the probes changed: {(weights != 1).sum():,} of them came more or less often than one in "
+            f"{every_s:g} s, and each is weighed by the time that it speaks for."
+        )
+    notes += [
+        f"{line.probes} probes of {line.prober or 'one prober'} in a row met no answer "
+        f"({line.first.started_at:%d %b %H:%M} to {line.last.started_at:%d %b %H:%M} UTC) while the others did: its "
+        "own line was cut, and they are set aside."
+        for line in lines[:20]
+    ]
+    return notes + [note for name in sorted({p.prober for p in inside}) if (note := _clock_note(inside, name))]
+
+
+def _clock_note(inside: Sequence[Probe], name: str) -> str:
+    """Of a clock that was set: the target's own dates contradict each other by more than they are unsure."""
+    dated = [p for p in inside if p.prober == name and p.clock_low_s is not None and p.clock_high_s is not None]
+    if not dated:
+        return ""
+    highest, lowest = max(p.clock_low_s or 0.0 for p in dated), min(p.clock_high_s or 0.0 for p in dated)
+    if highest - lowest <= CLOCK_SLACK_S:
+        return ""
+    return (
+        f"The clock of {name or 'the prober'} was set, or drifted, by {highest - lowest:.0f} s or more: times around "
+        "it are as unsure, and outages may be longer or shorter by it."
+    )
 
 
 def _bounds(good: float, n: float, alike: float, confidence: float, unknown: float) -> tuple[float, float]:
@@ -304,7 +412,7 @@ def _verdict(low: float, high: float, limit: float) -> Any:
     return "holds" if low >= limit else "broken" if high < limit else "not enough evidence"
 
 
-def _needed(good: int, n: int, alike: float, confidence: float, unknown: float, limit: float) -> int | None:
+def _needed(good: float, n: float, alike: float, confidence: float, unknown: float, limit: float) -> int | None:
     """Probes still lacking if all goes on as it did; None where no number of them would do, as too much is unknown."""
     share = good / n if n else 1.0
 
@@ -314,11 +422,11 @@ def _needed(good: int, n: int, alike: float, confidence: float, unknown: float, 
 
     if not decided(MOST_SAMPLES):
         return None
-    low, high = n, MOST_SAMPLES
+    low, high = math.ceil(n), MOST_SAMPLES
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if decided(middle) else (middle + 1, high)
-    return max(low - n, 1)
+    return max(low - math.ceil(n), 1)
 
 
 def counts_of_values(values: Sequence[int]) -> Counts:
@@ -338,7 +446,7 @@ def _sentence(objective: Objective) -> str:
     return "An onboarding's answers keep the contract."
 
 
-def _in_shares(good: int, n: int, low: float, high: float, limit: float) -> dict[str, Any]:
+def _in_shares(good: float, n: float, low: float, high: float, limit: float) -> dict[str, Any]:
     value = good / n if n else None
     return {
         "measured": "nothing measured" if value is None else f"{value:.3%}",
@@ -349,18 +457,29 @@ def _in_shares(good: int, n: int, low: float, high: float, limit: float) -> dict
 
 
 def _in_ms(
-    objective: Latency, counts: Counts, n: int, alike: float, confidence: float, unknown: float
+    objective: Latency,
+    values: Sequence[int],
+    weights: NDArray[np.float64],
+    alike: float,
+    confidence: float,
+    unknown: float,
 ) -> dict[str, Any]:
-    """The percentile's bounds: what is unknown may all have been slower, or all have been faster."""
+    """The percentile's bounds, exact to the microsecond: what is unknown may all have been slower, or all faster."""
     q = share_of(objective)
-    low = high = None
-    if n and unknown < 1:
-        upper, lower = q / (1 - unknown), (q - unknown) / (1 - unknown)
-        if upper < 1:
-            found = rank_us(counts, ranks(n, upper, alike, confidence)[1], highest=True) / 1e3
-            high = found if math.isfinite(found) else None
-        low = rank_us(counts, ranks(n, lower, alike, confidence)[0], highest=False) / 1e3 if lower > 0 else 0.0
-    value = quantile_us(counts, q) / 1e3 if n else None
+    low = high = value = None
+    if values:
+        order = np.argsort(values, kind="stable")
+        ordered = np.asarray(values, dtype=float)[order] / 1e3
+        reached = np.concatenate([[0.0], np.cumsum(weights[order])])
+        worth = float(reached[-1])
+        value = float(ordered[np.searchsorted(reached[1:], q * worth - 1e-9)])
+        if unknown < 1:
+            upper, lower = q / (1 - unknown), (q - unknown) / (1 - unknown)
+            good, bad, miss = reached / alike, (worth - reached) / alike, 1 - confidence
+            enough = EXACT.above(good, bad, upper) <= miss if upper < 1 else np.zeros(len(reached), dtype=bool)
+            high = float(ordered[int(enough.argmax()) - 1]) if enough.any() else None
+            first = int((EXACT.below(good, bad, lower) > miss).argmax()) if lower > 0 else 0
+            low = float(ordered[first - 1]) if first else 0.0
     shown = ("unknown" if bound is None else f"{bound:.1f}" for bound in (low, high))
     return {
         "measured": "nothing measured" if value is None else f"{value:.1f} ms",
@@ -371,7 +490,7 @@ def _in_ms(
 
 
 def _credit(credit: Credit, result: ObjectiveResult) -> CreditResult:
-    """By the measured value, and by the bound that is kindest to the vendor."""
+    """What is proven, by the bound that is kindest to the vendor, and what the measured value comes to."""
     kindest = result.high if result.unit == "share" else result.low
     return CreditResult(
         objective=credit.objective,
@@ -425,7 +544,7 @@ def _day(
         counted_s=counted_s,
         gap_s=_overlap(day, watch.holes),
         excluded_s=excluded_s,
-        p95_upload_ms=quantile_us(counts_of_values(uploads), 0.95) / 1e3 if uploads else None,
+        p95_upload_ms=sorted(uploads)[rank_of(0.95, len(uploads)) - 1] / 1e3 if uploads else None,
     )
 
 

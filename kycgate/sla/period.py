@@ -42,6 +42,11 @@ class Period(_Part):
     outage_after: int = Field(
         default=2, ge=1, le=100, description="So many failed probes in a row are an outage; fewer are single failures."
     )
+    quorum: float = Field(
+        default=0.5, ge=0, lt=1,
+        description="Of several probers: the vendor was down only where more than this share of those that looked then "
+        "met no answer; else the line of those that did not is taken to be cut, and their probes are set aside.",
+    )  # fmt: skip
     tolerated_gap_share: float = Field(
         default=0.0, ge=0, le=0.2,
         description="Up to this share of the period may lack probes and be taken to be as the rest was. Beyond it, and "

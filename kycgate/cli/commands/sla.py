@@ -146,10 +146,10 @@ def _print_month(period: "PeriodResult") -> None:
     if period.single_failures:
         print(f"and {period.single_failures} failed probes that are part of no outage")
     for credit in period.credits_owed:
-        shown = f"{credit.shown:g}% whatever chance did"
-        print(f"credit  {credit.objective}  {credit.percent:g}% at {credit.measured}, {shown}")
+        print(f"credit  {credit.objective}  {credit.shown:g}% proven; {credit.percent:g}% by {credit.measured}")
     if period.credits_owed:
-        print(f"credits owed: {period.credit_percent:g}% of the fee, at least {period.credit_shown:g}%")
+        by = f"{period.credit_percent:g}% by what was measured"
+        print(f"credits owed: {period.credit_shown:g}% of the fee, as proven; {by}")
 
 
 def _print_objectives(objectives: "list[ObjectiveResult]", policy: Any) -> None:

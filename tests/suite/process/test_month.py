@@ -14,6 +14,7 @@ from scipy.stats import binom
 from kycgate.errors import CannotJudge
 from kycgate.probing import open_store
 from kycgate.probing.probe import Probe, ProbeStep, read_probes
+from kycgate.reports.sla_page import month_of
 from kycgate.runs.folder import RunFolder
 from kycgate.sla.month import Judged, _bounds, _verdict, judge_month, latency_us
 from kycgate.sla.policy import Policy
@@ -254,6 +255,129 @@ def test_the_verdict_on_a_fixed_month_errs_as_rarely_as_promised() -> None:
                 failed = sum(rng.random() < chance for chance in chances)
                 seen += _verdict(*_bounds(8_640 - failed, 8_640, 1.0, 0.95, 0.0), 0.99) == wrong
             assert seen <= binom.ppf(0.9999, 400, 0.05)
+
+
+def jittered(every_s: int, start: datetime, end: datetime, seed: int) -> list[datetime]:
+    rng = random.Random(seed)
+    slots = int((end - start).total_seconds() // every_s)
+    return [start + timedelta(seconds=every_s * (slot + rng.random())) for slot in range(slots)]
+
+
+FIRST = datetime(2026, 11, 1, tzinfo=UTC)
+MIDDLE, LAST = FIRST + timedelta(days=15), FIRST + timedelta(days=30)
+
+
+def november(moments: dict[str, list[datetime]], down: Callable[[str, datetime], bool], **policy: Any) -> Judged:
+    """Judged as a whole month of 30 days at 99.5%, which allows 216 minutes."""
+    probes = [
+        a_probe(moment, "unavailable" if down(prober, moment) else "kept", prober=prober, jitter_s=300,
+                id=f"{prober}{moment.timestamp()}")
+        for prober, of_prober in moments.items()
+        for moment in of_prober
+    ]  # fmt: skip
+    objective = [{"id": "up", "kind": "availability", "at_least": policy.pop("at_least", 0.995)}]
+    tiers = [{"below": 0.995, "percent": 5}, {"below": 0.99, "percent": 10}]
+    given = a_policy(objective=objective, credit=[{"objective": "up", "tiers": tiers}], **policy)
+    return judge_month(given, date(2026, 11, 1), probes, target="x", now=FIRST + timedelta(days=40), every_s=300)
+
+
+@pytest.mark.parametrize("rates", [(60, 300), (300, 60)], ids=["fast in the outage's half", "fast in the other half"])
+def test_probes_speak_for_their_time_and_not_by_their_number(rates: tuple[int, int]) -> None:
+    """360 minutes down of 43,200 is 99.167%, whichever half was probed five times as often."""
+    moments = [*jittered(rates[0], FIRST, MIDDLE, 1), *jittered(rates[1], MIDDLE, LAST, 2)]
+    start = FIRST + timedelta(days=3)
+    found = november({"": moments}, lambda _, at: start <= at < start + 6 * HOUR)
+    (objective,) = found.objectives
+    assert objective.value == pytest.approx(1 - 6 / 720, abs=5e-4)
+    assert objective.verdict == "broken"
+    assert (found.period.credit_percent, found.period.credit_shown) == (5, 5)
+    assert any("rate of the probes changed" in note for note in found.notes)
+
+
+def test_probers_that_join_in_mid_month_do_not_dilute_an_outage() -> None:
+    start = FIRST + timedelta(days=2)
+    joined = {name: jittered(300, MIDDLE, LAST, seed) for seed, name in enumerate("bc")}
+    found = november({"a": jittered(300, FIRST, LAST, 5), **joined}, lambda _, at: start <= at < start + 6 * HOUR)
+    (objective,) = found.objectives
+    assert objective.value == pytest.approx(1 - 6 / 720, abs=5e-4)
+    assert (objective.verdict, found.period.credit_percent) == ("broken", 5)
+
+
+def test_a_regular_month_weighs_each_probe_alike() -> None:
+    found = november({"": jittered(300, FIRST, LAST, 4)}, lambda _, at: False)
+    assert found.objectives[0].effective == 8_640
+    assert not any("rate of the probes" in note for note in found.notes)
+
+
+def test_a_cut_line_of_one_prober_is_no_outage_of_the_vendor() -> None:
+    start = FIRST + timedelta(days=9)
+    moments = {"a": jittered(300, FIRST, LAST, 1), "b": jittered(300, FIRST, LAST, 2)}
+    found = november(moments, lambda prober, at: prober == "b" and start <= at < start + 12 * HOUR)
+    assert (found.objectives[0].verdict, found.period.outages) == ("holds", [])
+    assert found.period.credit_percent == 0
+    assert {p.name: p.set_aside for p in found.period.by_prober} == {"a": 0, "b": 144}
+    assert any("144 probes of b in a row met no answer" in note for note in found.notes)
+    both = november(moments, lambda _, at: start <= at < start + 12 * HOUR)
+    assert (both.objectives[0].verdict, len(both.period.outages)) == ("broken", 1)
+    alone = november(moments, lambda p, at: p == "b" and start <= at < start + 12 * HOUR, period={"quorum": 0.4})
+    assert alone.objectives[0].verdict == "broken"
+
+
+@pytest.mark.parametrize("minutes", [60, 75])
+def test_an_outage_is_bounded_by_its_first_and_last_failed_probe(minutes: int) -> None:
+    """99.9% of November allows 43.2 minutes."""
+    start = FIRST + timedelta(days=9)
+
+    def lasting(down: float) -> Judged:
+        end = start + timedelta(minutes=down)
+        policy = {"objective": [{"id": "up", "kind": "availability", "at_least": 0.999}]}
+        probes = [
+            a_probe(moment, "unavailable" if start <= moment < end else "kept", jitter_s=300)
+            for moment in jittered(300, FIRST, LAST, 5)
+        ]
+        now = FIRST + timedelta(days=40)
+        return judge_month(a_policy(**policy), date(2026, 11, 1), probes, target="x", now=now, every_s=300)
+
+    found = lasting(minutes)
+    assert found.objectives[0].verdict == "broken"
+    assert 43.2 * 60 < found.period.down_s <= minutes * 60
+    assert found.period.allowed_down_s == pytest.approx(43.2 * 60)
+    # Of a month that is over, no probes can be had any more.
+    (objective,) = lasting(40).objectives
+    assert (objective.verdict, objective.needed) == ("not enough evidence", None)
+    assert "the month is over" in objective.lacks
+
+
+def test_one_failed_probe_proves_no_credit() -> None:
+    found = november({"": [FIRST + timedelta(days=5)]}, lambda _, at: True)
+    assert found.objectives[0].verdict == "not enough evidence"
+    assert (found.period.credit_shown, found.period.credit_percent) == (0, 10)
+    figures = [(value, name) for value, name, _ in month_of(found.period).figures]
+    assert ("0%", "of the fee is owed, as proven") in figures
+    assert ("10%", "by what was measured, not proven") in figures
+
+
+@pytest.mark.parametrize("ms", [4_999.0, 5_000.0])
+def test_a_cell_of_the_histogram_invents_no_breach(ms: float) -> None:
+    """All uploads take 4,999 ms, or 5,000: the limit is 5,000, and the cell around it ends at 5,001.2."""
+    slow = [a_probe(START + n * HOUR + HOUR / 2, steps=steps((200, ms))) for n in range(672)]
+    policy = a_policy(
+        objective=[{"id": "p", "kind": "latency", "step": "upload_front", "percentile": 95, "limit_ms": 5_000}],
+        credit=[{"objective": "p", "tiers": [{"above_ms": 5_000, "percent": 5}]}],
+    )
+    found = judged(slow, policy)
+    (objective,) = found.objectives
+    assert (objective.verdict, objective.value, objective.high) == ("holds", ms, ms)
+    assert (found.period.credit_percent, found.period.credit_shown) == (0, 0)
+
+
+def test_a_clock_that_was_set_is_noted() -> None:
+    def at_offset(n: int) -> Probe:
+        offset = 3_600.0 if n > 300 else 0.0
+        return a_probe(START + n * HOUR, clock_low_s=offset - 0.5, clock_high_s=offset + 0.5)
+
+    assert any("was set, or drifted, by 3599 s" in note for note in judged([at_offset(n) for n in range(672)]).notes)
+    assert not any("was set" in note for note in judged([at_offset(n) for n in range(290)]).notes)
 
 
 def sla(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

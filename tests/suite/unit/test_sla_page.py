@@ -64,7 +64,7 @@ def test_a_months_rows_are_those_of_its_plan() -> None:
     assert page.month.weeks[0].index(days[0]) == 3  # 1 October 2026 is a Thursday
     assert [day.day for day in days if day.state == "outage"] == [6, 16, 29, 30]
     assert [day.day for day in days if day.unwatched] == [22]
-    assert page.month.figures[0] == ("15%", "of the fee is owed", "broken")
+    assert page.month.figures[0] == ("15%", "of the fee is owed, as proven", "broken")
     assert page.month.outages[1].end == "16 Oct 01:59:19 to 02:00:00"
     assert [row.name for row in page.month.windows].count("weekly maintenance") == 5
     assert len(page.charts) == 2
