@@ -18,6 +18,7 @@ from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
 from kycgate.load.clocks import WHOLE
 from kycgate.load.collect import Collector, Second
+from kycgate.load.interval import Breach
 from kycgate.load.plan import LoadOutcome, LoadPlan, Topology
 from kycgate.load.start import run_load
 from kycgate.runs.load_model import CapacityPoint, CapacityResult
@@ -94,6 +95,10 @@ class _Plateau:
     def settled(self, plateau_s: float) -> list[_SecondSums]:
         """Without its beginning, and without what ended after the last arrival."""
         return self.seconds[int(plateau_s * SETTLING) : int(plateau_s)]
+
+
+OVERLOADED = ("status.no-5xx", "answer.in-time")
+"""Clauses that a target breaks when it gets more than it can carry."""
 
 
 class _Law(NamedTuple):
@@ -195,9 +200,27 @@ def find_capacity(
     )
     outcome.result.other_requests = sum(each.result.requests_sent for each in outcomes) - outcome.result.requests_sent
     outcome.result.other_uploads = sum(each.uploads for each in outcomes) - outcome.uploads
+    outcome.judged, outcome.breaches = _judged(outcomes, points)
     # That the generator gave out at a rate above says nothing of the rate that was kept.
     outcome.void = "" if kept is not None else outcome.void
     return outcome
+
+
+def _judged(
+    outcomes: Sequence[LoadOutcome], points: Sequence[CapacityPoint]
+) -> tuple[dict[str, tuple[int, int]], list[Breach]]:
+    """What the answers of all plateaus say of each clause; that a rate which is too much brings 5xx or silence is what
+    is looked for, and breaks none."""
+    judged: dict[str, tuple[int, int]] = {}
+    breaches: list[Breach] = []
+    for outcome, point in zip(outcomes, points, strict=True):
+        left_out = OVERLOADED if point.broke else ()
+        for clause, (broken, observed) in outcome.judged.items():
+            if clause not in left_out:
+                before = judged.get(clause, (0, 0))
+                judged[clause] = before[0] + broken, before[1] + observed
+        breaches += [breach for breach in outcome.breaches if breach.clause not in left_out]
+    return judged, breaches
 
 
 def _point(search: CapacitySearch, plateau: _Plateau, outcome: LoadOutcome) -> CapacityPoint:

@@ -16,7 +16,7 @@ from hdrh.log import HistogramLogWriter
 from kycgate.load.clocks import HIGHEST_US, LOWEST_US, MAX_EXAMPLES, WHOLE
 from kycgate.load.interval import GENERATOR, Breach, Interval
 from kycgate.load.plan import LoadOutcome, LoadPlan
-from kycgate.load.self_check import MAX_CPU_SHARE, MAX_GC_MS, MAX_LAG_MS, MAX_SLIP_MS
+from kycgate.load.self_check import EVERY_S, MAX_CPU_SHARE, MAX_GC_MS, MAX_LAG_MS, MAX_SLIP_MS
 from kycgate.load.sizes import fit, size_points
 from kycgate.load.wire import SENDING_CLOCK
 from kycgate.runs.load_model import Clock, FieldReading, GeneratorHealth, LoadPoint, LoadResult, StepLatency
@@ -33,7 +33,11 @@ MAX_TURNED_AWAY = 0.01
 """The share of onboardings that may end as already registered, or throttled, in a load that was what it should be."""
 LATE_S = 5
 """A second is closed without a worker that is so far behind; what it then still sends counts in a later one."""
+HICCUP = 20
+"""Late arrivals that end no run early, however short it is."""
 MAX_SIZE_SAMPLES = 20_000
+_LIMITS_MS: dict[str, Callable[[], float]] = {"slip": lambda: MAX_SLIP_MS, "lag": lambda: MAX_LAG_MS}
+"""Of the generator's own clocks; looked up when they are used."""
 Histograms = dict[tuple[str, str], HdrHistogram]
 
 
@@ -60,9 +64,14 @@ class Second:
         self.requests = self.wrong = self.due = 0
         self.readings: Counter[tuple[str, str]] = Counter()
         self.read_right: Counter[tuple[str, str]] = Counter()
+        self.late: Counter[str] = Counter()
+        """The generator's own clocks beyond their limits."""
 
     def add(self, interval: Interval) -> None:
         for step, clock, values in interval.each():
+            if step == GENERATOR and clock in _LIMITS_MS:
+                limit_us = _LIMITS_MS[clock]() * 1e3
+                self.late[clock] += sum(value > limit_us for value in values)
             record = self.histograms[step, clock].record_value
             for value in values:
                 record(value)
@@ -149,6 +158,7 @@ class Collector:
         self.in_flight: Counter[str] = Counter()
         self.void = ""
         self.stopped = ""
+        self._late: Counter[str] = Counter()
         self._hlog = HlogWriter(hlog)
         self._on_second = on_second
         self._open: dict[int, Second] = {}
@@ -212,6 +222,7 @@ class Collector:
             for key, histogram in second.histograms.items():
                 self.totals[key].add(histogram)
             self._sums.update(second.sums)
+            self._late.update(second.late)
             self.failures.update(second.failures)
             self.counts["unavailable"] += second.unavailable.total()
             self.in_flight = second.in_flight
@@ -266,6 +277,17 @@ class Collector:
         if not found.void:
             found.void = self._why_void(found) or self._why_not_the_load()
         return found
+
+    def sure_to_be_void(self) -> str:
+        """Why the run is void, as soon as nothing that is still to come can change it; empty while that is open.
+
+        More than one in a hundred of all arrivals, or of all looks at the loop, was late already, and more than a few.
+        """
+        plan = self.plan
+        whole = {"slip": plan.rate * plan.duration_s, "lag": self.workers * plan.duration_s / EVERY_S}
+        if not any(late > max(0.01 * whole[clock], HICCUP) for clock, late in self._late.items()):
+            return ""
+        return self.health().void
 
     def _why_void(self, health: GeneratorHealth) -> str:
         advice = "lower the rate, or give more cores (--processes) or machines (--master)"

@@ -139,7 +139,12 @@ def _take_in(
                 continue
             collector.add(Interval.model_validate(message))
             silent_until = time.monotonic() + SILENCE_S
-            if (wishes or _all_failed(collector)) and stop_by == float("inf"):
+            if stop_by != float("inf"):
+                continue
+            if sure := collector.sure_to_be_void():
+                # Whatever is still sent would show nothing.
+                collector.void = collector.void or sure
+            if wishes or collector.void or _all_failed(collector):
                 stop_by = generator.stop()
         except queue.Empty:
             if time.monotonic() > min(silent_until, stop_by):

@@ -1,5 +1,6 @@
 """Reading an answer: its JSON, its customer data, and whether it says that the step was performed."""
 
+import functools
 import json
 from typing import Any
 
@@ -24,14 +25,22 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
+KEPT_BODY = 65_536
+"""Bytes of a body whose value is kept for those who ask next: several look at each answer."""
+
+
 def parse_json(body: bytes) -> Any:
-    """The one JSON text that `body` is.
+    """The one JSON text that `body` is; its value is to be read and not changed, as others may get the same.
 
     Raises:
         ValueError: it is not UTF-8, has a byte order mark, is no JSON, or names a property twice.
     """
     if body.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         raise ValueError("it begins with a byte order mark")
+    return _kept(body) if len(body) <= KEPT_BODY else _parsed(body)
+
+
+def _parsed(body: bytes) -> Any:
     try:
         return json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
     except UnicodeDecodeError:
@@ -40,6 +49,9 @@ def parse_json(body: bytes) -> Any:
         raise ValueError("it is nested too deep") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg} at character {error.pos}" if body else "it is empty") from None
+
+
+_kept = functools.lru_cache(maxsize=16)(_parsed)
 
 
 def json_or_none(exchange: Exchange) -> Any:
@@ -56,7 +68,7 @@ def customer_data(exchange: Exchange) -> dict[str, Any] | None:
         return None
     value = json_or_none(exchange)
     data = value.get("customerData") if isinstance(value, dict) and value.get("isSuccess") is True else None
-    return data if isinstance(data, dict) else None
+    return dict(data) if isinstance(data, dict) else None
 
 
 def is_evidence(exchange: Exchange) -> bool:

@@ -465,3 +465,23 @@ def test_whoever_is_turned_away_lawfully_voids_the_load_and_accuses_nobody(
     # One 429 for a token, after which everybody waits as long as was asked: then one for each onboarding.
     assert outcome.result.tokens == len(asked) >= 11
     assert asked[-1] - asked[0] >= 1
+
+
+def test_a_generator_that_cannot_keep_up_is_void_soon(tmp_path: Path) -> None:
+    """Beyond any machine: it is said, and the run ended, long before its time is over."""
+    begun = time.monotonic()
+    outcome = _run(tmp_path, rate=3_000, duration_s=60)
+    assert "late at p99" in outcome.void or "lagged" in outcome.void
+    assert time.monotonic() - begun < 45
+    assert outcome.result.scheduled < 3_000 * 45
+
+
+def test_void_is_only_said_when_it_is_sure(tmp_path: Path) -> None:
+    plan = LoadPlan(base_url=NOWHERE, rate=100, duration_s=60)
+    collector = Collector(plan, 1, tmp_path / "latency.hlog", lambda second: None)
+    for second, late in enumerate((30, 30, 30)):
+        assert collector.sure_to_be_void() == ""
+        slips = [1_000] * (100 - late) + [60_000] * late
+        collector.add(Interval(second=second, values={"generator slip": pack(array("I", slips))}, due=100, begun=100))
+    collector.close()
+    assert "late at p99" in collector.sure_to_be_void()
