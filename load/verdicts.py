@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from kycgate.contracts.clauses import clause
 from kycgate.judging.answers import customer_data
 from kycgate.judging.contradictions import Memory
 from kycgate.judging.ledger import Observation
@@ -52,7 +53,7 @@ class AnswerJudge:
     def judge(
         self, exchange: Exchange, *, degraded: bool = False, further: Sequence[Observation] = ()
     ) -> Observation | None:
-        """Count what one answer says of each clause; returns the first breach.
+        """Count what one answer says of each clause; returns the first breach of one that is more than expected.
 
         A 5xx, or no answer, is the cause of what follows from it: it is judged by its own clause alone. Of a
         `degraded` picture's reading nothing is judged but whose it is.
@@ -113,7 +114,9 @@ class AnswerJudge:
             if not one.ok:
                 self._broken[one.clause] += 1
                 self._keep(one, exchange)
-                first = first or one
+                # What is expected, and promised by nobody, makes no answer wrong.
+                if first is None and clause(one.clause).level.fails_gate:
+                    first = one
         return first
 
     def _keep(self, seen: Observation, exchange: Exchange) -> None:

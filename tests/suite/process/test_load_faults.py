@@ -50,6 +50,13 @@ def test_a_faithful_vendor_is_not_accused_under_load(tmp_path: Path) -> None:
     assert outcome.judged["session.own-customer"][1] == 200
 
 
+def test_what_is_only_expected_is_counted_and_makes_no_answer_wrong(tmp_path: Path) -> None:
+    outcome = load_of(tmp_path, "nothing-said-of-caches", duration_s=2)
+    assert broken(outcome) == {"safety.no-store"}
+    assert outcome.result.wrong_answers == 0
+    assert outcome.result.recorded == 50
+
+
 def test_a_machine_that_may_open_no_more_files_accuses_nobody(tmp_path: Path) -> None:
     """A slow vendor and few files: the run is void, and nothing of it is the vendor's."""
     script = (
