@@ -13,6 +13,7 @@ from typing import TextIO, get_args
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
+from kycgate.files import no_links
 from kycgate.load.clocks import HIGHEST_US, LOWEST_US, MAX_EXAMPLES, WHOLE
 from kycgate.load.interval import GENERATOR, Breach, Interval
 from kycgate.load.plan import LoadOutcome, LoadPlan
@@ -123,7 +124,7 @@ class HlogWriter:
     def write(self, start_s: float, second: Second) -> None:
         """Append one second; the file begins with the first."""
         if self._file is None:
-            self._file = self._path.open("w", encoding="ascii")
+            self._file = open(self._path, "w", encoding="ascii", opener=no_links)  # noqa: SIM115 - closed at the end
             self._writer = HistogramLogWriter(self._file)
             self._writer.output_log_format_version()
             # output_start_time and output_base_time of hdrh 0.10.8 ask for a timestamp type of its own.

@@ -13,6 +13,7 @@ the digest alone, if it was kept elsewhere: that is what it is printed for.
 import hashlib
 import io
 import json
+import os
 import stat
 import tempfile
 import zipfile
@@ -22,8 +23,10 @@ from typing import Any, NamedTuple
 
 import kycgate
 from kycgate.errors import Contradiction, UsageError
+from kycgate.files import read, write_atomically
+from kycgate.probing.probe import read_probes
 from kycgate.reports.crosscheck import Evidence, contradictions, differences, parse_policy
-from kycgate.runs.folder import RunFolder, write_atomically
+from kycgate.runs.folder import RunFolder
 from kycgate.runs.verdict import exit_code_of
 from kycgate.sla.policy import Policy, load_policy
 
@@ -55,11 +58,14 @@ def pack(folder: RunFolder, policy_file: Path | None, out: Path) -> Verified:
     except Contradiction as error:
         return Verified("", {}, {}, [str(error)])
     run = evidence.run
-    files = {name: (folder.path / name).read_bytes() for name in RAW if (folder.path / name).is_file()}
+    try:
+        files = _parsed(evidence)
+    except Contradiction as error:
+        return Verified("", {}, {}, [str(error)])
     policy: Policy | None = None
     if policy_file is not None:
         policy = load_policy(policy_file)
-        files["policy.toml"] = policy_file.read_bytes()
+        files["policy.toml"] = read(policy_file)
     elif run.policy is not None:
         policy = parse_policy(run.policy, "run.json")
         files["policy.json"] = _json(run.policy)
@@ -71,13 +77,40 @@ def pack(folder: RunFolder, policy_file: Path | None, out: Path) -> Verified:
     archive = _archive(files)
     digest = hashlib.sha256(files[MANIFEST]).hexdigest()
     if not found:
-        if out.exists() and out.read_bytes() != archive:
+        if os.path.lexists(out) and _read_whole(out) != archive:
             raise UsageError(f"{out} exists and is something else: name another file with --out")
         try:
             write_atomically(out, archive)
         except OSError as error:
             raise UsageError(f"cannot write {out}: {error.strerror}") from None
     return Verified(digest, manifest, verdict, found)
+
+
+def _parsed(evidence: Evidence) -> dict[str, bytes]:
+    """The raw files, written again from what was parsed: nothing else that lies in the folder is packed.
+
+    Raises:
+        Contradiction: a line is no exchange.
+        UsageError: a file is a link, no regular file, or damaged.
+    """
+    folder, files = evidence.folder, {"run.json": (evidence.run.model_dump_json(indent=1) + "\n").encode()}
+    if folder.exchanges_path.exists():
+        files["exchanges.ndjson"] = "".join(f"{one.model_dump_json()}\n" for one in evidence.exchanges).encode()
+    for name in ("latency.hlog", "probes.ndjson"):
+        path = folder.path / name
+        if os.path.lexists(path):
+            text = _read_whole(path, links=False).decode("utf-8", "replace")
+            if name == "probes.ndjson":
+                text = "".join(f"{probe.model_dump_json()}\n" for probe in read_probes(text, name))
+            files[name] = text.encode()
+    return files
+
+
+def _read_whole(path: Path, *, links: bool = True) -> bytes:
+    try:
+        return read(path, MOST_BYTES, links=links)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
 
 
 def verify(path: Path) -> Verified:
@@ -191,9 +224,7 @@ def _unpack(path: Path) -> dict[str, bytes]:
         UsageError: it is not in canonical form, and in which way.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UsageError(f"{path} is larger than any bundle ({MOST_BYTES:,} bytes)")
-        raw = path.read_bytes()
+        raw = read(path, MOST_BYTES)
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             for entry in archive.infolist():
                 _check_entry(path, entry)

@@ -6,6 +6,7 @@ say) cannot be checked so.
 """
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from kycgate.errors import CannotJudge, ExitCode, UsageError
+from kycgate.files import MOST_RECORD, read_text
 from kycgate.probing.probe import read_probes
 from kycgate.runs.clause import Verdict
 from kycgate.runs.folder import RunFolder
@@ -48,7 +50,7 @@ class Evidence:
 
     @cached_property
     def exchanges(self) -> list[RecordedExchange]:
-        return self.folder.read_exchanges()
+        return self.folder.read_exchanges(whole=True)
 
     @cached_property
     def intervals(self) -> Intervals:
@@ -58,7 +60,7 @@ class Evidence:
             UsageError: it is damaged.
         """
         path = self.folder.path / "latency.hlog"
-        log = IntervalLog(path) if path.exists() else None
+        log = IntervalLog(path) if os.path.lexists(path) else None
         return {tag: log.seconds(tag) or {} for tag in log.tags} if log is not None else {}
 
     def judged(self, policy: Policy) -> tuple[list[ObjectiveResult], Judged | None]:
@@ -81,7 +83,9 @@ class Evidence:
     def _judge_month(self, policy: Policy, period: PeriodResult) -> Judged:
         every_s = None if period.every_learned else period.every_s
         try:
-            probes = read_probes((self.folder.path / "probes.ndjson").read_text(encoding="utf-8"), "probes.ndjson")
+            probes = read_probes(
+                read_text(self.folder.path / "probes.ndjson", MOST_RECORD, links=False), "probes.ndjson"
+            )
             return judge_month(
                 policy, parse_month(period.name), probes, target=period.target, now=period.judged_at, every_s=every_s
             )

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Final
 
+from kycgate.files import write_atomically
 from kycgate.reports.html import render_html
 from kycgate.reports.junit import render_junit
 from kycgate.reports.markdown import render_markdown
 from kycgate.reports.sarif import render_sarif
-from kycgate.runs.folder import RunFolder, write_atomically
+from kycgate.runs.folder import RunFolder
 from kycgate.runs.model import Run
 from kycgate.text import one_line
 

@@ -18,10 +18,10 @@ from kycgate.check.embedded import embedded_sandbox
 from kycgate.check.runner import run_contract_tests
 from kycgate.contracts.clauses import CORE
 from kycgate.errors import CannotJudge, UsageError
+from kycgate.files import write_atomically
 from kycgate.gate.gate import Gate
 from kycgate.processes import end_with_parent
 from kycgate.runs.clause import Verdict
-from kycgate.runs.folder import write_atomically
 from kycgate.runs.verdict import exit_code_of
 from kycgate.sandbox import FAULTS, SandboxSettings, variants
 from kycgate.settings.profile import Profile

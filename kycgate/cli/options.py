@@ -1,5 +1,6 @@
 """The options that commands share, and the profile they make."""
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ import typer
 from kycgate.errors import UsageError
 from kycgate.settings.profile import NO_TARGET, Profile, load_profile
 from kycgate.settings.severity import FailLevel
+from kycgate.text import one_line
 
 
 class Switch(StrEnum):
@@ -129,7 +131,14 @@ def profile_of(path: Path | None, thorough: bool = False, **flags: Any) -> Profi
     if thorough:
         flags["limits__requests"] = flags.get("limits__requests") or 3_000
         flags["limits__uploads"] = flags.get("limits__uploads") or 1_000
-    return load_profile(path, **flags)
+    profile = load_profile(path, **flags)
+    if profile.instead_of:
+        said = one_line(profile.instead_of, 200)
+        print(
+            f"kycgate: the profile's base_url, {said}, is not used: --base-url or KYCGATE_BASE_URL names another",
+            file=sys.stderr,
+        )
+    return profile
 
 
 def policy_of(path: Path | None) -> Any:

@@ -15,6 +15,7 @@ from itertools import takewhile
 from kycgate.contracts.flow import Endpoint
 from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
+from kycgate.files import no_links
 from kycgate.gate.minting import mint, optional_refused, seconds_to_expiry, token_body
 from kycgate.gate.session import Credential, Dress, Session
 from kycgate.judging.answers import accepted, customer_data, is_evidence, json_or_none
@@ -99,7 +100,9 @@ class Gate:
         self._busy_keys: set[str] = set()
         self._keys_reopen: bool | None = None
         """Whether UploadFront opens a new flow after a fixed key's completed one; None until it was seen."""
-        self._sink = folder.exchanges_path.open("a", encoding="utf-8") if folder else None
+        # Open as long as the gate is.
+        sink = folder and open(folder.exchanges_path, "a", encoding="utf-8", opener=no_links)  # noqa: SIM115
+        self._sink = sink or None
         for number, key in enumerate(self._keys, 1):
             self.redactor.add_secret(key, f"KYCGATE_API_KEY_{number}")
         if secrets.tenant_secret is not None and secrets.tenant_id is not None:

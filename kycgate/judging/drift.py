@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kycgate.contracts.clauses import OPEN_POINTS
 from kycgate.errors import UsageError
+from kycgate.files import read_text, write_atomically
 from kycgate.judging.behaviour import ABSENT, GROUPED, SECTIONS
-from kycgate.runs.folder import write_atomically
 from kycgate.runs.model import DriftItem, Observed, Run
 from kycgate.settings.profile import first_line
 
@@ -99,7 +99,7 @@ def load_pins(path: Path) -> Pins:
         UsageError: it cannot be read, or is no pins file.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         raw = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
         pins = Pins.model_validate(raw)
     except OSError as error:

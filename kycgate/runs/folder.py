@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -11,23 +10,10 @@ from pydantic import ValidationError
 
 from kycgate.contracts.clauses import UPLOADS
 from kycgate.errors import Contradiction, UsageError
+from kycgate.files import MOST_RECORD, no_links, read, read_text, write_atomically
 from kycgate.runs.consistency import contradiction
 from kycgate.runs.model import SCHEMA_VERSION, Run
 from kycgate.target.exchange import RecordedExchange
-
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write `path` whole or not at all: a reader, or a kill, never meets half a file."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 class RunFolder:
@@ -52,11 +38,20 @@ class RunFolder:
                     break
                 path = Path("kycgate-out") / f"{stamp}-{command}-{count}"
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            # Opening for exclusive creation claims the folder: two runs never share one.
-            (path / "exchanges.ndjson").open("x").close()
+            if out is None and path.parent.is_symlink():
+                raise UsageError(f"{path.parent} is a link: name a folder with --out")
+            # Making the folder claims it. One that is there already must be empty; two runs never share one.
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.mkdir()
+            except FileExistsError:
+                if path.is_symlink() or not path.is_dir() or any(path.iterdir()):
+                    raise
+            open(path / "exchanges.ndjson", "x", opener=no_links).close()
         except FileExistsError:
-            raise UsageError(f"{path} already holds a run (or is a file): name another folder with --out") from None
+            raise UsageError(
+                f"{path} already holds a run or other files, or is no folder: name another folder with --out"
+            ) from None
         except OSError as error:
             raise UsageError(f"cannot write to {path}: {error.strerror}; name another folder with --out") from None
         return cls(path)
@@ -74,7 +69,7 @@ class RunFolder:
         Raises:
             UsageError: as `read_run`, when there are no exchanges either.
         """
-        if not (self.path / "run.json").exists() and self.exchanges_path.is_file():
+        if not os.path.lexists(self.path / "run.json") and self.exchanges_path.is_file():
             exchanges = self.read_exchanges()
             return Run(
                 command="unknown",
@@ -102,7 +97,7 @@ class RunFolder:
         """
         path = self.path / "run.json"
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw = json.loads(read_text(path, MOST_RECORD, links=False))
             version = raw.get("schema_version") if isinstance(raw, dict) else None
             if isinstance(version, int) and version > SCHEMA_VERSION:
                 raise UsageError(f"{path} has schema version {version}: read it with a newer kycgate")
@@ -121,15 +116,24 @@ class RunFolder:
             raise Contradiction(f"{path} is damaged: {impossible}")
         return run
 
-    def read_exchanges(self) -> list[RecordedExchange]:
-        """What was recorded; a last line cut off by a kill is left out, and so is a file that is not there."""
+    def read_exchanges(self, *, whole: bool = False) -> list[RecordedExchange]:
+        """What was recorded; a last line cut off by a kill is left out, and so is a file that is not there.
+
+        Raises:
+            UsageError: the file is no regular file, or too large.
+            Contradiction: `whole` is asked for, and a line is no exchange.
+        """
         found: list[RecordedExchange] = []
-        if not self.exchanges_path.is_file():
+        try:
+            lines = read(self.exchanges_path, MOST_RECORD, links=False).split(b"\n")
+        except FileNotFoundError:
             return found
-        with self.exchanges_path.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                try:
-                    found.append(RecordedExchange.model_validate_json(line))
-                except ValidationError:
-                    continue
+        except OSError as error:
+            raise UsageError(f"cannot read {self.exchanges_path}: {error.strerror}") from None
+        for number, line in enumerate(lines, 1):
+            try:
+                found.append(RecordedExchange.model_validate_json(line.decode("utf-8", "replace")))
+            except ValidationError:
+                if whole and number < len(lines):
+                    raise Contradiction(f"{self.exchanges_path} is damaged: line {number} is no exchange") from None
         return found

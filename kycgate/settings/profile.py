@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from kycgate.errors import UsageError
+from kycgate.files import read_text
 from kycgate.settings.severity import Rules, Severity, SeverityKey, Waiver, no_clause_twice
 
 ENV_PREFIX: Final = "KYCGATE_"
@@ -24,25 +25,63 @@ NO_TARGET: Final = (
 )
 
 
+MAX_URL = 2_000
+ALLOWED_HOSTS = "KYCGATE_ALLOWED_HOSTS"
+"""The variable that names, comma separated, the hosts that may be called at all."""
+
+
+def demand_allowed(base_url: str | None) -> None:
+    """Where KYCGATE_ALLOWED_HOSTS is set, no other host is called.
+
+    Raises:
+        UsageError: the host is not among them.
+    """
+    if base_url is None or ALLOWED_HOSTS not in os.environ:
+        return
+    refuse_empty((ALLOWED_HOSTS,))
+    allowed = {host.strip().lower() for host in os.environ[ALLOWED_HOSTS].split(",")}
+    host = (urlsplit(base_url).hostname or "").lower()
+    if host not in allowed:
+        raise UsageError(f"{base_url}: its host is not among those of {ALLOWED_HOSTS}")
+
+
+def demand_own_names(path: Path | None, raw: dict[str, Any]) -> None:
+    """A file names no variable but ours: what else the environment holds goes to no target.
+
+    Raises:
+        UsageError: it names another.
+    """
+    names = raw.get("environment")
+    for key, name in names.items() if isinstance(names, dict) else ():
+        if isinstance(name, str) and not name.startswith("KYCGATE_"):
+            raise UsageError(
+                f"the profile {path}: environment.{key} is {name[:80]!r}: a file may name variables that begin with "
+                f"KYCGATE_ alone; to use another, export KYCGATE_ENVIRONMENT__{key.upper()[:40]} with its name"
+            )
+
+
 def check_base_url(text: str) -> str:
     """A base URL without its trailing slash.
 
     Raises:
         ValueError: it is no http(s) URL of a host, or carries credentials, a query or a fragment.
     """
+    shown = repr(text[:80])
+    if len(text) > MAX_URL or not text.strip().isascii() or not text.strip().isprintable():
+        raise ValueError(f"{shown} is no URL: printable ASCII of at most {MAX_URL} characters makes one")
     try:
         parts = urlsplit(text.strip())
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"{text!r} is no URL: {error}") from None
+        raise ValueError(f"{shown} is no URL: {error}") from None
     if (
         parts.scheme not in ("http", "https")
         or not parts.hostname
         or port == 0
         or any(c.isspace() for c in text.strip())
     ):
-        raise ValueError(f"{text!r} is no URL of a host: write it like https://sandbox.vendor.example")
-    if parts.username or parts.password:
+        raise ValueError(f"{shown} is no URL of a host: write it like https://sandbox.vendor.example")
+    if "@" in parts.netloc:
         raise ValueError("the base URL carries credentials: take them out and put them into the environment")
     if parts.query or parts.fragment:
         raise ValueError("the base URL has a query or fragment: give the part before it")
@@ -147,6 +186,13 @@ class Profile(BaseSettings):
     environment: Environment = Environment()
     limits: Limits = Limits()
 
+    _instead_of: str = PrivateAttr("")
+
+    @property
+    def instead_of(self) -> str:
+        """The base URL of the file, where one from outside of it is used; else empty."""
+        return self._instead_of
+
     def rules(self, *, strict: bool = False) -> Rules:
         """What a breach comes to today (UTC)."""
         return Rules(strict or self.strict, self.severity, self.waiver, datetime.now(UTC).date())
@@ -180,11 +226,12 @@ def refuse_empty(names: Iterable[str]) -> None:
 
 def _toml_of(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path))
     except OSError as error:
         raise UsageError(f"cannot read the profile {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"the profile {path} is no TOML: {error}") from None
+    except (ValueError, RecursionError) as error:
+        # TOMLDecodeError, UnicodeDecodeError, and an integer with more digits than Python takes.
+        raise UsageError(f"the profile {path} is no TOML: {str(error).splitlines()[0]}") from None
 
 
 def _table_of(path: Path) -> dict[str, Any]:
@@ -233,8 +280,14 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=raw)
 
+    demand_own_names(path, raw)
     try:
-        return Layered(**given)
+        profile = Layered(**given)
+        demand_allowed(profile.base_url)
+        filed = raw.get("base_url")
+        if isinstance(filed, str) and profile.base_url is not None and filed.strip().rstrip("/") != profile.base_url:
+            profile.__pydantic_private__ = {"_instead_of": filed[:200]}
+        return profile
     except SettingsError as error:
         raise UsageError(f"the environment: {str(error).splitlines()[0]}") from None
     except ValidationError as error:

@@ -16,6 +16,7 @@ from hdrh.log import HistogramLogReader
 from numpy.typing import NDArray
 
 from kycgate.errors import UsageError
+from kycgate.files import MOST_RECORD, read
 from kycgate.runs.percentile import rank_of
 
 Counts = NDArray[np.int64]
@@ -112,7 +113,7 @@ class IntervalLog:
         self._head: list[str] = []
         self._lines: dict[str, list[str]] = defaultdict(list)
         try:
-            with path.open(encoding="ascii", errors="replace") as lines:
+            with io.StringIO(read(path, MOST_RECORD, links=False).decode("ascii", "replace")) as lines:
                 for line in lines:
                     if line.startswith(("#", '"')):
                         self._head.append(line)

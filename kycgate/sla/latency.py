@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
+from kycgate.files import no_links
 from kycgate.runs.load_model import StepLatency
 from kycgate.runs.percentile import rank_of
 from kycgate.sla.histograms import Counts, counts_of, edges
@@ -61,7 +62,7 @@ class TaggedInterval(NamedTuple):
 
 def write_log(path: Path, base_s: float, intervals: Iterable[TaggedInterval]) -> None:
     """A standard HdrHistogram log."""
-    with path.open("w", encoding="ascii") as file:
+    with open(path, "w", encoding="ascii", opener=no_links) as file:
         writer = HistogramLogWriter(file)
         writer.output_log_format_version()
         # The library's own start line does not work in 0.10.8 (it calls datetime.iso_format).

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kycgate.errors import UsageError
+from kycgate.files import read_text
 from kycgate.runs.flow_model import before_it_was_recorded
 from kycgate.sla.period import Credit, Period, Window, check_credits, check_windows
 
@@ -140,7 +141,7 @@ def load_policy(path: Path) -> Policy:
         UsageError: it cannot be read, is no TOML, or promises what cannot be.
     """
     try:
-        return Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Policy.model_validate(tomllib.loads(read_text(path)))
     except OSError as error:
         raise UsageError(f"cannot read the policy {path}: {error.strerror}") from None
     except ValidationError as error:

@@ -1,12 +1,14 @@
 """Specimens on disk: written with their truth, and the user's own cards read back."""
 
 import hashlib
+import io
 from pathlib import Path
 
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kycgate.errors import UsageError
+from kycgate.files import read
 from kycgate.specimens.draw import SIDES, CardSet, Specimen, draw
 from kycgate.specimens.person import make_person
 
@@ -70,7 +72,7 @@ def load_directory(folder: Path) -> list[CardSet]:
     pairs: dict[str, dict[str, Specimen]] = {}
     listed = folder / "truth.jsonl"
     if listed.exists():
-        for number, line in enumerate(listed.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        for number, line in enumerate(read(listed).decode("utf-8", "replace").splitlines(), 1):
             try:
                 truth = Truth.model_validate_json(line)
             except ValidationError as error:
@@ -91,10 +93,8 @@ def load_directory(folder: Path) -> list[CardSet]:
 
 def _load(path: Path, side: str, fields: dict[str, str]) -> Specimen:
     try:
-        if path.stat().st_size > MAX_FILE:
-            raise UsageError(f"{path} is larger than {MAX_FILE} bytes")
-        image = path.read_bytes()
-        with Image.open(path) as picture:
+        image = read(path, MAX_FILE)
+        with Image.open(io.BytesIO(image)) as picture:
             picture.verify()
     except FileNotFoundError:
         raise UsageError(f"{path} is missing") from None

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 
 from kycgate.errors import BudgetExhausted, CannotJudge, NotTheTarget, UsageError
+from kycgate.files import read
 from kycgate.settings.profile import Profile
 from kycgate.target.blame import Blame, blame_of
 from kycgate.target.budget import Budget
@@ -291,8 +292,8 @@ def tls_context(profile: Profile) -> ssl.SSLContext | bool:
     if profile.ca_file is None:
         return True
     try:
-        return ssl.create_default_context(cafile=str(profile.ca_file))
-    except (OSError, ssl.SSLError) as error:
+        return ssl.create_default_context(cadata=read(profile.ca_file).decode("ascii", "ignore"))
+    except (OSError, ValueError) as error:
         raise UsageError(f"cannot use the CA file {profile.ca_file}: {error}") from None
 
 

@@ -45,8 +45,8 @@ def init(
     probe: Annotated[bool, typer.Option("--probe/--no-probe", help="Learn from the target with some requests.")] = True,
 ) -> None:
     """Write a commented profile; asks for what is not given, and probes the target."""
-    from kycgate.runs.folder import write_atomically
-    from kycgate.settings.profile import load_profile
+    from kycgate.files import write_atomically
+    from kycgate.settings.profile import demand_own_names, load_profile
     from kycgate.settings.template import profile_text
 
     if out.exists() and not force:
@@ -85,6 +85,7 @@ def init(
     chosen = {key: value for key, value in chosen.items() if value is not None}
     # What was given is judged before anything is sent or written.
     sections = {key.replace(".", "__"): value for key, value in chosen.items()}
+    demand_own_names(out, {"environment": {"api_keys": api_keys, "tenant_id": tenant_id, "tenant_secret": tenant_secret}})
     profile = load_profile(None, **(sections | ({"specimens": specimens} if specimens else {})))
     learned: dict[str, str] = {}
     said = ""

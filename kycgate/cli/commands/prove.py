@@ -25,9 +25,9 @@ def prove(
     """Run the check against every fault and every faithful variant of the sandbox."""
     from kycgate.check.prove import prove as run_prove
     from kycgate.check.prove import versions
+    from kycgate.files import write_atomically
     from kycgate.reports.detection import detection_of
     from kycgate.reports.html import render_prove
-    from kycgate.runs.folder import write_atomically
     from kycgate.sandbox.faults.registry import FAULTS
 
     results = run_prove(out, only or (), resume=resume, quick=quick, say=lambda line: print(line, flush=True))

@@ -34,8 +34,8 @@ def report(
     if since is not None:
         mark(recorded, *read_baseline(since))
     if for_vendor:
+        from kycgate.files import write_atomically
         from kycgate.reports.html import render_for_vendor
-        from kycgate.runs.folder import write_atomically
 
         try:
             write_atomically(folder.path / "vendor.html", render_for_vendor(recorded))

@@ -23,7 +23,7 @@ from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
 from kycgate.cli.examine import BURST, MAX_REQUESTS, State, _clock, _connection, examine
 from kycgate.cli.execute import CHECK_S
 from kycgate.contracts.clauses import CATALOGUE
-from kycgate.runs.folder import write_atomically
+from kycgate.files import write_atomically
 from kycgate.sandbox import SandboxSettings
 from kycgate.settings.profile import Profile, Secrets, load_profile
 from kycgate.settings.severity import Effect, severity_by_level
@@ -295,13 +295,13 @@ def test_init_learns_from_the_target(tmp_path: Path) -> None:
 def test_init_overwrites_only_by_force(tmp_path: Path) -> None:
     path = tmp_path / "kycgate.toml"
     write_atomically(path, "# mine\n")
-    call = ("init", "--base-url", "https://vendor.example", "--no-probe", "--api-keys", "VENDOR_KEYS")
+    call = ("init", "--base-url", "https://vendor.example", "--no-probe", "--api-keys", "KYCGATE_VENDOR_KEYS")
     done = kycgate(*call, cwd=tmp_path)
     assert (done.returncode, path.read_text(encoding="utf-8")) == (2, "# mine\n")
     assert "--force" in done.stderr
     done = kycgate(*call, "--force", cwd=tmp_path)
-    assert (done.returncode, load_profile(path).environment.api_keys) == (0, "VENDOR_KEYS")
-    assert "export VENDOR_KEYS=…" in done.stdout
+    assert (done.returncode, load_profile(path).environment.api_keys) == (0, "KYCGATE_VENDOR_KEYS")
+    assert "export KYCGATE_VENDOR_KEYS=…" in done.stdout
 
 
 @pytest.mark.parametrize(

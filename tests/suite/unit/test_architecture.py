@@ -8,17 +8,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-GROUND = ("contracts", "errors", "text", "processes")
+GROUND = ("contracts", "errors", "files", "text", "processes")
 ALLOWED = {
     "contracts": (),
     "errors": (),
+    "files": (),
     "text": (),
     "processes": (),
     "settings": GROUND,
     "target": (*GROUND, "settings"),
     "runs": (*GROUND, "settings", "target"),
     "judging": (*GROUND, "settings", "target", "runs"),
-    "specimens": ("contracts", "errors", "text"),
+    "specimens": ("contracts", "errors", "files", "text"),
     "gate": (*GROUND, "settings", "target", "runs", "judging", "specimens"),
     "probing": (*GROUND, "settings", "target", "runs", "judging", "specimens", "gate"),
     "load": (*GROUND, "settings", "target", "runs", "judging", "specimens", "gate"),
