@@ -85,7 +85,9 @@ def init(
     chosen = {key: value for key, value in chosen.items() if value is not None}
     # What was given is judged before anything is sent or written.
     sections = {key.replace(".", "__"): value for key, value in chosen.items()}
-    demand_own_names(out, {"environment": {"api_keys": api_keys, "tenant_id": tenant_id, "tenant_secret": tenant_secret}})
+    demand_own_names(
+        out, {"environment": {"api_keys": api_keys, "tenant_id": tenant_id, "tenant_secret": tenant_secret}}
+    )
     profile = load_profile(None, **(sections | ({"specimens": specimens} if specimens else {})))
     learned: dict[str, str] = {}
     said = ""
