@@ -16,12 +16,11 @@ from typing import Any, NamedTuple
 
 from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
-from kycgate.load.clocks import WHOLE
 from kycgate.load.collect import Collector, Second
 from kycgate.load.interval import Breach
 from kycgate.load.plan import LoadOutcome, LoadPlan, Topology
 from kycgate.load.start import run_load
-from kycgate.runs.load_model import CapacityPoint, CapacityResult
+from kycgate.runs.load_model import DIGITS, HIGHEST_US, LOWEST_US, WHOLE, CapacityPoint, CapacityResult
 from kycgate.runs.percentile import percentile_us
 from kycgate.settings.profile import Secrets
 
@@ -251,7 +250,7 @@ def _point(search: CapacitySearch, plateau: _Plateau, outcome: LoadOutcome) -> C
 def _p95(outcome: LoadOutcome) -> float:
     from hdrh.histogram import HdrHistogram
 
-    whole = HdrHistogram(1, 120_000_000, 3)
+    whole = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
     for latency in outcome.result.latencies:
         if latency.clock == "response" and latency.name in flow().uploads:
             whole.decode_and_add(latency.histogram.encode())

@@ -5,10 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from kycgate.load.interval import Interval, pack
+from kycgate.runs.load_model import HIGHEST_US, LOWEST_US, WHOLE
 from kycgate.target.exchange import Clocks
 
-WHOLE = "onboarding"
-LOWEST_US, HIGHEST_US = 1, 120_000_000
 MAX_EXAMPLES = 5
 
 

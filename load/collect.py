@@ -14,16 +14,26 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
 from kycgate.files import no_links
-from kycgate.load.clocks import HIGHEST_US, LOWEST_US, MAX_EXAMPLES, WHOLE
+from kycgate.load.clocks import MAX_EXAMPLES
 from kycgate.load.interval import GENERATOR, Breach, Interval
 from kycgate.load.plan import LoadOutcome, LoadPlan
 from kycgate.load.self_check import EVERY_S, MAX_CPU_SHARE, MAX_GC_MS, MAX_LAG_MS, MAX_SLIP_MS
 from kycgate.load.sizes import fit, size_points
 from kycgate.load.wire import SENDING_CLOCK
-from kycgate.runs.load_model import Clock, FieldReading, GeneratorHealth, LoadPoint, LoadResult, StepLatency
+from kycgate.runs.load_model import (
+    DIGITS,
+    HIGHEST_US,
+    LOWEST_US,
+    WHOLE,
+    Clock,
+    FieldReading,
+    GeneratorHealth,
+    LoadPoint,
+    LoadResult,
+    StepLatency,
+)
 from kycgate.runs.percentile import percentile_us
 
-DIGITS = 3
 CLOCKS: tuple[Clock, ...] = get_args(Clock)
 TURNED_AWAY = ("refused_photos", "registered", "throttled")
 """How an onboarding may end early by the target's right."""

@@ -18,7 +18,7 @@ from kycgate.contracts.flows import flow
 from kycgate.judging.answers import customer_data
 from kycgate.judging.readings import compare
 from kycgate.load.client import NoAnswer, OwnFault, tls_context
-from kycgate.load.clocks import WHOLE, Recorder
+from kycgate.load.clocks import Recorder
 from kycgate.load.interval import GENERATOR, Interval
 from kycgate.load.journey import Answered, Ended, Onboarding, Prepared, name_of
 from kycgate.load.pacing import arrivals
@@ -26,6 +26,7 @@ from kycgate.load.plan import LoadPlan
 from kycgate.load.self_check import Watch
 from kycgate.load.tokens import Credentials
 from kycgate.load.verdicts import AnswerJudge
+from kycgate.runs.load_model import WHOLE
 from kycgate.specimens.deck import Cards
 
 MAX_RUNNING = 5_000

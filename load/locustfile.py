@@ -16,12 +16,12 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from kycgate.errors import KycgateError
 from kycgate.load.client import Connection, NoAnswer, tls_context
-from kycgate.load.clocks import WHOLE
 from kycgate.load.journey import Answered, Ended, Onboarding, Prepared, name_of
 from kycgate.load.page import Page, listen
 from kycgate.load.plan import LoadPlan
 from kycgate.load.tokens import ask_for_token, why_no_token
 from kycgate.load.verdicts import AnswerJudge
+from kycgate.runs.load_model import WHOLE
 from kycgate.settings.profile import Environment as Names
 from kycgate.settings.profile import Secrets, load_secrets
 from kycgate.specimens.deck import Cards

@@ -12,8 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from kycgate.contracts.flows import flow
-from kycgate.load.clocks import WHOLE
 from kycgate.load.collect import Collector, Second
+from kycgate.runs.load_model import WHOLE
 
 EVERY_S = 10
 """Seconds between two plain lines about the load."""

@@ -6,6 +6,11 @@ from pydantic import Field
 
 from kycgate.runs.base import RunModel
 
+WHOLE = "onboarding"
+"""The name under which a whole onboarding stands among the steps."""
+LOWEST_US, HIGHEST_US, DIGITS = 1, 120_000_000, 3
+"""The grid of every histogram: microseconds, and digits that are kept."""
+
 Clock = Literal["response", "service", "waiting", "connecting", "sending", "thinking", "reading"]
 """What of a request is timed: from due, from sent start, and their split."""
 

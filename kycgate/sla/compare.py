@@ -15,9 +15,10 @@ from scipy.special import ndtri
 
 from kycgate import text
 from kycgate.errors import ExitCode, UsageError
+from kycgate.runs.load_model import WHOLE
 from kycgate.sla.bootstrap import DRIFTING, Estimate, Sample, estimate, quantiles, sample_of
 from kycgate.sla.needs import POWER
-from kycgate.sla.recording import WHOLE, Recording
+from kycgate.sla.recording import Recording
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 FEWEST_SECONDS = 30

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from kycgate.errors import UsageError
 from kycgate.files import MOST_RECORD, read
+from kycgate.runs.load_model import DIGITS, HIGHEST_US, LOWEST_US
 from kycgate.runs.percentile import rank_of
 
 Counts = NDArray[np.int64]
 Values = NDArray[np.float64]
-_GRID = (1, 120_000_000, 3)
+_GRID = (LOWEST_US, HIGHEST_US, DIGITS)
 
 
 class Cells(NamedTuple):

@@ -8,11 +8,10 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
 from kycgate.files import no_links
-from kycgate.runs.load_model import StepLatency
+from kycgate.runs.load_model import DIGITS, HIGHEST_US, LOWEST_US, StepLatency
 from kycgate.runs.percentile import rank_of
 from kycgate.sla.histograms import Counts, counts_of, edges
 
-LOWEST_US, HIGHEST_US, DIGITS = 1, 120_000_000, 3
 _PERCENTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p999": 99.9}
 
 

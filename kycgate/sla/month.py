@@ -28,24 +28,23 @@ from numpy.typing import NDArray
 from kycgate.errors import CannotJudge
 from kycgate.probing.probe import Probe, write_probes
 from kycgate.runs.flow_model import is_upload
-from kycgate.runs.load_model import StepLatency
+from kycgate.runs.load_model import HIGHEST_US, LOWEST_US, WHOLE, StepLatency
 from kycgate.runs.model import ObjectiveResult
 from kycgate.runs.percentile import rank_of
 from kycgate.runs.period import CreditResult, Day, DayState, Outage, PeriodResult, ProberResult, Stretch
 from kycgate.sla.histograms import Counts, edges, empty
-from kycgate.sla.latency import HIGHEST_US, LOWEST_US, TaggedInterval, histogram_of, step_latency, write_log
-from kycgate.sla.objectives import EXACT, share_bounds
+from kycgate.sla.latency import TaggedInterval, histogram_of, step_latency, write_log
+from kycgate.sla.objectives import EXACT, MOST_SAMPLES, share_bounds
 from kycgate.sla.outages import gaps, outages, usual_distance_s, without
 from kycgate.sla.period import Credit, Interval, Tier, days_of, exclusions
 from kycgate.sla.policy import Latency, Objective, Policy, Reading, share_of
-from kycgate.sla.recording import WHOLE, tag_of
+from kycgate.sla.recording import tag_of
 from kycgate.sla.weighing import Line, cut_lines, weights_of
 from kycgate.target.clock import Offset, common_offset
 
 CLOCKS = ("response", "service", "sending", "thinking", "reading")
 WAITED = 0.9
 """Of the time-out: whoever got no answer for so long has waited in vain, and did not just meet a closed door."""
-MOST_SAMPLES = 10_000_000
 CLOCK_SLACK_S = 5.0
 """Dates of the target that contradict each other by more than this show that the prober's clock was set."""
 METHOD = f"{EXACT.words}, of a fixed month looked at in moments drawn at random; unwatched time is unknown"

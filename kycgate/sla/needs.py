@@ -9,11 +9,10 @@ from scipy.stats import binom
 
 from kycgate.sla.blocks import MIN_BLOCKS, MIN_SECONDS
 from kycgate.sla.martingale import ANYTIME
-from kycgate.sla.objectives import EXACT, Method, share_samples_needed
+from kycgate.sla.objectives import EXACT, MOST_SAMPLES, Method, share_samples_needed
 from kycgate.sla.policy import Objective, Policy, Reading, share_of
 
 POWER = 0.8
-MOST_SAMPLES = 10_000_000
 _NEGLIGIBLE = 1e-9
 
 

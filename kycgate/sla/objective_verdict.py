@@ -18,12 +18,11 @@ from kycgate.runs.model import ObjectiveResult
 from kycgate.sla.blocks import MIN_BLOCKS, MIN_SECONDS, Seconds, design_effect, drifts, memory_s
 from kycgate.sla.histograms import edges, quantile_us, rank_us
 from kycgate.sla.needs import unstated
-from kycgate.sla.objectives import Method, ranks, share_bounds, share_samples_needed
+from kycgate.sla.objectives import MOST_SAMPLES, Method, ranks, share_bounds, share_samples_needed
 from kycgate.sla.policy import Latency, Objective, Policy, Reading, share_of
 from kycgate.sla.samples import Samples
 from kycgate.text import counted
 
-MOST_SAMPLES = 10_000_000
 HOLDS, UNDECIDED, BROKEN = 1, 0, -1
 _WORDS: dict[int, Literal["holds", "broken", "not enough evidence"]] = {
     HOLDS: "holds",

@@ -16,6 +16,9 @@ from scipy.special import betainc
 
 Evidence = Callable[[Any, Any, float], Any]
 
+MOST_SAMPLES = 10_000_000
+"""More than these no run is asked for."""
+
 
 class Method(NamedTuple):
     """Two tests of a share, as p-values of (good, bad, share); arrays are taken elementwise.

@@ -7,11 +7,10 @@ from typing import NamedTuple, Self
 
 from kycgate.errors import UsageError
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.load_model import LoadResult
+from kycgate.runs.load_model import WHOLE, LoadResult
 from kycgate.runs.model import Run
 from kycgate.sla.histograms import Cells, Counts, IntervalLog, decode, empty
 
-WHOLE = "onboarding"
 _LONGEST_S = 40 * 86_400
 
 

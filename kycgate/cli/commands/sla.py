@@ -163,7 +163,8 @@ def _print_objectives(objectives: "list[ObjectiveResult]", policy: Any) -> None:
 
 
 def _print_needs(policy: Any, rate: float | None) -> None:
-    from kycgate.sla.needs import MOST_SAMPLES, plan, unstated
+    from kycgate.sla.needs import plan, unstated
+    from kycgate.sla.objectives import MOST_SAMPLES
 
     def count(n: int | None) -> str:
         return f"{n:,}" if n else f"over {MOST_SAMPLES:,}"

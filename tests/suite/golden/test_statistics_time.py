@@ -16,7 +16,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from kycgate.runs.load_model import FieldReading
-from kycgate.sla import bootstrap, needs, sequential
+from kycgate.sla import bootstrap, objectives, sequential
 from kycgate.sla.blocks import MIN_BLOCKS, Seconds, beyond, block_lengths, design_effect, put_together
 from kycgate.sla.bootstrap import Sample, estimate, quantiles, sample_of
 from kycgate.sla.histograms import Cells, cells_of, edges
@@ -365,8 +365,8 @@ def test_what_is_counted_and_what_is_too_much() -> None:
     assert [n.at_best for n in made] == [math.ceil(math.log(0.05) / math.log(q)) for q in (0.9, 0.5, 0.8, 0.8)]
     assert made[2][3:7] == made[3][3:7] == plan(a_policy({"kind": "correctness", "at_least": 0.8}))[0][3:7]
     (much,) = plan(a_policy({"kind": "availability", "at_least": 0.9999999}))
-    assert (much.usually, much.early, much.early_at_best) == (None, None, needs.MOST_SAMPLES)
-    assert much.at_best > needs.MOST_SAMPLES
+    assert (much.usually, much.early, much.early_at_best) == (None, None, objectives.MOST_SAMPLES)
+    assert much.at_best > objectives.MOST_SAMPLES
 
 
 # Verdicts

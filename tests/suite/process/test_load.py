@@ -21,12 +21,13 @@ from kycgate.cli.load_part import capacity_words
 from kycgate.errors import CannotJudge, UsageError
 from kycgate.load import LoadOutcome, LoadPlan, Topology, run_load
 from kycgate.load.capacity import CapacitySearch, find_capacity
-from kycgate.load.clocks import WHOLE, Recorder
+from kycgate.load.clocks import Recorder
 from kycgate.load.collect import Collector, Second
 from kycgate.load.interval import Interval, pack, unpack
 from kycgate.load.self_check import MAX_SLIP_MS
 from kycgate.load.sizes import fit, parse_sizes, size_points
 from kycgate.load.think import Think
+from kycgate.runs.load_model import WHOLE
 from kycgate.sandbox import LatencyModel, SandboxSettings
 from kycgate.settings.profile import Profile, Secrets
 from kycgate.specimens import parse_degradations
