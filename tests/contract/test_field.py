@@ -10,8 +10,9 @@ from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.minting import token_of
 from kycgate.gate.plan import judges
-from kycgate.gate.session import Session
+from kycgate.gate.session import Dress, Session
 from kycgate.judging.answers import accepted, customer_data
+from kycgate.specimens.forms import TURNED
 from kycgate.target.exchange import Exchange
 from kycgate.target.requests import LEGAL, Outcome, Variation, to_base64, to_json
 
@@ -19,6 +20,13 @@ IDLE_S = 3.3
 """Seconds between two steps: people look for the card longer than that."""
 UNLISTED = {"isApproved": True, "isSuccess": True, "status": "Approved", "step": "Completed", "role": "admin"}
 """What the page lists for no request."""
+
+
+@judges("session.any-connection", "answer.compressed", "image.turned", requests=7, uploads=4, telling=8)
+def test_as_phones_and_networks_do(session: Session) -> None:
+    """Each step over a connection of its own, answers compressed, a capture that its EXIF tag says to turn."""
+    session.dress = Dress(fresh=True, gzip=True, forms=[TURNED])
+    session.finish()
 
 
 @judges("session.idle", requests=10, uploads=4, telling=9)

@@ -36,7 +36,8 @@ def _named(steps: tuple[Step, ...]) -> str:
         "approve.true",
     ),
     *("result.envelope", "result.properties", "result.customer-id", "result.scans", "result.date-times"),
-    *("result.photo", "result.photo-path", "reading.as-printed"),
+    *("result.photo", "result.photo-path", "reading.as-printed", "reading.letters", "reading.no-date"),
+    *("reading.time-zone", "reading.own-fields", "safety.no-store"),
     *("result.data-on-success", "result.back-fields", "result.translation", "reading.number", "reading.names-agree"),
     *(
         "reading.number-birthdate",

@@ -43,13 +43,15 @@ def test_an_unknown_name_is_a_wrong_call(name: str, hint: str) -> None:
 def test_the_tests_that_name_a_clause_are_run_and_no_others() -> None:
     whole = run_contract_tests(None).plan
     for names in ({"auth.expired"}, {"order.closed", "token.sibling"}):
-        assert run_contract_tests(None, only=names).plan == [test for test in whole if names & {*test.clauses}]
+        chosen = run_contract_tests(None, only=names).plan
+        assert set(chosen) == {test for test in whole if names & {*test.clauses}}
 
 
 def test_the_plan_of_one_clause_is_short() -> None:
     """No clause takes half of the whole plan."""
     costs: Counter[str] = Counter()
-    for test in run_contract_tests(None).plan:
+    whole = run_contract_tests(None).plan
+    for test in whole:
         costs.update(dict.fromkeys(test.clauses, test.requests))
-    assert max(costs.values()) <= 220
+    assert max(costs.values()) < sum(test.requests for test in whole) / 2
     assert sorted(costs.values())[len(costs) // 2] <= 24
