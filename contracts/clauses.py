@@ -417,5 +417,8 @@ OPEN_POINTS: tuple[OpenPoint, ...] = (
     OpenPoint("edited-values", "Are well-formed values that differ from the reading accepted by ApproveFrontImage?"),
     OpenPoint("page-example", "Is the page's own example of ApproveFrontImage accepted?"),
     OpenPoint("image-limit", "How large may an image be?"),
+    OpenPoint("side-tries", "How often may a side be tried in one session?"),
+    OpenPoint("older-tokens", "Does a token end when newer ones are given out?"),
+    OpenPoint("firewall", "Does a firewall answer what looks like an attack?"),
     OpenPoint("after-completion", "With which status is a completed session's token refused?"),
 )

@@ -17,6 +17,7 @@ from kycgate.cli.main import app
 from kycgate.contracts.clauses import CATALOGUE, FACTS, LEFT_OUT, OPEN_POINTS, Level
 from kycgate.errors import ExitCode
 from kycgate.runs.model import Run
+from kycgate.sandbox.variants import LIBERTIES
 from kycgate.settings.template import keys
 from kycgate.sla.policy import Policy
 
@@ -99,6 +100,11 @@ def open_points() -> Iterator[str]:
     yield "Questions that the sources leave open. What the target chose is recorded, pinned by `kycgate pin`, and never"
     yield "judged.\n"
     yield from _table(("open point", "question"), ((f"`{point.id}`", point.question) for point in OPEN_POINTS))
+    yield "\n## Which faithful variant takes which liberty\n"
+    yield "`kycgate sandbox --list-variants` prints this table. `kycgate prove` checks each variant; none may be"
+    yield "accused.\n"
+    rows = ((what, ", ".join(f"`{name}`" for name in names)) for what, names in LIBERTIES.items())
+    yield from _table(("what is left open", "variants, one for each choice"), rows)
 
 
 def exit_codes() -> Iterator[str]:

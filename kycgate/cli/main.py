@@ -165,6 +165,9 @@ def sandbox(
     allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Listen on more than loopback.")] = False,
     fault: Annotated[list[str] | None, typer.Option(help="Break one clause; may be given again.")] = None,
     list_faults: Annotated[bool, typer.Option("--list-faults", help="Print the faults and end.")] = False,
+    list_variants: Annotated[
+        bool, typer.Option("--list-variants", help="Print what is left open and which variant chooses how; end.")
+    ] = False,
     translation: TranslationOption = Switch.ON,
     latency: Annotated[
         str,
@@ -182,6 +185,12 @@ def sandbox(
     if list_faults:
         for name, known in {**FAULTS.load(), **LOAD_FAULTS}.items():
             print(f"{name}: {known.sentence} ({known.clause}, {known.kind})")
+        return
+    if list_variants:
+        from kycgate.sandbox.variants import LIBERTIES
+
+        for what, names in LIBERTIES.items():
+            print(f"{what} ({', '.join(names)})")
         return
     settings = SandboxSettings(
         tenants={TENANT: TENANT_SECRET},

@@ -18,7 +18,7 @@ from kycgate.errors import CannotJudge
 from kycgate.files import no_links
 from kycgate.gate.minting import mint, optional_refused, seconds_to_expiry, token_body
 from kycgate.gate.session import Credential, Dress, Session
-from kycgate.judging.answers import accepted, customer_data, is_evidence, json_or_none
+from kycgate.judging.answers import accepted, customer_data, is_evidence, is_firewall, is_page, json_or_none
 from kycgate.judging.behaviour import Behaviour
 from kycgate.judging.contradictions import Memory
 from kycgate.judging.ledger import Ledger, Observation
@@ -83,7 +83,8 @@ class Gate:
         """How long the last token lives, by its own expiry."""
         self.token_properties: Mapping[str, object] = {}
         """What the target demands in a request for a token besides the tenant's own, as far as it was learned."""
-        self._tokens: set[str] = set()
+        self._tokens: dict[str, None] = {}
+        """All that were given out, the oldest first."""
         self.first_session: Session | None = None
         """The preflight's: its token is the run's oldest."""
         self._held: list[tuple[list[Observation], Exchange]] | None = None
@@ -260,6 +261,14 @@ class Gate:
         forms = [names[number % len(names)], names[(5 * number + 3) % len(names)]] if shows else []
         return Dress(fresh=number % 3 == 1, gzip=number % 2 == 1, forms=forms)
 
+    def note(self, point: str, choice: str) -> None:
+        """What the target chose where the sources leave room."""
+        self.ledger.open_point(point, choice)
+
+    def has_newer(self, token: str) -> bool:
+        """Whether another token was given out after this one: a vendor may end the oldest."""
+        return token in self._tokens and next(reversed(self._tokens)) != token
+
     # Sessions
 
     def session_with(self, token: str) -> Session:
@@ -328,7 +337,7 @@ class Gate:
             self.token_life_s = seconds_to_expiry(value, exchange.answer_header("Date")) or self.token_life_s
             with self._lock:
                 new = value["token"] not in self._tokens
-                self._tokens.add(value["token"])
+                self._tokens[value["token"]] = None
             self.observe("token.distinct", exchange, new, "a token of its own for each call", "the same token again")
             jwt = value["token"].count(".") == 2 and value["token"].startswith("eyJ")
             self.ledger.open_point("token-form", "a JWT" if jwt else "opaque")
@@ -488,6 +497,8 @@ class Gate:
 
     def _note_choices(self, exchange: Exchange) -> None:
         """Record what the target does where the sources leave room."""
+        if is_firewall(exchange):
+            self.note("firewall", "403 and a page of its own for what looks like an attack")
         data = customer_data(exchange)
         if data is None or exchange.step is None:
             return
@@ -552,12 +563,6 @@ class Gate:
             return False
         time.sleep(wait)
         return True
-
-
-def is_page(exchange: Exchange) -> bool:
-    """Whether a web page came where JSON was due: a proxy's, a login's, a captive portal's."""
-    kind = (exchange.answer_header("Content-Type") or "").partition(";")[0].strip().lower()
-    return kind in ("text/html", "application/xhtml+xml") and exchange.answer_body.lstrip()[:1] == b"<"
 
 
 def why_not(exchange: Exchange, base_url: str, asked: str) -> CannotJudge:

@@ -1,5 +1,6 @@
 """One onboarding session against the target, compared at each step with the model of the journey."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -7,7 +8,7 @@ from typing import Any, Protocol
 from kycgate.contracts.flow import Expected, Step
 from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
-from kycgate.judging.answers import accepted, already_registered, customer_data, is_evidence, json_or_none
+from kycgate.judging.answers import accepted, already_registered, customer_data, is_evidence, is_firewall, json_or_none
 from kycgate.judging.ledger import Observation
 from kycgate.specimens.deck import Card
 from kycgate.specimens.forms import in_form
@@ -29,11 +30,14 @@ LARGE_CAPTURE = 1_000_000
 
 
 class Interrupted(CannotJudge):
-    """A step that had to be accepted was not, so what was to follow cannot be judged; `exchange` has its answer."""
+    """A step that had to be accepted was not, so what was to follow cannot be judged; `exchange` has its answer.
 
-    def __init__(self, reason: str, exchange: Exchange) -> None:
+    `excused` is true where the contract leaves room for that.
+    """
+
+    def __init__(self, reason: str, exchange: Exchange, *, excused: bool = False) -> None:
         super().__init__(reason)
-        self.exchange = exchange
+        self.exchange, self.excused = exchange, excused
 
 
 class Sender(Protocol):
@@ -44,6 +48,10 @@ class Sender(Protocol):
     def show(self, card: Card) -> None: ...
 
     def note_form(self, form: str, exchange: Exchange) -> None: ...
+
+    def note(self, point: str, choice: str) -> None: ...
+
+    def has_newer(self, token: str) -> bool: ...
 
     @property
     def translation(self) -> str: ...
@@ -100,6 +108,9 @@ class Session:
         """The refusal since the last accepted step, in words."""
         self._attempted: set[Step] = set()
         """Steps that were refused in this flow."""
+        self._tries: Counter[Step] = Counter()
+        self._excused = False
+        """Whether the contract leaves room for the last refusal."""
         self._unsure: set[Step] = set()
         """Steps that failed without an answer to judge (none, 5xx, 429): they may have been performed or not."""
 
@@ -150,7 +161,11 @@ class Session:
             call_in_session=self._calls,
             upload=step.is_upload and picture is not None,
             turn=None if variation.by_chance else self._turn(expected),
+            tries=self._tries[step],
+            odd=variation.outcome is not Outcome.BY_ORDER,
         )
+        self._tries[step] += step.is_upload and variation.authorization == KEEP
+        self._excused = False
         interrupt: list[str] = []
         exchange = self._sender.send(wanted, lambda answer: self._judge(step, variation, expected, answer, interrupt))
         self._move(step, variation, exchange)
@@ -158,7 +173,7 @@ class Session:
             # A failure is no refusal: the question is asked once more.
             return self.do(step, image=image, wrapping=wrapping, media_type=media_type, demand=demand, again=False)
         if interrupt and demand:
-            raise Interrupted(interrupt[0], exchange)
+            raise Interrupted(interrupt[0], exchange, excused=self._excused)
         return exchange
 
     def upload_front(self, **options: Any) -> Exchange:
@@ -236,6 +251,11 @@ class Session:
     ) -> Iterator[Observation]:
         """What the answer says of the promise behind this request."""
         status = exchange.status
+        excuse = self._excuse(variation, expected, exchange)
+        if excuse:
+            self._excused = True
+            interrupt.append(excuse)
+            return
         if status is None or status == 429:
             interrupt.append(exchange.why_not if status is None else "the target is rate limited (429)")
             if expected is Expected.ACCEPT or variation.outcome is not Outcome.BY_ORDER:
@@ -272,6 +292,23 @@ class Session:
                 yield from self._judge_order(step, exchange, came, interrupt)
             case _:
                 return
+
+    def _excuse(self, variation: Variation, expected: Expected, exchange: Exchange) -> str:
+        """Why this refusal is nobody's breach (vendor-api.md, "Where the sources leave room"), in words."""
+        if is_firewall(exchange):
+            return "something before the target took the request for an attack (403)"
+        if variation.authorization != KEEP:
+            return ""
+        if exchange.status == 401 and self._sender.has_newer(self.credential.value):
+            self._sender.note("older-tokens", "an older token ends when newer ones are given out (401)")
+            return "the session's token was ended by newer ones (401): the target allows only so many at once"
+        if exchange.may_be_limited and (expected is not Expected.REFUSE or exchange.status != 400):
+            legal = variation.outcome is Outcome.BY_ORDER
+            if legal or exchange.status != 400:
+                said = f"{exchange.tries} tries of a side, then {exchange.status} until a new session"
+                self._sender.note("side-tries", said)
+                return f"refused after {said}"
+        return ""
 
     def _judge_acceptance(
         self, step: Step, variation: Variation, exchange: Exchange, came: str, interrupt: list[str]
@@ -345,7 +382,7 @@ class Session:
         if not done:
             if not is_evidence(exchange):
                 self._unsure.add(step)
-            else:
+            elif not self._excused:
                 self._refused_since = f"{step}, {variation.name}"
                 self._attempted.add(step)
             return

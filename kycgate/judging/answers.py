@@ -76,6 +76,17 @@ def is_evidence(exchange: Exchange) -> bool:
     return exchange.status is not None and exchange.status != 429 and exchange.status < 500
 
 
+def is_page(exchange: Exchange) -> bool:
+    """Whether a web page came where JSON was due: a proxy's, a login's, a captive portal's."""
+    kind = (exchange.answer_header("Content-Type") or "").partition(";")[0].strip().lower()
+    return kind in ("text/html", "application/xhtml+xml") and exchange.answer_body.lstrip()[:1] == b"<"
+
+
+def is_firewall(exchange: Exchange) -> bool:
+    """Whether something before the target took an odd request for an attack: 403 with a page of its own."""
+    return exchange.status == 403 and exchange.odd and is_page(exchange)
+
+
 def already_registered(exchange: Exchange) -> bool:
     """Whether the target says that it knows this person: the one code that the sources name."""
     value = json_or_none(exchange)

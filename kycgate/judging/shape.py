@@ -20,7 +20,7 @@ from kycgate.contracts.models import (
     UploadResult,
     parse_date_time,
 )
-from kycgate.judging.answers import parse_json
+from kycgate.judging.answers import is_firewall, parse_json
 from kycgate.judging.card import MAX_APART_S, NO_MOMENT, judge_photo, judge_reading
 from kycgate.judging.leaks import judge_leak
 from kycgate.judging.ledger import Observation
@@ -94,15 +94,20 @@ def _judge_status(exchange: Exchange) -> Iterator[Observation]:
         yield Observation("status.no-5xx", False, "no 5xx, whatever was sent", f"status {status}", "status")
         return
     yield Observation("status.no-5xx", True)
-    fits = status in DOCUMENTED_STATUSES or (
-        status in INFRASTRUCTURE_STATUSES
-        and {
-            405: exchange.method != "POST",
-            413: len(exchange.request_body) >= LARGE_BODY,
-            415: not _sent_json(exchange),
-            429: True,
-            431: any(len(value) >= LARGE_HEADER for value in exchange.request_headers.values()),
-        }[status]
+    fits = (
+        status in DOCUMENTED_STATUSES
+        or is_firewall(exchange)
+        or exchange.may_be_limited
+        or (
+            status in INFRASTRUCTURE_STATUSES
+            and {
+                405: exchange.method != "POST",
+                413: len(exchange.request_body) >= LARGE_BODY,
+                415: not _sent_json(exchange),
+                429: True,
+                431: any(len(value) >= LARGE_HEADER for value in exchange.request_headers.values()),
+            }[status]
+        )
     )
     if (exchange.method == "POST" and exchange.endpoint != "elsewhere") or fits:
         yield Observation(
@@ -250,7 +255,7 @@ def _judge_result(step: Step, value: Any, *, of_own_card: bool) -> Iterator[Obse
             if of_own_card:
                 yield from judge_reading(data)
             yield from judge_photo(data.get("photo"))
-    if isinstance(code, str):
+    if isinstance(code, str) and success is not True:
         ok = re.fullmatch(WHOLE_NUMBER, code, re.ASCII) is not None
         yield Observation(
             "result.error-code-number", ok, "digits in a string", f"errorCode {theirs(repr(code[:40]))}", "errorCode"

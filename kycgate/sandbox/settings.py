@@ -77,6 +77,15 @@ class SandboxSettings(BaseModel):
     words: Literal["Arabic", "English"] = "Arabic"
     date_times: Literal["Z", "offset", "naive"] = "Z"
     missing_tenant_status: Literal[400, 401] = 400
+    credentials_before_method: bool = Field(default=False, description="Whether 401 comes before 405.")
+    tries_of_a_side: int = Field(default=0, ge=0, description="In one session; 0 is as many as come.")
+    tries_status: Literal[400, 403, 429] = 400
+    tokens_at_once: int = Field(default=0, ge=0, description="The oldest ends when one more is given out; 0: no limit.")
+    tokens_a_second: int = Field(default=0, ge=0, description="More are met by 429; 0: no limit.")
+    success_words: Literal["null", "empty", "words"] = Field(
+        default="null", description="What message and errorCode of a success hold."
+    )
+    firewall: bool = Field(default=False, description="What looks like an attack meets 403 and a page.")
     foreign_photos: bool = Field(default=False, description="Read any decodable picture as an invented person's.")
     extra_properties: bool = False
     reading: Literal["code", "ocr"] = Field(

@@ -24,8 +24,58 @@ _LIBERTIES: dict[str, dict[str, Any]] = {
     "missing-tenant-401": {"missing_tenant_status": 401},
     "foreign-photos": {"foreign_photos": True},
     "extra-properties": {"extra_properties": True},
+    "three-tries-400": {"tries_of_a_side": 3},
+    "three-tries-403": {"tries_of_a_side": 3, "tries_status": 403},
+    "five-tries-429": {"tries_of_a_side": 5, "tries_status": 429},
+    "one-token-at-once": {"tokens_at_once": 1},
+    "four-tokens-at-once": {"tokens_at_once": 4},
+    "tokens-a-second": {"tokens_a_second": 4},
+    "success-empty": {"success_words": "empty"},
+    "success-words": {"success_words": "words"},
+    "firewall": {"firewall": True},
+    "401-before-405": {"credentials_before_method": True},
     "known-person-refused": {"known_person": "refused"},
 }
+
+
+LIBERTIES: dict[str, tuple[str, ...]] = {
+    "Credentials are written bare, as Bearer, or either way.": ("default", "bearer-only", "bare-only"),
+    "A fixed key opens a new flow after a completed one, or is refused.": ("fixed-keys",),
+    "The front after its approval starts over, or is refused.": ("default", "front-after-approval-refused"),
+    "ApproveFront again before the flow completes is accepted, or refused.": ("default", "approve-front-again-refused"),
+    "After the front is uploaded again the back is kept, or must be uploaded again.": ("default", "back-dropped"),
+    "The back's answer carries its own fields alone, or the front's too.": ("default", "back-carries-front"),
+    "Ill-formed optional values are refused with 400, or accepted.": ("default", "ill-formed-accepted"),
+    "Arabic-Indic digits in idNumber are accepted, or refused with 400.": ("default", "arabic-digits-refused"),
+    "Text that is no base64 is a 400, or a 200 with isSuccess false.": ("default", "not-base64-result"),
+    "A picture that cannot be read is a 200 with isSuccess false, or a 400.": ("default", "unreadable-400"),
+    "A blank picture, or a back shown as a front, is refused, or read.": ("default", "foreign-photos"),
+    "A broken body of ApproveBackImage is ignored, or a 400.": ("default", "last-body-refused"),
+    "Deep nesting in unknown properties is ignored, or a 400.": ("default", "nesting-refused"),
+    "Words for gender, religion, marital status and nationality are Arabic, or English.": ("default", "english-words"),
+    "Date-times end with Z, an offset, or nothing.": ("default", "dates-offset", "dates-naive"),
+    "A step out of order is a 400, or a 404.": ("default", "order-404"),
+    "Missing tenant credentials are a 400, or a 401.": ("default", "missing-tenant-401"),
+    "A person who has completed a flow may begin another, or is refused with 10103.": (
+        "default",
+        "known-person-refused",
+    ),
+    "The translation feature is on, or off.": ("default", "translation-off"),
+    "A side may be tried as often as one likes, or three times or more in one session.": (
+        *("default", "three-tries-400", "three-tries-403", "five-tries-429"),
+    ),
+    "Tokens are given out without a limit, so many a second, or so many at once.": (
+        *("default", "tokens-a-second", "one-token-at-once", "four-tokens-at-once"),
+    ),
+    "message and errorCode of a success are null, empty, or words.": ("default", "success-empty", "success-words"),
+    "Answers have the page's properties, or further ones.": ("default", "extra-properties"),
+    "A wrong method with wrong credentials is a 405, or a 401.": ("default", "401-before-405"),
+    "What looks like an attack is answered by the vendor, or by a firewall with a 403 page.": ("default", "firewall"),
+}
+"""What API.md leaves open ("Where the sources leave room"), and the faithful variants that choose one way each."""
+
+ALONE = ("bare-only", "dates-naive", "one-token-at-once")
+"""Left out of the variant that takes many liberties at once: it takes another choice of the same."""
 
 
 def variants() -> dict[str, SandboxSettings]:
@@ -38,7 +88,7 @@ def variants() -> dict[str, SandboxSettings]:
         found[f"{first}+{second}"] = SandboxSettings(**(_LIBERTIES[first] | _LIBERTIES[second]))
     everything: dict[str, Any] = {}
     for name in names:
-        if name not in ("bare-only", "dates-naive"):
+        if name not in ALONE:
             everything |= _LIBERTIES[name]
     found["everything"] = SandboxSettings(**everything)
     return found

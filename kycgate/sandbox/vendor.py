@@ -43,6 +43,8 @@ _ENGLISH_WORDS = {
     "مدرس": "Teacher",
 }
 _DATES = ("birthdate", "issueDate", "expirationDate")
+_ATTACK = re.compile(rb"DROP TABLE|<b>|\\u0000|\[{100}|x{4000}|[\x80-\xff]token")
+"""What a firewall that knows nothing of the vendor takes for an attack."""
 NOT_READ, NO_TENANT = "10001", "10002"
 KNOWN = "10103"
 """The one code that the sources name: the national ID is already registered."""
@@ -88,6 +90,7 @@ class Onboarding:
     done: set[Step] = field(default_factory=set)
     front: Mapping[str, str] = field(default_factory=dict)
     calls: int = 0
+    tries: dict[str, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -107,6 +110,9 @@ class Vendor:
         self._known: set[str] = set()
         self._requests: OrderedDict[str, Onboarding] = OrderedDict()
         """Sessions by the requestId that a token was asked for with."""
+        self._asked: list[float] = []
+        self._given: list[str] = []
+        """The names of the tokens that are good, where only so many are at once."""
         self._lock = threading.Lock()
         self._reader = OcrReader() if settings.reading == "ocr" else None
 
@@ -119,6 +125,10 @@ class Vendor:
 
     def handle(self, request: Incoming) -> Reply:
         """The answer to one request; never raises."""
+        if self.settings.firewall and _ATTACK.search(
+            b"\n".join((*(value.encode("latin-1", "replace") for value in request.headers.values()), request.body))
+        ):
+            return Reply(403, b"<html><body>Request blocked</body></html>", {"Content-Type": "text/html"})
         try:
             return self.dispatch(request)
         except Refused as refused:
@@ -132,6 +142,8 @@ class Vendor:
         step = next((step for step in self.flow.steps if step.path == request.path), None)
         if step is None:
             raise Refused(404, "Not found")
+        if self.settings.credentials_before_method and self.authenticate(request, step) is None:
+            raise Refused(401, "Unauthorized")
         if not self.allows(request.method):
             raise Refused(405, "Method not allowed")
         session = self.authenticate(request, step)
@@ -139,7 +151,15 @@ class Vendor:
             raise Refused(401, "Unauthorized")
         with self.turn(session):
             session.calls += 1
+            self.count_try(session, step)
             return self.perform(session, step, request)
+
+    def count_try(self, session: Onboarding, step: Step) -> None:
+        """Whatever comes of it: a side that was tried so often is refused until a new session."""
+        tries, most = session.tries.get(step, 0), self.settings.tries_of_a_side
+        if most and step.is_upload and tries >= most:
+            raise Refused(self.settings.tries_status, "Too many tries: begin a new session", "10020")
+        session.tries[step] = tries + 1
 
     def allows(self, method: str) -> bool:
         return method == "POST"
@@ -152,6 +172,8 @@ class Vendor:
         reply = Reply.json(
             refused.status, {"message": refused.message, "errorCode": refused.code or str(refused.status)}
         )
+        if refused.status == 429:
+            reply.headers["Retry-After"] = "1"
         if refused.status == 405:
             reply.headers["Allow"] = "POST"  # RFC 9110, 15.5.6
         if refused.status == 401:
@@ -175,9 +197,11 @@ class Vendor:
     def claims(self, token: str) -> dict[str, Any] | None:
         """What a token says, when it is one of ours and has not expired."""
         try:
-            return jwt.decode(token, self._key, algorithms=["HS256"], options={"require": ["exp", "jti"]})
+            claims = jwt.decode(token, self._key, algorithms=["HS256"], options={"require": ["exp", "jti"]})
         except (jwt.InvalidTokenError, UnicodeError, ValueError):
             return None
+        ended = self.settings.tokens_at_once and claims["jti"] not in self._given
+        return None if ended else claims
 
     def session_of(self, name: str, *, fixed: bool) -> Onboarding:
         with self._lock:
@@ -193,7 +217,11 @@ class Vendor:
         return str(uuid.uuid4())
 
     def mint(self, life_s: float) -> str:
-        return jwt.encode({"jti": uuid.uuid4().hex, "exp": time.time() + life_s}, self._key, algorithm="HS256")
+        name = uuid.uuid4().hex
+        if self.settings.tokens_at_once:
+            with self._lock:
+                self._given = [*self._given, name][-self.settings.tokens_at_once :]
+        return jwt.encode({"jti": name, "exp": time.time() + life_s}, self._key, algorithm="HS256")
 
     def issue(self, request: Incoming) -> Reply:
         """The token endpoints."""
@@ -205,6 +233,7 @@ class Vendor:
             raise Refused(400, "tenantId and tenantSecret are strings", NO_TENANT)
         if self.settings.tenants.get(tenant) != secret:
             raise Refused(401, "Unknown tenant", NO_TENANT)
+        self.allow_token()
         token = self.mint(self.settings.token_life_s)
         self.resume(body.get("requestId"), token)
         return self.token_reply(token, time.time() + self.settings.token_life_s)
@@ -219,6 +248,16 @@ class Vendor:
             self._sessions[str(claims["jti"])] = self._requests.setdefault(request, session)
             while len(self._requests) > self.settings.max_sessions:
                 self._requests.popitem(last=False)
+
+    def allow_token(self) -> None:
+        """No more of them in a second than the settings say."""
+        most = self.settings.tokens_a_second
+        with self._lock:
+            now = time.monotonic()
+            self._asked = [moment for moment in self._asked if now - moment < 1]
+            if most and len(self._asked) >= most:
+                raise Refused(429, "Too many tokens", "10021")
+            self._asked.append(now)
 
     def token_reply(self, token: str, expires: float) -> Reply:
         moment = datetime.fromtimestamp(expires, UTC).isoformat(timespec="milliseconds")
@@ -337,7 +376,10 @@ class Vendor:
             session.front = fields
         self.mark(session, step)
         data = self.customer_data(session, step, fields)
-        return self.personal(Reply.json(200, self.result(True, None, None, data)))
+        message, code = {"null": (None, None), "empty": ("", ""), "words": ("Read", "SUCCESS")}[
+            self.settings.success_words
+        ]
+        return self.personal(Reply.json(200, self.result(True, message, code, data)))
 
     def personal(self, reply: Reply) -> Reply:
         """An answer with personal data: no cache on its way may keep it."""

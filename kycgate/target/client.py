@@ -59,6 +59,8 @@ class Wanted:
     call_in_session: int = 0
     upload: bool = False
     turn: str | None = None
+    tries: int = 0
+    odd: bool = False
 
 
 class Target:
@@ -141,7 +143,7 @@ class Target:
                     elif exchange.clocks.due >= self._failed_at:
                         self._in_a_row += 1
                         self._failed_at = exchange.clocks.last_byte
-            if exchange.status != 429:
+            if exchange.status != 429 or exchange.may_be_limited:
                 if exchange.status is not None:
                     self.budget.answered()
                 return exchange
@@ -210,6 +212,8 @@ class Target:
             call_in_session=wanted.call_in_session,
             intent=wanted.intent,
             turn=wanted.turn,
+            tries=wanted.tries,
+            odd=wanted.odd,
         )
         blame: Blame | None = None
         with self._lock:

@@ -18,6 +18,9 @@ from kycgate.text import theirs
 EARLIER_FLOW = "bring the key's earlier flow to its end"
 """The intent of requests that only clean up: whose flow it was, nobody knows."""
 
+FEWEST_TRIES = 3
+"""A vendor that limits how often a side may be tried in a session allows so many."""
+
 NOT_HTTP = "the answer is no whole, well-formed HTTP"
 """How every client of ours begins to say so."""
 
@@ -90,6 +93,11 @@ class Exchange:
     turn: str | None = None
     """Whether the step was in its turn, in words; None where chance decided what was sent or what state it met."""
 
+    tries: int = 0
+    """How often this side was uploaded before with this token, whatever came of it."""
+    odd: bool = False
+    """Whether what was sent is not what a client sends: a firewall may take it for an attack."""
+
     @property
     def step(self) -> Step | None:
         return flow().get(self.endpoint)
@@ -99,6 +107,11 @@ class Exchange:
         """Why no answer came: the kind in our words, and what the target may have written of it."""
         kind, colon, detail = (self.failure or "no answer").partition(": ")
         return f"{kind}{colon}{theirs(detail) if detail else ''}"
+
+    @property
+    def may_be_limited(self) -> bool:
+        """Whether a vendor may refuse this side until a new session, as it was tried so often."""
+        return self.tries >= FEWEST_TRIES and self.status in (400, 403, 429)
 
     def answer_header(self, name: str) -> str | None:
         """The first header of this name, whatever its case."""

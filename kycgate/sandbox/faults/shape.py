@@ -98,12 +98,12 @@ class ErrorCodeWord(Vendor):
         return super().result(success, message, code and "NOT_READ", data)
 
 
-@fault("error-code-empty-on-success", "result.error-code-number", "shape")
-class ErrorCodeEmptyOnSuccess(Vendor):
-    """errorCode is empty, not null, when the picture was read."""
+@fault("error-code-empty-on-failure", "result.error-code-number", "shape")
+class ErrorCodeEmptyOnFailure(Vendor):
+    """errorCode is empty, not null, when the picture was not read."""
 
     def result(self, success: Any, message: Any, code: Any, data: Any) -> dict[str, Any]:
-        return super().result(success, message, "" if success else code, data)
+        return super().result(success, message, code if success else "", data)
 
 
 @fault("no-gender-on-back", "result.back-fields", "shape")

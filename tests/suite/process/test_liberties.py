@@ -3,11 +3,13 @@
 import pytest
 
 from kycgate.check.embedded import Embedded, embedded_sandbox
+from kycgate.check.prove import KEY_VARIANTS
 from kycgate.check.runner import run_contract_tests
 from kycgate.contracts.clauses import CORE
 from kycgate.gate.gate import Gate
 from kycgate.runs.clause import ClauseResult, Verdict
 from kycgate.sandbox import SandboxSettings
+from kycgate.sandbox.variants import LIBERTIES, variants
 from kycgate.settings.profile import Profile
 
 
@@ -59,3 +61,33 @@ def test_keys_that_open_new_flows_with_people_who_are_known() -> None:
     assert not broken(results)
     assert results["order.page"].verdict is Verdict.KEPT
     assert results["session.own-order"].verdict is not Verdict.BROKEN
+
+
+def test_every_liberty_is_taken_by_a_variant_each_way() -> None:
+    """The page of open points lists them; how keys that serve one flow are met is tested above."""
+    known = variants() | KEY_VARIANTS
+    assert {name for names in LIBERTIES.values() for name in names} <= set(known)
+    alone = {name for name in known if "+" not in name and name not in ("everything", "fixed-keys-bare")}
+    assert alone <= {name for names in LIBERTIES.values() for name in names}
+    assert [what for what, names in LIBERTIES.items() if len(names) < 2] == [
+        "A fixed key opens a new flow after a completed one, or is refused."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "point"),
+    [("three-tries-403", "side-tries"), ("one-token-at-once", "older-tokens"), ("firewall", "firewall")],
+)
+def test_a_limit_that_is_met_is_recorded_and_accuses_nobody(name: str, point: str) -> None:
+    with embedded_sandbox(Profile(), variants()[name]) as sandbox:
+        gate = Gate(sandbox.profile, sandbox.secrets, seed=4, expired_token=sandbox.expired_token)
+        try:
+            gate.preflight()
+            outcome = run_contract_tests(gate, strict=True)
+        finally:
+            gate.close()
+        results = {result.id: result for result in gate.ledger.results(outcome.not_tried)}
+    assert not broken(results)
+    assert next(found for found in gate.ledger.open_points() if found.id == point).observed
+    for clause in CORE:
+        assert results[clause].verdict is Verdict.KEPT, results[clause].reason
