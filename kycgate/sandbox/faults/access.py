@@ -309,17 +309,3 @@ class TokenInCache(Vendor):
         if made is None or time.monotonic() - made[0] > 0.05:
             made = cache[request.body] = (time.monotonic(), super().issue(request))
         return made[1]  # type: ignore[no-any-return]
-
-
-@fault("one-token-at-a-time", "token.lives", "state")
-class OneTokenAtATime(Vendor):
-    """A token dies once thirty others were handed out."""
-
-    def mint(self, life_s: float) -> str:
-        token = super().mint(life_s)
-        if life_s > 0:
-            self.__dict__.setdefault("handed", []).append(token)
-        return token
-
-    def claims(self, token: str) -> dict[str, Any] | None:
-        return None if token in self.__dict__.get("handed", [])[:-30] else super().claims(token)

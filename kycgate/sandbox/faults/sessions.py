@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kycgate.contracts.flow import Step
-from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK, UPLOAD_FRONT
+from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, NATIONAL_ID, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.sandbox.faults.access import claims_of
 from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
@@ -33,7 +33,7 @@ _refusal_changes("broken-approval-counts", "A refused approval with broken JSON 
 _refusal_changes("nameless-approval-counts", "A refused approval without English names approves.", APPROVE_FRONT,
                  lambda session: session.done.add(APPROVE_FRONT), message="mandatory")  # fmt: skip
 _refusal_changes("early-last-step-closes", "ApproveBackImage refused for its order closes the session.",
-                 APPROVE_BACK, lambda session: session.done.update(Step))  # fmt: skip
+                 APPROVE_BACK, lambda session: session.done.update(NATIONAL_ID.steps))  # fmt: skip
 _refusal_changes("early-last-step-forgets-back", "ApproveBackImage refused for its order loses the back.",
                  APPROVE_BACK, lambda session: session.done.discard(UPLOAD_BACK))  # fmt: skip
 _refusal_changes("broken-front-resets", "Broken JSON for the front loses the front that was read.", UPLOAD_FRONT,

@@ -33,6 +33,9 @@ def result(**data: Any) -> dict[str, Any]:
     return {"isSuccess": True, "message": None, "errorCode": None, "customerData": whole | data}
 
 
+REFUSED = {**result(), "isSuccess": False, "message": "not read", "customerData": None}
+
+
 def broken(exchange: Exchange) -> set[str]:
     return {seen.clause for seen in judge_answer(exchange) if not seen.ok}
 
@@ -60,7 +63,8 @@ def test_a_right_answer_breaks_nothing() -> None:
         (answered({**result(), "isSuccess": False, "message": "x"}), "result.no-data-on-failure"),
         (answered({**result(), "isSuccess": False, "customerData": None}), "result.message-on-failure"),
         (answered({**result(), "customerData": None}), "result.data-on-success"),
-        (answered({**result(), "errorCode": "NOPE"}), "result.error-code-number"),
+        (answered({**REFUSED, "errorCode": "NOPE"}), "result.error-code-number"),
+        (answered({**REFUSED, "errorCode": ""}), "result.error-code-number"),
         (answered(result(gender="ذكر"), endpoint="upload_back"), "result.back-fields"),
         (answered(result(idNumber="29874532145698")), "reading.number"),
         (answered(result(idNumber=NUMBER, birthdate="1999-01-02T00:00:00")), "reading.number-birthdate"),
