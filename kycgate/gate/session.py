@@ -169,7 +169,8 @@ class Session:
         interrupt: list[str] = []
         exchange = self._sender.send(wanted, lambda answer: self._judge(step, variation, expected, answer, interrupt))
         self._move(step, variation, exchange)
-        if again and expected is Expected.REFUSE and variation is LEGAL and not is_evidence(exchange):
+        lost = not is_evidence(exchange) and not exchange.may_be_limited
+        if again and lost and expected is Expected.REFUSE and variation is LEGAL:
             # A failure is no refusal: the question is asked once more.
             return self.do(step, image=image, wrapping=wrapping, media_type=media_type, demand=demand, again=False)
         if interrupt and demand:

@@ -29,7 +29,7 @@ _LIBERTIES: dict[str, dict[str, Any]] = {
     "five-tries-429": {"tries_of_a_side": 5, "tries_status": 429},
     "one-token-at-once": {"tokens_at_once": 1},
     "four-tokens-at-once": {"tokens_at_once": 4},
-    "tokens-a-second": {"tokens_a_second": 4},
+    "tokens-a-second": {"tokens_a_second": 10},
     "success-empty": {"success_words": "empty"},
     "success-words": {"success_words": "words"},
     "firewall": {"firewall": True},

@@ -105,7 +105,7 @@ def test_tokens_of_one_device_are_two_sessions(gate: Gate) -> None:
     gate.release(first)
 
 
-@judges("token.lives", requests=3, uploads=2, telling=2)
+@judges("token.lives", requests=1, uploads=1, telling=2)
 def test_oldest_token_still_works(gate: Gate) -> None:
     """The run's first token, some seconds old, is as good as new."""
     _needs_tenant(gate)
@@ -113,12 +113,12 @@ def test_oldest_token_still_works(gate: Gate) -> None:
     if session is None or gate.token_life_s < MIN_LIFE_S:
         raise CannotJudge("the target's tokens live too short to tell")
     time.sleep(max(0.0, MIN_AGE_S - gate.age_s))
-    exchange = session.upload_front(variation=Variation("with the run's oldest token", Outcome.ANY))
+    exchange = session.upload_front(variation=Variation("with the run's oldest token", Outcome.ANY), demand=False)
     if exchange.status == 401 and gate.has_newer(session.credential.value):
         # Newer tokens may have ended it: one that is the newest for as long tells whether time does.
         newest = gate.session()
         time.sleep(MIN_AGE_S)
-        exchange = newest.upload_front(variation=Variation("with a token some seconds old", Outcome.ANY))
+        exchange = newest.upload_front(variation=Variation("with a token some seconds old", Outcome.ANY), demand=False)
         gate.release(newest)
     gate.observe(
         "token.lives", exchange, exchange.status != 401, "no 401 before its expiry", f"status {exchange.status}"
