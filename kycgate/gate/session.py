@@ -195,7 +195,8 @@ class Session:
         kind = "image/png" if "PNG" in form else "image/jpeg"
         variation = Variation(f"the card as {form}", Outcome.ANY)
         exchange = self.do(step, variation, image=shown, wrapping=wrapping, media_type=kind, demand=False)
-        self._sender.note_form(form, exchange)
+        if not self._excused:
+            self._sender.note_form(form, exchange)
         return exchange
 
     def finish(self) -> None:

@@ -45,7 +45,6 @@ LIBERTIES: dict[str, tuple[str, ...]] = {
     "ApproveFront again before the flow completes is accepted, or refused.": ("default", "approve-front-again-refused"),
     "After the front is uploaded again the back is kept, or must be uploaded again.": ("default", "back-dropped"),
     "The back's answer carries its own fields alone, or the front's too.": ("default", "back-carries-front"),
-    "Ill-formed optional values are refused with 400, or accepted.": ("default", "ill-formed-accepted"),
     "Arabic-Indic digits in idNumber are accepted, or refused with 400.": ("default", "arabic-digits-refused"),
     "Text that is no base64 is a 400, or a 200 with isSuccess false.": ("default", "not-base64-result"),
     "A picture that cannot be read is a 200 with isSuccess false, or a 400.": ("default", "unreadable-400"),

@@ -21,7 +21,7 @@ def answered(
     body: Any, status: int = 200, endpoint: str = "upload_front", session: str = "s1", card: str = "c1", **more: Any
 ) -> Exchange:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    headers = more.pop("headers", [("Content-Type", "application/json")])
+    headers = more.pop("headers", [("Content-Type", "application/json"), ("Cache-Control", "no-store")])
     return Exchange(
         1, endpoint, "POST", "/", {"Authorization": "Bearer secret-token"}, b"{}", session, Clocks(0, 0, 1), status,
         headers, raw, picture=Picture(card, "front", 10), **more,
