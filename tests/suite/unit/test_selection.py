@@ -48,10 +48,11 @@ def test_the_tests_that_name_a_clause_are_run_and_no_others() -> None:
 
 
 def test_the_plan_of_one_clause_is_short() -> None:
-    """No clause takes half of the whole plan."""
+    """No clause takes half of the whole plan, but for that of 5xx, which odd requests of every kind may bring out."""
     costs: Counter[str] = Counter()
     whole = run_contract_tests(None).plan
     for test in whole:
         costs.update(dict.fromkeys(test.clauses, test.requests))
-    assert max(costs.values()) < sum(test.requests for test in whole) / 2
+    half = sum(test.requests for test in whole) / 2
+    assert [name for name, cost in costs.items() if cost >= half and name != "status.no-5xx"] == []
     assert sorted(costs.values())[len(costs) // 2] <= 24
