@@ -39,11 +39,29 @@ def installed(shared: Shared) -> str:
 
 
 def install(folder: Path) -> None:
+    """Into a workspace that plants a module for each tool, and with credentials in the job's environment."""
     runner = Runner(folder)
+    for name in ("pip", "venv", "ensurepip", "setuptools", "sitecustomize"):
+        planted = runner.workspace / name
+        planted.mkdir()
+        for file in ("__init__.py", "__main__.py"):
+            (planted / file).write_text(f"open({str(folder / 'hijacked')!r}, 'a').write({name!r})", encoding="utf-8")
+    for name in ("uv.toml", "pip.conf", "pyproject.toml"):
+        (runner.workspace / name).write_text("[[index]]\nurl = 'http://127.0.0.1:9/'\ndefault = true", encoding="utf-8")
+    stub = folder / "stub"
+    stub.mkdir()
+    seen = folder / "environment"
+    (stub / "python").write_text(f'#!/bin/sh\nenv > {seen}\nexec {shutil.which("python3", path=runner.path)} "$@"\n')
+    (stub / "python").chmod(0o755)
+    plain = runner.path
+    runner.path = f"{stub}:{plain}"
     step = next(step for step in ACTION["runs"]["steps"] if step.get("name") == "Install kycgate")
-    ran = runner.run(step)
+    ran = runner.run(step, SECRETS | {"PYTHONPATH": str(runner.workspace)})
     assert ran.code == 0, ran.said
     assert runner.path.startswith(str(runner.temp))
+    assert not (folder / "hijacked").exists()
+    assert TENANT_SECRET not in seen.read_text(encoding="utf-8")
+    runner.path = f"{runner.path.partition(':')[0]}:{plain}"
     (folder / "path").write_text(runner.path, encoding="utf-8")
 
 
@@ -147,8 +165,17 @@ def test_the_probe_workflow_probes_and_judges_the_month(runner: Runner) -> None:
     installing = next(step for step in job["steps"] if step.get("name") == "Install kycgate")
     own = next(step for step in ACTION["runs"]["steps"] if step.get("name") == "Install kycgate")
     # The workflow's stands in a checkout, the action's in a folder of its own; else they are the same.
-    flat = own["run"].replace('"$GITHUB_ACTION_PATH/constraints.txt"', "constraints.txt").replace("\\\n", "")
-    assert installing["run"].split() == flat.replace('"$GITHUB_ACTION_PATH"', ".").split()
+    assert installing["run"].split() == own["run"].replace('"$GITHUB_ACTION_PATH/.ci/install"', ".ci/install").split()
+
+
+def test_what_the_action_installs_has_hashes_and_the_pinned_versions() -> None:
+    locked = (ROOT / ".ci" / "locked.txt").read_text(encoding="utf-8")
+    pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().split() if "==" in line)
+    found = re.findall(
+        r"^([\w.-]+)==([^\s;]+)(?: ;[^\n]*?)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", locked, re.MULTILINE
+    )
+    assert len(found) == len(re.findall(r"^[\w.-]+==", locked, re.MULTILINE)) > 30
+    assert {name: version for name, version, _ in found if pins.get(name, version) != version} == {}
 
 
 GH = """#!/bin/sh
