@@ -189,6 +189,7 @@ class Collector:
         self._judged: dict[str, tuple[int, int]] = {}
         self._breaches: list[Breach] = []
         self.gone = False
+        self._closed = False
 
     def add(self, interval: Interval) -> None:
         """One worker's interval."""
@@ -255,6 +256,7 @@ class Collector:
         if self._open:
             self._close_up_to(max(self._open))
         self._hlog.close()
+        self._closed = True
 
     def readings(
         self, right: Mapping[tuple[str, str], int], total: Mapping[tuple[str, str], int]
@@ -286,7 +288,7 @@ class Collector:
             void=self.void,
         )
         if not found.void:
-            found.void = self._why_void(found) or self._why_not_the_load()
+            found.void = self._why_not_started() or self._why_void(found) or self._why_not_the_load()
         return found
 
     def sure_to_be_void(self) -> str:
@@ -299,6 +301,16 @@ class Collector:
         if not any(late > max(0.01 * whole[clock], HICCUP) for clock, late in self._late.items()):
             return ""
         return self.health().void
+
+    def _why_not_started(self) -> str:
+        """Of a load that came to its end: why onboardings that were due did not start."""
+        due, left = self.counts["due"], self.counts["due"] - self.counts["begun"]
+        if not self._closed or self.stopped or left <= MAX_TURNED_AWAY * due:
+            return ""
+        return (
+            f"{left:,} of {due:,} onboardings were due and had not started {self.plan.grace_s:g} s after the load's "
+            "end: the target, or its token endpoint, serves fewer than the rate asks for; lower the rate"
+        )
 
     def _why_void(self, health: GeneratorHealth) -> str:
         advice = "lower the rate, or give more cores (--processes) or machines (--master)"

@@ -133,8 +133,9 @@ class Generator:
         self._emit(interval)
 
     def _run_open(self, environment: Any) -> None:
-        """Start each onboarding when it is due."""
+        """Start each onboarding when it is due; what then goes on longer than the grace is cut off."""
         plan, pool = self.plan, gevent.pool.Pool(MAX_RUNNING)
+        last = self.start_ns + int((plan.duration_s + plan.grace_s) * 1e9)
         for number, offset in enumerate(self._due()):
             if number % self._count != self._index:
                 continue
@@ -142,15 +143,19 @@ class Generator:
             while (wait := (due_ns - time.perf_counter_ns()) / 1e9) > 0 and not self.stopping:
                 # Short enough to notice that the run is stopped.
                 gevent.sleep(min(wait, 0.5))
+            while pool.full() and not self.stopping and time.perf_counter_ns() < last:
+                gevent.sleep(0.01)
             if self.stopping:
                 break
             self.recorder.counts["due"] += 1
-            pool.spawn(self._onboard, number, due_ns, environment, None)
-        patience = time.perf_counter() + plan.timeout_s * 4
-        while len(pool) and not self.stopping and time.perf_counter() < patience:
+            if time.perf_counter_ns() < last:
+                pool.spawn(self._onboard, number, due_ns, environment, None)
+        while len(pool) and not self.stopping and time.perf_counter_ns() < last:
             pool.join(timeout=0.2)
         if self.stopping:
             pool.join(timeout=LEAVING_S)
+        # What has not begun counts as due and not started, what has begun as in flight.
+        pool.kill(block=False)
 
     def _run_closed(self, environment: Any) -> None:
         """So many people, each onboarding again and again until the time is over."""
@@ -170,7 +175,7 @@ class Generator:
                 gevent.sleep(think())
 
         people = [gevent.spawn(person, number) for number in range(self._index, plan.people, self._count)]
-        patience = end + int(plan.timeout_s * 4e9)
+        patience = end + int(plan.grace_s * 1e9)
         while people and time.perf_counter_ns() < patience:
             gevent.joinall(people, timeout=0.2)
             people = [greenlet for greenlet in people if not greenlet.dead]

@@ -21,6 +21,7 @@ class LoadPlan(BaseModel):
     base_url: str
     rate: float = Field(gt=0, description="Onboardings a second.")
     duration_s: float = Field(gt=0)
+    grace_s: float = Field(default=30.0, ge=0, description="What is under way when it ends may go on for so long.")
     poisson: bool = False
     shape: str = "steady"
     people: int = Field(default=0, ge=0, description="Closed: people at once; 0 is an open workload.")

@@ -57,6 +57,8 @@ def load(
     cards: Annotated[int, _option(
         "Different people to draw at most; reading accuracy counts different pictures.", _WORKLOAD, min=1, max=1_000)]
         = 40,
+    grace: Annotated[float, _option(
+        "Seconds after --duration in which what is under way may end.", _LIMITS, min=0, max=3_600)] = 30.0,
     max_requests: Annotated[int | None, _option("Stop there.", _LIMITS, min=1)] = None,
     max_uploads: Annotated[int | None, _option("Stop there.", _LIMITS, min=1)] = None,
     max_seconds: Annotated[float | None, _option("Stop then.", _LIMITS, min=1)] = None,
@@ -108,9 +110,10 @@ def load(
     )  # fmt: skip
     try:
         workload = LoadPlan(
-            base_url=chosen.base_url or NOWHERE, rate=rate, duration_s=duration, poisson=poisson, shape=str(shape),
-            people=people, think=parse_think(think), client_order_share=client_order, retry_share=retries,
-            sizes=parse_sizes(sizes), cards=cards, degradations=parse_degradations(degrade), max_requests=max_requests,
+            base_url=chosen.base_url or NOWHERE, rate=rate, duration_s=duration, grace_s=grace, poisson=poisson,
+            shape=str(shape), people=people, think=parse_think(think), client_order_share=client_order,
+            retry_share=retries, sizes=parse_sizes(sizes), cards=cards,
+            degradations=parse_degradations(degrade), max_requests=max_requests,
             max_uploads=max_uploads, max_error_share=max_error_share, timeout_s=chosen.timeout_s,
             verify_tls=chosen.verify_tls, ca_file=chosen.ca_file, specimens=chosen.specimens,
         )  # fmt: skip

@@ -364,6 +364,35 @@ def test_the_capacity_of_a_queue_is_found(tmp_path: Path) -> None:
     assert f"Capacity: {found.highest_kept:.3g} onboardings/s were kept, {found.lowest_broken:.3g} were not (" in words
 
 
+def test_a_load_ends_at_its_duration_and_the_grace(tmp_path: Path) -> None:
+    """60 onboardings a second, of which the target serves 8: what is under way a second later is cut off, and told."""
+    with embedded_sandbox(Profile(), SandboxSettings(latency=LatencyModel(base_ms=120, readers=2))) as sandbox:
+        plan = LoadPlan(base_url=str(sandbox.profile.base_url), rate=60, duration_s=3, grace_s=1, seed=1)
+        begun = time.monotonic()
+        result = run_load(plan, sandbox.secrets, tmp_path).result
+    # Its start takes seconds; without the grace the target would work on it for 20 s and more.
+    assert time.monotonic() - begun < 18
+    assert max(point.second for point in result.series) <= 5
+    assert result.scheduled == 180
+    assert result.in_flight + result.not_started > 60
+    assert result.recorded + result.in_flight + result.not_started == 180
+    assert result.stopped == ""
+
+
+def test_what_was_due_and_never_started_voids_the_load_for_that_reason(tmp_path: Path) -> None:
+    plan = LoadPlan(base_url=NOWHERE, rate=10, duration_s=10, grace_s=5)
+    collector = Collector(plan, 1, tmp_path / "l", lambda second: None)
+    slips = {
+        "generator credential": pack(array("I", [40_000_000] * 60)),
+        "generator slip": pack(array("I", [40_000_000] * 60)),
+    }
+    collector.add(Interval(second=0, due=100, begun=60, ended=60, values=slips, last=True))
+    collector.close()
+    said = collector.outcome().void
+    assert said.startswith("40 of 100 onboardings were due and had not started 5 s after the load's end")
+    assert collector.outcome().result.not_started == 40
+
+
 @pytest.mark.usefixtures("any_pace")
 def test_a_stall_is_seen_by_those_who_were_due_in_it(tmp_path: Path) -> None:
     """The target stalls 0.6 s in every 1.2 s: an open workload must see about the stall's length at its tail."""
