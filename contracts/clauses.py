@@ -8,7 +8,6 @@ Where a sentence rests on two sources the harder one decides.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 
 
 class Level(StrEnum):
@@ -363,18 +362,32 @@ LEFT_OUT: tuple[LeftOut, ...] = (
 )
 
 
-@cache
-def _by_id() -> dict[str, Clause]:
-    return {clause.id: clause for clause in CATALOGUE}
+_KNOWN: dict[str, Clause] = {promise.id: promise for promise in CATALOGUE}
+
+
+def add_clauses(brought: Iterable[Clause]) -> None:
+    """Make the clauses known that a flow brings with it.
+
+    Raises:
+        ValueError: another clause has the same id.
+    """
+    for promise in brought:
+        if _KNOWN.setdefault(promise.id, promise) != promise:
+            raise ValueError(f"two clauses have the id {promise.id}")
+
+
+def known_clauses() -> tuple[Clause, ...]:
+    """The catalogue, and every clause that a flow of this process has brought."""
+    return tuple(_KNOWN.values())
 
 
 def clause(id: str) -> Clause:  # noqa: A002
     """The clause with this id.
 
     Raises:
-        KeyError: the catalogue has none.
+        KeyError: neither the catalogue nor a flow has one.
     """
-    return _by_id()[id]
+    return _KNOWN[id]
 
 
 def clauses(ids: Iterable[str]) -> tuple[Clause, ...]:

@@ -10,13 +10,22 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from kycgate.contracts.clauses import Clause, Level
+from kycgate.contracts.clauses import Clause, Level, add_clauses
 
 DOCUMENTED_STATUSES = frozenset({200, 400, 401, 404})
 INFRASTRUCTURE_STATUSES = frozenset({405, 413, 415, 429, 431})
 
 Body = Callable[[Mapping[str, Any], Mapping[str, str], str], dict[str, Any]]
 """The legal body of a step that shows no picture: from the first reading, the card's truth, and on/off/auto."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a step's 200 must say, beyond its shape: `wrong` gives what is wrong with the JSON value, or nothing."""
+
+    clause: str
+    required: str
+    wrong: Callable[[Any], str]
 
 
 class Step(str):
@@ -27,6 +36,10 @@ class Step(str):
     whether this one is accepted. `may_lack` are properties of the answer that may be absent all together, `demands`
     those that an accepted answer holds, by the clause `demands_clause`. `no_body_clause` is the promise that the step
     needs no body.
+
+    A step whose answer is of a form of its own names the clause of that form, `shape_clause`: `answer` is then the
+    Pydantic model, `rules` what else an answer must say, and `sample` the answer that the stand-in vendor gives to a
+    customer's id.
     """
 
     operation_id: str
@@ -42,6 +55,9 @@ class Step(str):
     demands: tuple[str, ...]
     demands_clause: str
     no_body_clause: str
+    shape_clause: str
+    rules: tuple[Rule, ...]
+    sample: Callable[[str], Any] | None
 
     def __new__(
         cls,
@@ -60,13 +76,17 @@ class Step(str):
         demands: Sequence[str] = (),
         demands_clause: str = "",
         no_body_clause: str = "",
+        shape_clause: str = "",
+        rules: Sequence[Rule] = (),
+        sample: Callable[[str], Any] | None = None,
     ) -> "Step":
         step = super().__new__(cls, id)
         step.operation_id, step.path, step.summary = operation_id, path, summary
         step.answer, step.shows, step.request, step.body = answer, shows, request, body
         step.resets, step.open_after = frozenset(resets), frozenset(open_after)
         step.may_lack, step.demands, step.demands_clause = frozenset(may_lack), tuple(demands), demands_clause
-        step.no_body_clause = no_body_clause
+        step.no_body_clause, step.shape_clause = no_body_clause, shape_clause
+        step.rules, step.sample = tuple(rules), sample
         return step
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
@@ -137,6 +157,9 @@ class Flow:
     """What draws a picture that is no side of a card, from a seed, by what a step `shows`."""
     models: tuple[type[Any], ...] = field(default=())
     """Models that OpenAPI shows beside those of the steps."""
+
+    def __post_init__(self) -> None:
+        add_clauses(self.clauses)
 
     def __getitem__(self, id: str) -> Step:  # noqa: A002
         """The step of this id.

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from kycgate.contracts.flow import Endpoint
@@ -66,8 +66,12 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
 
 def build() -> dict[str, Any]:
     """The whole document."""
+    shapes = [shape for step in flow().steps for shape in (step.request, step.answer)]
+    own: list[type[BaseModel]] = [shape for shape in shapes if isinstance(shape, type)]
+    models: dict[type[BaseModel], None] = dict.fromkeys((*_MODELS, *flow().models, *own))
     _, definitions = models_json_schema(
-        [(model, "validation") for model in _MODELS], ref_template="#/components/schemas/{model}"
+        [(model, "validation") for model in models],
+        ref_template="#/components/schemas/{model}",
     )
     schemas = definitions["$defs"]
     for schema in schemas.values():

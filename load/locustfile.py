@@ -23,7 +23,7 @@ from kycgate.load.tokens import ask_for_token, why_no_token
 from kycgate.load.verdicts import AnswerJudge
 from kycgate.runs.load_model import WHOLE
 from kycgate.settings.profile import Environment as Names
-from kycgate.settings.profile import Secrets, load_secrets
+from kycgate.settings.profile import Secrets, load_secrets, take_flow_of_call
 from kycgate.specimens.deck import Cards
 
 _PREPARED: list[Prepared] = []
@@ -48,6 +48,7 @@ def _init(environment: Environment, **_: object) -> None:
     if isinstance(environment.runner, MasterRunner):
         return
     try:
+        take_flow_of_call()
         secrets = load_secrets(Names())
     except KycgateError as error:
         raise SystemExit(f"kycgate: {error}") from None

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kycgate.contracts.flows import Choice, choice
 from kycgate.load.interval import Breach
 from kycgate.load.think import Think
 from kycgate.runs.load_model import LoadResult
@@ -93,6 +94,7 @@ class Job(BaseModel):
     role: str = Field(description="local, master or worker.")
     plan: LoadPlan = Field(description="A worker's own is only what it knows itself: target, credentials, cards, TLS.")
     topology: Topology = Topology()
+    flow: Choice = Field(default_factory=choice, description="The flow that its answers are judged by.")
     otel: bool = Field(default=False, description="Locust's own export by OpenTelemetry, as OTEL_* variables say.")
 
 

@@ -26,6 +26,7 @@ import gevent.event
 import gevent.os
 from locust.env import Environment
 
+from kycgate.contracts.flows import choose
 from kycgate.load.client import NoAnswer, OwnFault
 from kycgate.load.files import take_all_files
 from kycgate.load.generator import LEAVING_S, ArrivalUser, Generator
@@ -108,6 +109,7 @@ def main() -> None:
     if not told:
         return  # Whoever started this process does not need it any more.
     job = Job.model_validate_json(told)
+    choose(job.flow)
     {"local": run_local, "master": run_master, "worker": run_worker}[job.role](job)
 
 
@@ -239,7 +241,8 @@ def _start_local(job: Job, port: int) -> "subprocess.Popen[str]":
     )
     topology = job.topology.model_copy(update={"bind_host": "127.0.0.1", "bind_port": port})
     assert process.stdin is not None  # noqa: S101 - it is a pipe
-    process.stdin.write(Job(role="worker", plan=job.plan, topology=topology, otel=job.otel).model_dump_json() + "\n")
+    own = job.model_copy(update={"role": "worker", "topology": topology})
+    process.stdin.write(own.model_dump_json() + "\n")
     process.stdin.flush()
     return process
 

@@ -132,9 +132,9 @@ def _charts(run: Run, policy: Mapping[str, Any]) -> Iterator[LimitChart]:
             objective = Latency.model_validate(raw)
         except ValidationError:
             continue
-        counts = empty()
+        counts, wanted = empty(), objective.steps_among(latency.name for latency in latencies)
         for latency in latencies:
-            if latency.name in objective.steps and latency.clock == objective.clock and latency.histogram:
+            if latency.name in wanted and latency.clock == objective.clock and latency.histogram:
                 counts += decode(latency.histogram, f"{latency.name} ({latency.clock})")
         if objective.id in judged and counts.any():
             exact = next(r.value for r in run.objectives if r.id == objective.id)

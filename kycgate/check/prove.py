@@ -17,6 +17,7 @@ import kycgate
 from kycgate.check.embedded import embedded_sandbox
 from kycgate.check.runner import run_contract_tests
 from kycgate.contracts.clauses import CORE
+from kycgate.contracts.flows import Choice, choice, choose, flow
 from kycgate.errors import CannotJudge, UsageError
 from kycgate.files import write_atomically
 from kycgate.gate.gate import Gate
@@ -24,7 +25,7 @@ from kycgate.processes import end_with_parent
 from kycgate.runs.clause import Verdict
 from kycgate.runs.verdict import exit_code_of
 from kycgate.sandbox import FAULTS, SandboxSettings, variants
-from kycgate.settings.profile import Profile
+from kycgate.settings.profile import Limits, Profile
 
 SEED = 7
 KEY_VARIANTS = {"fixed-keys": SandboxSettings(), "fixed-keys-bare": SandboxSettings(schemes=frozenset({"bare"}))}
@@ -71,7 +72,9 @@ def _trial(kind: Literal["fault", "variant"], name: str, only: Collection[str]) 
     fault = FAULTS.load()[name] if kind == "fault" else None
     keys = 3 if name in KEY_VARIANTS else 0
     settings = None if fault else (variants() | KEY_VARIANTS)[name]
-    with embedded_sandbox(Profile(), settings, (name,) if fault else (), keys=keys) as embedded:
+    with embedded_sandbox(
+        Profile(limits=Limits().within_flow(flow())), settings, (name,) if fault else (), keys=keys
+    ) as embedded:
         gate = Gate(embedded.profile, embedded.secrets, seed=SEED, expired_token=embedded.expired_token)
         cannot, not_tried = "", dict[str, str]()
         begun = time.monotonic()
@@ -121,7 +124,7 @@ def prove(
     except OSError as error:
         raise UsageError(f"cannot write to {out}: {error.strerror}") from None
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=end_with_parent) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=_begin, initargs=(choice(),)) as pool:
         futures = [pool.submit(trial, kind, name, quick=quick) for kind, name in jobs if f"{kind} {name}" not in done]
         for future in as_completed(futures):
             result = future.result()
@@ -137,6 +140,12 @@ def prove(
         f"{sum(t.exit_code != 0 for t in faithful)} false alarms in {len(faithful)} faithful variants"
     )
     return results
+
+
+def _begin(chosen: Choice) -> None:
+    """One process begins: it ends with its parent, and judges by the same flow."""
+    end_with_parent()
+    choose(chosen)
 
 
 def trials_named(only: Sequence[str]) -> list[tuple[Literal["fault", "variant"], str]]:

@@ -15,7 +15,15 @@ from kycgate.errors import BudgetExhausted, CannotJudge, ExitCode, UsageError
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import MARK, PlannedTest, places, planned
 from kycgate.gate.session import Session
-from kycgate.settings.profile import NO_TARGET, Profile, find_profile, load_profile, load_secrets
+from kycgate.settings.profile import (
+    NO_TARGET,
+    Profile,
+    find_profile,
+    load_profile,
+    load_secrets,
+    take_flow,
+    take_flow_of_call,
+)
 from kycgate.settings.selection import clauses_named
 from kycgate.settings.severity import Effect
 
@@ -48,6 +56,9 @@ class GatePlugin:
 
     def pytest_configure(self, config: pytest.Config) -> None:
         try:
+            if self.bound is None and hasattr(config.option, "profile"):
+                # Before anything is collected: the tests are made from the flow.
+                take_flow_of_call(Path(config.option.profile) if config.option.profile else None)
             self.only |= clauses_named(config.getoption("only_clause", default=None) or ())
         except UsageError as error:
             raise pytest.UsageError(str(error)) from None
@@ -189,7 +200,7 @@ class GatePlugin:
         option = config.getoption
         path = option("profile")
         thorough = bool(option("thorough"))
-        profile = load_profile(
+        loaded = load_profile(
             find_profile(Path(path) if path else None),
             base_url=option("base_url"),
             translation=option("translation"),
@@ -199,6 +210,7 @@ class GatePlugin:
             limits__rate=option("rate"),
             strict=option("strict_clauses") or None,
         )
+        profile = take_flow(loaded)
         self.strict = profile.strict
         if option("sandbox"):
             profile = profile.model_copy(update={"base_url": None})

@@ -59,10 +59,11 @@ from kycgate.cli.options import (
 )  # fmt: skip
 from kycgate.cli.progress import run_and_exit
 from kycgate.cli.streams import flush
-from kycgate.contracts.clauses import CATALOGUE, LEFT_OUT
+from kycgate.contracts.clauses import LEFT_OUT
+from kycgate.contracts.flows import catalogue
 from kycgate.contracts.openapi import text as openapi_text
 from kycgate.errors import ExitCode, KycgateError
-from kycgate.settings.profile import Profile, find_profile
+from kycgate.settings.profile import Profile, find_profile, take_flow_of_call
 from kycgate.settings.selection import clauses_named
 
 app = typer.Typer(
@@ -182,6 +183,7 @@ def sandbox(
     from kycgate.check.embedded import TENANT, TENANT_SECRET
     from kycgate.sandbox import FAULTS, LOAD_FAULTS, SandboxSettings, parse_latency, serve
 
+    take_flow_of_call()
     if list_faults:
         for name, known in {**FAULTS.load(), **LOAD_FAULTS}.items():
             print(f"{name}: {known.sentence} ({known.clause}, {known.kind})")
@@ -219,13 +221,15 @@ def specimens(
 @app.command()
 def openapi() -> None:
     """Print the contract as OpenAPI 3.1."""
+    take_flow_of_call()
     print(openapi_text(), end="")
 
 
 @app.command()
 def clauses() -> None:
     """List every clause with level, source and endpoints, and what was left out."""
-    for promise in CATALOGUE:
+    take_flow_of_call()
+    for promise in catalogue():
         print(f"{promise.id} [{promise.level}] {promise.sentence} ({promise.source}; {', '.join(promise.endpoints)})")
     for left in LEFT_OUT:
         print(f"left out: {left.statement} {left.reason}")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from kycgate.errors import UsageError
-from kycgate.settings.profile import NO_TARGET, Profile, load_profile
+from kycgate.settings.profile import NO_TARGET, Profile, load_profile, take_flow
 from kycgate.settings.severity import FailLevel
 from kycgate.text import one_line
 
@@ -131,7 +131,7 @@ def profile_of(path: Path | None, thorough: bool = False, **flags: Any) -> Profi
     if thorough:
         flags["limits__requests"] = flags.get("limits__requests") or 3_000
         flags["limits__uploads"] = flags.get("limits__uploads") or 1_000
-    profile = load_profile(path, **flags)
+    profile = take_flow(load_profile(path, **flags))
     if profile.instead_of:
         said = one_line(profile.instead_of, 200)
         print(

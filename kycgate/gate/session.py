@@ -199,6 +199,12 @@ class Session:
             self._sender.note_form(form, exchange)
         return exchange
 
+    def reach(self, step: Step) -> None:
+        """Take what must come before `step` and is still missing; each of them must be accepted."""
+        for before in flow().steps:
+            if before in flow().predecessors(step) and before not in self.state.done:
+                self.do(before)
+
     def finish(self) -> None:
         """Take all steps that are still missing, in the page's order; each of them must be accepted."""
         for step in flow().steps:

@@ -5,7 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from kycgate.contracts.clauses import CATALOGUE, OPEN_POINTS, Clause, clause
+from kycgate.contracts.clauses import OPEN_POINTS, Clause, clause
+from kycgate.contracts.flows import catalogue
 from kycgate.runs.clause import MAX_FINDINGS, ClauseResult, Finding, Verdict
 from kycgate.runs.model import OpenPointResult
 from kycgate.target.curl import curl_for
@@ -174,7 +175,7 @@ class Ledger:
     def results(self, not_tried: Mapping[str, str] | None = None) -> list[ClauseResult]:
         """The verdict of every clause of the catalogue; `not_tried` gives reasons by clause."""
         with self._lock:
-            found = {entry.id: self._result(entry, (not_tried or {}).get(entry.id, "")) for entry in CATALOGUE}
+            found = {entry.id: self._result(entry, (not_tried or {}).get(entry.id, "")) for entry in catalogue()}
             for name, result in found.items():
                 if result.verdict is Verdict.BROKEN:
                     result.cause = self._cause(self._tallies[name], found)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from kycgate.contracts.flow import DOCUMENTED_STATUSES, INFRASTRUCTURE_STATUSES, Step
 from kycgate.contracts.models import (
@@ -79,6 +79,8 @@ def judge_answer(exchange: Exchange) -> Iterator[Observation]:
         yield from judge_leak(exchange)
     elif exchange.endpoint.startswith("token"):
         yield from _judge_token(value)
+    elif exchange.step is not None and exchange.step.shape_clause:
+        yield from _judge_own_shape(exchange.step, value)
     elif exchange.step is not None and exchange.step.is_upload:
         # What stands in a picture that is no card of the session may contradict what the session has shown.
         yield from _judge_result(exchange.step, value, of_own_card=exchange.picture is not None)
@@ -262,6 +264,21 @@ def _judge_result(step: Step, value: Any, *, of_own_card: bool) -> Iterator[Obse
         )
     elif code is None:
         yield Observation("result.error-code-number", True)
+
+
+def _judge_own_shape(step: Step, value: Any) -> Iterator[Observation]:
+    """An answer of a form of its own: by the step's model, then by its rules."""
+    try:
+        TypeAdapter(step.answer).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = _where(first["loc"])
+        yield Observation(step.shape_clause, False, "as documented", f"{where or _brief(value)}: {first['msg']}", where)
+        return
+    yield Observation(step.shape_clause, True)
+    for rule in step.rules:
+        wrong = rule.wrong(value)
+        yield Observation(rule.clause, not wrong, rule.required, wrong)
 
 
 def _where(loc: tuple[int | str, ...]) -> str:

@@ -1,7 +1,7 @@
 """One probe: a small onboarding of four steps, judged as the check judges, with clocks for each step.
 
 It sends a token's request and the four steps, each once, and stops at the first that fails: five requests where all is
-well, and never more than `MAX_REQUESTS` (a fixed key's earlier flow may have to be brought to its end first). A target
+well, and never more than `limits` says (a fixed key's earlier flow may have to be brought to its end first). A target
 that is down is a result like any other.
 """
 
@@ -27,9 +27,17 @@ from kycgate.target.exchange import EARLIER_FLOW, Exchange
 from kycgate.target.requests import Outcome, Variation
 from kycgate.text import one_line
 
-MAX_REQUESTS, MAX_UPLOADS = 9, 4
-REQUESTS_IN_TURN = 5
-"""That wait for one another when nothing fails: each may take the whole time-out."""
+
+def limits() -> tuple[int, int]:
+    """Requests and uploads that one probe may send: a token's, and each step twice, as an earlier flow may be ended."""
+    return 1 + 2 * len(flow().steps), 2 * len(flow().uploads)
+
+
+def requests_in_turn() -> int:
+    """Requests that wait for one another when nothing fails: each may take the whole time-out."""
+    return 1 + len(flow().steps)
+
+
 _FIRST = Variation("a first upload", Outcome.ANY)
 _CUT_OFF = "no end within the time limit"
 _ANYHOW = Variation(EARLIER_FLOW, Outcome.ANY)

@@ -8,7 +8,7 @@ from kycgate.runs.base import RunModel
 
 def is_upload(step: str) -> bool:
     """Whether a step that was recorded by its name alone shows a picture: those are named `upload_…`."""
-    return step.startswith("upload_")
+    return step.startswith("upload_") and not step.endswith("_unreadable")
 
 
 class RecordedStep(RunModel):

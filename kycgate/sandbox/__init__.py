@@ -2,18 +2,25 @@
 
 from kycgate.sandbox.app import create_app
 from kycgate.sandbox.faults import FAULTS, LOAD_FAULTS, Fault
+from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.serve import RunningSandbox, serve
 from kycgate.sandbox.settings import LatencyModel, SandboxSettings, parse_latency
 from kycgate.sandbox.variants import variants
+from kycgate.sandbox.vendor import Incoming, Onboarding, Reply, Vendor
 
 __all__ = [
     "FAULTS",
     "LOAD_FAULTS",
     "Fault",
+    "Incoming",
     "LatencyModel",
+    "Onboarding",
+    "Reply",
     "RunningSandbox",
     "SandboxSettings",
+    "Vendor",
     "create_app",
+    "fault",
     "parse_latency",
     "serve",
     "variants",

@@ -19,6 +19,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import jwt
+from pydantic import TypeAdapter, ValidationError
 
 from kycgate import specimens
 from kycgate.contracts.flow import Step
@@ -299,15 +300,34 @@ class Vendor:
             self.demand_order(session, step)
             self.mark(session, step)
             return Reply.json(200, True)
+        if step.request is None:
+            self.demand_order(session, step)
+            return self.taken(session, step)
         body = self.parse(request.body)
         if step == APPROVE_FRONT:
             self.judge_approval(body)
             self.demand_order(session, step)
             self.mark(session, step)
             return Reply.json(200, True)
+        if not step.is_upload:
+            self.judge_body(step, body)
+            self.demand_order(session, step)
+            return self.taken(session, step)
         image = self.judge_upload(body)
         self.demand_order(session, step)
         return self.upload(session, step, image)
+
+    def taken(self, session: Onboarding, step: Step) -> Reply:
+        """`step` is taken: the answer that the flow gives as a sample, or `true`."""
+        self.mark(session, step)
+        return Reply.json(200, step.sample(session.customer_id) if step.sample else True)
+
+    def judge_body(self, step: Step, body: dict[str, Any]) -> None:
+        """Refuse a body that the step's model does not allow."""
+        try:
+            TypeAdapter[Any](step.request or dict).validate_python(body)
+        except ValidationError as error:
+            raise Refused(400, f"{error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from None
 
     def demand_order(self, session: Onboarding, step: Step) -> None:
         if not self.order_allows(session, step):
@@ -374,6 +394,8 @@ class Vendor:
             return self.known()
         if step == UPLOAD_FRONT:
             session.front = fields
+        if step.sample:
+            return self.taken(session, step)
         self.mark(session, step)
         data = self.customer_data(session, step, fields)
         message, code = {"null": (None, None), "empty": ("", ""), "words": ("Read", "SUCCESS")}[
@@ -398,6 +420,8 @@ class Vendor:
     def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
         """What the picture says; None when it cannot be read as this step's side."""
         side = step.shows
+        if side in self.flow.pictures:
+            return {} if specimens.is_picture(picture) else None
         if self._reader is not None:
             return self._reader.read(picture, side)
         reading = specimens.read(picture)

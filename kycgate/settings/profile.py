@@ -13,6 +13,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from kycgate.contracts.flow import Flow
+from kycgate.contracts.flows import Choice, choose, flow, load_flow
+from kycgate.contracts.flows.national_id import NATIONAL_ID
 from kycgate.errors import UsageError
 from kycgate.files import read_text
 from kycgate.settings.severity import Rules, Severity, SeverityKey, Waiver, no_clause_twice
@@ -107,7 +110,7 @@ class Environment(_Section):
 
 
 class Limits(_Section):
-    """What a check may send."""
+    """What a check may send. The defaults are for four steps, two of them uploads: see `within_flow`."""
 
     requests: int = Field(default=400, ge=1, description="Requests in all.")
     uploads: int = Field(default=120, ge=1, description="Billed uploads among them.")
@@ -137,6 +140,13 @@ class Limits(_Section):
         examples=[1_800.0],
     )
 
+    def within_flow(self, flow: Flow) -> "Limits":
+        """What was not chosen, by the flow: each step is tried at each point of it, and each upload in as many ways."""
+        most = {"requests": 25 * len(flow.steps) ** 2, "uploads": 60 * len(flow.uploads)}
+        return self.model_copy(
+            update={name: value for name, value in most.items() if name not in self.model_fields_set}
+        )
+
 
 class Profile(BaseSettings):
     """kycgate.toml. Each key may also come from the environment: KYCGATE_TRANSLATION, KYCGATE_LIMITS__RATE, …"""
@@ -150,6 +160,17 @@ class Profile(BaseSettings):
         default=None,
         description="The target; the path below it is the contract's.",
         examples=["https://vendor.example"],
+    )
+    flow: str = Field(
+        default=NATIONAL_ID.id,
+        description="The flow that is judged: national-id, or the path of a Python file of yours that holds one.",
+        examples=["our_flow.py"],
+    )
+    base_path: str | None = Field(
+        default=None,
+        pattern="^(/.*)?$",
+        description="Replaces the contract's base path, where a gateway gives it another.",
+        examples=["/api/v2"],
     )
     translation: Literal["on", "off", "auto"] = Field(
         default="auto", description="The vendor's translation feature; auto learns it from the first reading."
@@ -182,6 +203,11 @@ class Profile(BaseSettings):
     )
     waiver: Annotated[tuple[Waiver, ...], AfterValidator(no_clause_twice)] = Field(
         default=(), description="Known breaches that do not fail the gate until a day."
+    )
+    paths: dict[str, Annotated[str, Field(pattern="^/")]] = Field(
+        default_factory=dict,
+        description="The whole path of single endpoints, where a gateway gives them another.",
+        examples=[{"upload_front": "/scan/front"}],
     )
     environment: Environment = Environment()
     limits: Limits = Limits()
@@ -245,6 +271,44 @@ def _table_of(path: Path) -> dict[str, Any]:
     return table
 
 
+def _flow_name(raw: dict[str, Any]) -> str:
+    """The flow that a call names, the environment over the file."""
+    return os.environ.get(f"{ENV_PREFIX}FLOW", "").strip() or str(raw.get("flow", NATIONAL_ID.id))
+
+
+def take_flow(profile: Profile) -> Profile:
+    """Judge by the profile's flow from now on; returns the profile, with a budget for that flow where none was chosen.
+
+    Raises:
+        UsageError: there is no such flow, its file fails, or `paths` names no endpoint of it.
+    """
+    try:
+        choose(Choice(name=profile.flow, base_path=profile.base_path, paths=profile.paths))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    return profile.model_copy(update={"limits": profile.limits.within_flow(flow())})
+
+
+def take_flow_of_call(named: Path | None = None) -> None:
+    """Judge by the flow of the call's profile, for a command that reads nothing else of it.
+
+    Raises:
+        UsageError: see `take_flow`, or the profile cannot be read.
+    """
+    path = find_profile(named)
+    raw = _table_of(path) if path is not None else {}
+    given = {key: raw[key] for key in ("base_path", "paths") if key in raw}
+    try:
+        choose(Choice(name=_beside(path, _flow_name(raw)), **given))
+    except ValueError as error:
+        raise UsageError(str(error).splitlines()[0]) from None
+
+
+def _beside(profile: Path | None, name: str) -> str:
+    """A flow's file is meant from where the profile lies."""
+    return str(profile.parent / name) if profile is not None and name.endswith(".py") else name
+
+
 def load_profile(path: Path | None, **flags: Any) -> Profile:
     """The profile from `path` (or the defaults) with the flags that were given on top.
 
@@ -256,10 +320,17 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
     raw: dict[str, Any] = {}
     if path is not None:
         raw = _table_of(path)
+        if isinstance(raw.get("flow"), str):
+            raw["flow"] = _beside(path, raw["flow"])
         for key in ("ca_file", "specimens", "pins"):
             # Paths in a profile are meant from where the profile lies.
             if isinstance(raw.get(key), str):
                 raw[key] = str(path.parent / raw[key])
+    try:
+        # Rules and waivers may name clauses that the flow brings with it.
+        load_flow(_flow_name(raw))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     given: dict[str, Any] = {}
     for key, value in flags.items():
         section, _, name = key.rpartition("__")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from kycgate.contracts.clauses import CATALOGUE
+from kycgate.contracts.flows import catalogue
 from kycgate.errors import UsageError
 
 
@@ -19,7 +19,7 @@ def clauses_named(names: Iterable[str]) -> frozenset[str]:
     Raises:
         UsageError: neither a clause nor a family has one of the names.
     """
-    ids = [promise.id for promise in CATALOGUE]
+    ids = [promise.id for promise in catalogue()]
     families = sorted({known.partition(".")[0] for known in ids})
     for name in names:
         if name not in ids and name not in families:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from kycgate.contracts.clauses import CATALOGUE, Level
+from kycgate.contracts.clauses import Level, known_clauses
 
 Severity = Literal["fail", "warn"]
 
@@ -47,7 +47,7 @@ REHEARSED = ("fault.", "line.", "client.")
 
 
 def _known(name: str) -> str:
-    if not name.startswith(REHEARSED) and name not in {promise.id for promise in CATALOGUE}:
+    if not name.startswith(REHEARSED) and name not in {promise.id for promise in known_clauses()}:
         raise ValueError(f"no clause is named {name!r}: `kycgate clauses` lists them")
     return name
 

@@ -95,7 +95,7 @@ def profile_text(chosen: Mapping[str, Any], learned: Mapping[str, str] | None = 
     section = ""
     place: tomlkit.TOMLDocument | Table = document
     for key in keys():
-        if key.section == "waiver" or key.name == "severity":
+        if key.section == "waiver" or key.name in ("severity", "paths"):
             continue
         if key.section != section:
             section, place = key.section, tomlkit.table()
@@ -118,6 +118,10 @@ _RULES = """
 # [severity]
 # relied-on = "fail"
 # "order.closed" = "fail"
+
+# The whole path of single endpoints, where a gateway gives them another.
+# [paths]
+# upload_front = "/scan/front"
 
 # A known breach, amber until the end of that day (UTC), then red again. This one has expired: put in a day to come.
 # [[waiver]]

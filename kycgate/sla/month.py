@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from kycgate.errors import CannotJudge
 from kycgate.probing.probe import Probe, write_probes
-from kycgate.runs.flow_model import is_upload
+from kycgate.runs.flow_model import before_it_was_recorded, is_upload
 from kycgate.runs.load_model import HIGHEST_US, LOWEST_US, WHOLE, StepLatency
 from kycgate.runs.model import ObjectiveResult
 from kycgate.runs.percentile import rank_of
@@ -290,19 +290,22 @@ class _Month:
 
 def _judge(objective: Objective, policy: Policy, month: _Month) -> ObjectiveResult:
     there = [probe for probe in month.clear if probe.verdict != "unavailable"]
-    # Both uploads of one probe are one moment: two answers count as one sample.
+    # All uploads of one probe are one moment: its answers count as one sample.
     alike = 1.0
     values: list[int] = []
     counted: Sequence[Probe]
     if isinstance(objective, Latency):
+        # A month in which no probe came as far as its second upload is judged as any other.
+        seen = (step.step for probe in month.clear for step in probe.steps)
+        steps = objective.steps_among((*before_it_was_recorded().uploads, *seen))
         taken = [
             (value, probe)
             for probe in month.clear
-            for step in objective.steps
+            for step in steps
             if (value := latency_us(probe, step, objective.clock)) is not None
         ]
         values, counted = [value for value, _ in taken], [probe for _, probe in taken]
-        alike = float(len(objective.steps))
+        alike = float(len(steps))
         good = np.array(values) <= objective.limit_ms * 1e3
     elif objective.kind == "availability":
         counted, good = month.clear, np.array([probe.verdict != "unavailable" for probe in month.clear])

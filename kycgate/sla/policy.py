@@ -1,6 +1,7 @@
 """The SLA policy: what was promised, as a TOML file."""
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kycgate.errors import UsageError
 from kycgate.files import read_text
-from kycgate.runs.flow_model import before_it_was_recorded
+from kycgate.runs.flow_model import is_upload
 from kycgate.sla.period import Credit, Period, Window, check_credits, check_windows
 
 
@@ -57,21 +58,24 @@ class Reading(_Objective):
 
 
 class Latency(_Timed):
-    """A percentile of one step's, of both uploads' together, or of the whole onboarding's time."""
+    """A percentile of one step's, of all uploads' together, or of the whole onboarding's time."""
 
     kind: Literal["latency"]
     step: str = Field(
         pattern="^[a-z][a-z0-9_]*$",
-        description="A step of the flow, `upload` for both uploads, or `onboarding`.",
+        description="A step of the flow, `upload` for all uploads, or `onboarding`.",
     )
     clock: Literal["response", "service", "thinking"] = "response"
     percentile: float = Field(gt=0, lt=100)
     limit_ms: float = Field(gt=0, le=120_000)
 
-    @property
-    def steps(self) -> tuple[str, ...]:
-        """The recorded steps that count."""
-        return tuple(before_it_was_recorded().uploads) if self.step == "upload" else (self.step,)
+    def steps_among(self, recorded: Iterable[str]) -> tuple[str, ...]:
+        """The recorded steps that count: all uploads among them, or the one that is named."""
+        return (
+            tuple(step for step in dict.fromkeys(recorded) if is_upload(step))
+            if self.step == "upload"
+            else (self.step,)
+        )
 
 
 Objective = Annotated[Availability | Correctness | Reading | Latency, Field(discriminator="kind")]

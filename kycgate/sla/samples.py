@@ -137,7 +137,7 @@ class Samples:
             return
         answers = recording.answers()
         latencies = (
-            [recording.seconds(step, objective.clock) for step in objective.steps]
+            [recording.seconds(step, objective.clock) for step in objective.steps_among(recording.run.flow.uploads)]
             if isinstance(objective, Latency)
             else []
         )
@@ -161,7 +161,7 @@ class Samples:
             # Nothing says under which load its samples came.
             return
         if isinstance(objective, Latency):
-            for step in objective.steps:
+            for step in objective.steps_among(recording.run.flow.uploads):
                 counts = recording.histogram(step, objective.clock)
                 places = np.flatnonzero(counts)
                 self._count(self._latencies(Cells(places, counts[places])))

@@ -84,7 +84,11 @@ class Decider:
         found: dict[tuple[str, str], Cells] = {}
         for samples in self._samples:
             objective = samples.objective
-            wanted = [(step, objective.clock) for step in objective.steps] if isinstance(objective, Latency) else []
+            wanted = (
+                [(step, objective.clock) for step in objective.steps_among(step for step, _ in counts)]
+                if isinstance(objective, Latency)
+                else []
+            )
             for key in wanted:
                 if key in counts and key not in found:
                     found[key] = cells_of(counts[key])

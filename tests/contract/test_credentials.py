@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from itertools import cycle
 
 import pytest
 
@@ -36,15 +37,15 @@ def _forged(token: str) -> Iterator[tuple[str, str]]:
 
 def _rare(token: str, prefix: str) -> dict[Step, Variation]:
     """Ways to be wrong that one endpoint each tries, as requests are few."""
-    ways = {
-        flow()["upload_front"]: ("a credential with something behind it", f"{prefix}{token}.x", "auth.unknown"),
-        flow()["upload_back"]: ("an unknown scheme", f"Token {token}", "auth.malformed"),
-        flow()["approve_front"]: ("a credential with its case swapped", f"{prefix}{token.swapcase()}", "auth.unknown"),
-        flow()["approve_back"]: ("a credential cut short", f"{prefix}{token[:-4]}", "auth.unknown"),
-    }
+    ways = (
+        ("a credential with something behind it", f"{prefix}{token}.x", "auth.unknown"),
+        ("an unknown scheme", f"Token {token}", "auth.malformed"),
+        ("a credential with its case swapped", f"{prefix}{token.swapcase()}", "auth.unknown"),
+        ("a credential cut short", f"{prefix}{token[:-4]}", "auth.unknown"),
+    )
     return {
         step: Variation(name, Outcome.UNAUTHORIZED, clause, authorization=text)
-        for step, (name, text, clause) in ways.items()
+        for step, (name, text, clause) in zip(flow().steps, cycle(ways), strict=False)
     }
 
 
@@ -57,14 +58,15 @@ def _wrong(session: Session, step: Step) -> Iterator[Variation]:
     ):
         yield Variation(name, Outcome.UNAUTHORIZED, "auth.missing", authorization=header)
     # Requests are few: what is alike takes turns over the steps.
-    first_turn = step in (flow()["upload_front"], flow()["approve_front"])
+    turn = flow().steps.index(step)
+    first_turn = turn % 2 == 0
     name, text = (
         ("the Basic scheme", f"Basic {base64.b64encode(token.encode()).decode()}")
         if first_turn
         else ("Bearer without a token", "Bearer")
     )
     yield Variation(name, Outcome.UNAUTHORIZED, "auth.malformed", authorization=text)
-    long = step == flow()["upload_back"]
+    long = turn == 1
     yield Variation(
         "an unknown key of 6 kB" if long else "an unknown key",
         Outcome.UNAUTHORIZED,
@@ -72,7 +74,7 @@ def _wrong(session: Session, step: Step) -> Iterator[Variation]:
         authorization=f"{prefix}{NO_CREDENTIALS_CAN_BE}{'x' * LONG if long else ''}",
     )
     yield _rare(token, prefix)[step]
-    if step == flow()["approve_back"]:
+    if step == flow().final:
         yield Variation(
             "a credential that is not ASCII",
             Outcome.UNAUTHORIZED,

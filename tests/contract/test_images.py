@@ -22,9 +22,9 @@ from kycgate.target.requests import Outcome, Variation, to_base64, to_json
 @judges("image.crlf", requests=5, uploads=2, telling=8)
 def test_wrapped_base64(session: Session) -> None:
     """Base64 as MIME writes it, on each side; as Android writes it, the client's own test has it."""
-    for step in flow().steps:
-        if step.is_upload:
-            session.do(step, Variation("base64 with CRLF line breaks", clause="image.crlf"), wrapping="crlf")
+    for step in flow().uploads:
+        session.reach(step)
+        session.do(step, Variation("base64 with CRLF line breaks", clause="image.crlf"), wrapping="crlf")
     session.finish()
 
 
@@ -53,10 +53,9 @@ def _unreadable(card: bytes) -> Iterator[tuple[str, bytes]]:
 @pytest.mark.parametrize("step", flow().uploads)
 def test_unreadable(gate: Gate, session: Session, step: Step) -> None:
     """What is no picture is refused in one of the two forms, and the side can be shown again."""
-    if step == flow()["upload_back"]:
-        session.upload_front()
+    session.reach(step)
     tries = tuple(_unreadable(session.card.image("front")))
-    for name, image in tries if step == flow()["upload_front"] else tries[::2]:
+    for name, image in tries if step == flow().first else tries[::2]:
         body = to_json({"image": to_base64(image)})
         session.do(step, Variation(name, Outcome.UNREADABLE, "refusal.unreadable", body), demand=False)
     for name, text in (("an empty image", ""), ("text that is no base64", " !!! not\nbase64 !!!")):

@@ -64,9 +64,7 @@ def _odd_uploads() -> Iterator[Variation]:
 )
 @pytest.mark.parametrize("step", flow().uploads)
 def test_ill_formed_upload(session: Session, step: Step) -> None:
-    for before in flow().steps:
-        if before in flow().predecessors(step):
-            session.do(before)
+    session.reach(step)
     # Each side gets all that is ill-formed; what is merely odd is dealt out over the sides, as requests are few.
     place = flow().uploads.index(step)
     for variation in (*_ill_formed_uploads(), *list(_odd_uploads())[place :: len(flow().uploads)]):

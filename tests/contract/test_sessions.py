@@ -37,13 +37,10 @@ def _naming(other: Session, session: Session, step: Step) -> Variation:
     Both show the same card meanwhile, so that neither what is named nor what is shown may stand in for the token.
     """
     named = {"customerId": other.reading.get("customerId")}
-    if step == flow()["approve_back"]:
-        body = to_json(named)
-    elif step == flow()["approve_front"]:
-        body = to_json({**session.approval(), **named})
+    if step.is_upload:
+        body = to_json({"image": to_base64(session.card.image(step.shows)), **named})
     else:
-        image = session.card.image(step.shows)
-        body = to_json({"image": to_base64(image), **named})
+        body = to_json({**session.confirmation(step), **named})
     return Variation("naming another session's customer", body=body)
 
 
@@ -132,14 +129,14 @@ def test_concurrent_sessions(gate: Gate) -> None:
 
             def last(session: Session) -> Exchange:
                 barrier.wait(timeout=30)
-                return session.do(flow()["approve_back"], twice)
+                return session.do(flow().final, twice)
 
             answers = [pool.submit(copy_context().run, last, session) for session in (*sessions[1:], sessions[1])]
             taken = [future.result(timeout=120) for future in answers]
         again = [exchange for exchange in taken if exchange.session == sessions[1].label]
         once = sum(map(accepted, again)) < len(again)
         gate.observe("order.closed", again[-1], once, "performed once", "performed twice at the same moment")
-        sessions[0].approve_back()
+        sessions[0].do(flow().final)
 
     people = min(PEOPLE, gate.concurrent_sessions)
     for _ in range(ROUNDS):

@@ -53,7 +53,7 @@ def probe(
     from kycgate.errors import ExitCode
     from kycgate.gate.gate import Gate
     from kycgate.probing import open_store
-    from kycgate.probing.prober import MAX_REQUESTS, MAX_UPLOADS, REQUESTS_IN_TURN, Prober
+    from kycgate.probing.prober import Prober, limits, requests_in_turn
     from kycgate.probing.store import WAIT_S
     from kycgate.runs.flow_model import RecordedFlow
     from kycgate.runs.folder import RunFolder
@@ -63,16 +63,19 @@ def probe(
 
     chosen = target_of(
         find_profile(profile), sandbox=sandbox, base_url=base_url, translation=translation, specimens=specimens,
-        strict=strict or None, limits__requests=MAX_REQUESTS, limits__uploads=MAX_UPLOADS,
+        strict=strict or None,
     )  # fmt: skip
+    most, uploads = limits()
+    bounds = chosen.limits.model_copy(update={"requests": most, "uploads": uploads})
+    chosen = chosen.model_copy(update={"limits": bounds})
     secrets = load_secrets(chosen.environment) if chosen.base_url is not None else None
     if chosen.specimens is not None:
         cards.load_directory(chosen.specimens)
     # To open the store, to open it again and to append to it may each take as long as a writer waits.
     for_store = 3 * WAIT_S + 5
-    limit = time_limit or REQUESTS_IN_TURN * chosen.timeout_s + for_store + 5
+    limit = time_limit or requests_in_turn() * chosen.timeout_s + for_store + 5
     for_requests = limit - for_store
-    chosen = chosen.model_copy(update={"timeout_s": min(chosen.timeout_s, for_requests / REQUESTS_IN_TURN)})
+    chosen = chosen.model_copy(update={"timeout_s": min(chosen.timeout_s, for_requests / requests_in_turn())})
     seed = random.randrange(2**31) if seed is None else seed
     # Before anything is sent, as what cannot be kept is not measured. No server's connection is held meanwhile.
     open_store(store, create=True).close()

@@ -29,7 +29,9 @@ def prove(
     from kycgate.reports.detection import detection_of
     from kycgate.reports.html import render_prove
     from kycgate.sandbox.faults.registry import FAULTS
+    from kycgate.settings.profile import take_flow_of_call
 
+    take_flow_of_call()
     results = run_prove(out, only or (), resume=resume, quick=quick, say=lambda line: print(line, flush=True))
     kinds = {name: fault.kind for name, fault in FAULTS.load().items()}
     detection = detection_of(results, kinds, versions())

@@ -18,7 +18,7 @@ from kycgate.check.embedded import Embedded, embedded_sandbox
 from kycgate.gate.gate import Gate
 from kycgate.probing import open_store
 from kycgate.probing.probe import Probe
-from kycgate.probing.prober import MAX_REQUESTS, Prober
+from kycgate.probing.prober import Prober, limits
 from kycgate.sandbox import SandboxSettings
 from kycgate.settings.profile import Profile, Secrets
 from kycgate.target.clock import Offset, common_offset, offset_of
@@ -31,7 +31,7 @@ TENANT = Secrets(tenant_id="tenant-1", tenant_secret=SecretStr("sandbox-secret")
 
 def probe(profile: Profile, secrets: Secrets, limit_s: float = 60.0, seed: int = 3) -> Probe:
     gate = Gate(profile, secrets, seed=seed)
-    gate.budget.requests = MAX_REQUESTS
+    gate.budget.requests = limits()[0]
     with contextlib.closing(gate):
         return Prober(gate, profile, secrets, target=str(profile.base_url)).run(limit_s)
 
@@ -120,7 +120,7 @@ def test_each_refusal_is_what_it_is_and_costs_a_handful(status: int, verdict: st
     with canned(status) as (url, seen):
         found = probe(Profile(base_url=url), TENANT)
     assert (found.verdict, found.failure, found.failed_step) == (verdict, failure, "upload_front")
-    assert len(seen) == found.requests <= MAX_REQUESTS
+    assert len(seen) == found.requests <= limits()[0]
     assert [step.status for step in found.steps] == [status]
 
 
