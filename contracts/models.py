@@ -5,13 +5,15 @@ every documented property present. A property that the page does not list is kep
 """
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 UUID_PATTERN = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
-DATE_TIME_PATTERN = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?$"
+_DAY, _MINUTE = "(0[1-9]|[12][0-9]|3[01])", "([01][0-9]|2[0-3]):[0-5][0-9]"
+DATE_TIME_PATTERN = rf"^[0-9]{{4}}-(0[1-9]|1[0-2])-{_DAY}[Tt]{_MINUTE}:([0-5][0-9]|60)(\.[0-9]+)?([Zz]|[+-]{_MINUTE})?$"
+"""RFC 3339, with the offset left out too; the 60th second is a leap second."""
 FOURTEEN_DIGITS = r"^[0-9]{14}$"
 WHOLE_NUMBER = r"^[0-9]+$"
 
@@ -22,12 +24,15 @@ def parse_date_time(text: str) -> datetime:
     """A date-time with `Z`, an offset, or none, as the contract leaves open.
 
     Raises:
-        ValueError: it is not written `YYYY-MM-DDThh:mm:ss[.fff][Z|±hh:mm]`, or no such moment exists.
+        ValueError: it is not written `YYYY-MM-DDThh:mm:ss[.fff][Z|±hh:mm]`, or no such day exists.
     """
     if not _DATE_TIME.fullmatch(text):
         raise ValueError("not a date-time (YYYY-MM-DDThh:mm:ss, with Z, an offset, or none)")
-    # Python reads up to six decimals; vendors on .NET send seven.
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
+    # Python reads up to six decimals, and no leap second; vendors on .NET send seven decimals.
+    leap = text[17:19] == "60"
+    plain = f"{text[:17]}59{text[19:]}" if leap else text
+    found = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", plain.upper()))
+    return found + timedelta(seconds=1) if leap else found
 
 
 def _check_date_time(text: str) -> str:
@@ -36,7 +41,19 @@ def _check_date_time(text: str) -> str:
 
 
 Text = Annotated[StrictStr, Field()]
-DateTime = Annotated[StrictStr, Field(json_schema_extra={"format": "kyc-date-time"}), AfterValidator(_check_date_time)]
+DateTime = Annotated[
+    StrictStr,
+    Field(json_schema_extra={"format": "kyc-date-time", "pattern": DATE_TIME_PATTERN}),
+    AfterValidator(_check_date_time),
+]
+
+
+def _whole(value: Any) -> Any:
+    """JSON Schema's integer: 31.0 is one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[StrictInt, BeforeValidator(_whole)]
 Digits14 = Annotated[StrictStr, Field(pattern=FOURTEEN_DIGITS)]
 
 
@@ -167,7 +184,7 @@ class CustomerData(Answer):
     religion: Text | None = _text("Religion as on the back.", "مسلم")
     gender: Text | None = _text("Gender as on the back.", "ذكر")
     nationality: Text | None = _text("Nationality.", "مصري")
-    detectedAge: StrictInt | None = Field(description="Age estimated from the portrait.", examples=[27])  # noqa: N815
+    detectedAge: Whole | None = Field(description="Age estimated from the portrait.", examples=[27])  # noqa: N815
     detectedGender: Text | None = _text("Gender estimated from the portrait.", "Male")  # noqa: N815
     expirationDate: DateTime | None = _moment("When the card expires.")  # noqa: N815
 

@@ -45,6 +45,12 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{endpoint.request.__name__}"}}},
         }
+    elif endpoint.step is not None and endpoint.step.no_body_clause:
+        operation["requestBody"] = {
+            "required": False,
+            "description": "None is needed; clients send a small object, which is ignored.",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }
     for status in sorted(endpoint.statuses):
         schema = _schema_of(endpoint.answer if status == 200 else endpoint.error)
         operation["responses"][str(status)] = {

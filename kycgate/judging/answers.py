@@ -29,6 +29,14 @@ KEPT_BODY = 65_536
 """Bytes of a body whose value is kept for those who ask next: several look at each answer."""
 
 
+MAX_DIGITS = 4_000
+"""Python turns no longer text into an integer; one that is longer is a number beyond any use."""
+
+
+def _integer(text: str) -> int | float:
+    return int(text) if len(text) <= MAX_DIGITS else float(text)
+
+
 def parse_json(body: bytes) -> Any:
     """The one JSON text that `body` is; its value is to be read and not changed, as others may get the same.
 
@@ -42,7 +50,9 @@ def parse_json(body: bytes) -> Any:
 
 def _parsed(body: bytes) -> Any:
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
+        return json.loads(
+            body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_integer
+        )
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
     except RecursionError:

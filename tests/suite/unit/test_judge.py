@@ -114,7 +114,8 @@ def test_a_registered_person_is_known_by_the_code_in_whatever_form(code: object)
     "moment", ["1999-01-01T00:00:00Z", "1998-12-31T22:00:00Z", "1999-01-01T00:00:00+02:00", "1999-01-01T00:00:00"]
 )
 def test_midnight_in_egypt_is_no_contradiction(moment: str) -> None:
-    assert not broken(answered(result(idNumber=NUMBER, birthdate=moment)))
+    """That a zone moves the written day is a clause of its own, and is expected only."""
+    assert broken(answered(result(idNumber=NUMBER, birthdate=moment))) <= {"reading.time-zone"}
 
 
 def test_the_backs_fields_alone_are_fine_some_of_them_missing_is_not() -> None:
