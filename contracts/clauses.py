@@ -337,7 +337,7 @@ whichever way credentials are given (the token's clauses are not asked of a fixe
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A statement of the sources that is no clause, and why."""
+    """A statement of the sources that is not a clause, and why."""
 
     statement: str
     reason: str
@@ -414,7 +414,7 @@ OPEN_POINTS: tuple[OpenPoint, ...] = (
     OpenPoint("ill-formed-optional", "Are ill-formed optional values of ApproveFrontImage refused (400 is expected)?"),
     OpenPoint("empty-english-names", "With translation on, are empty English names accepted?"),
     OpenPoint("arabic-indic-digits", "Are Arabic-Indic digits in idNumber accepted?"),
-    OpenPoint("not-base64", "Is text that is no base64 a 400, or a 200 with isSuccess false?"),
+    OpenPoint("not-base64", "Is text that is not base64 a 400, or a 200 with isSuccess false?"),
     OpenPoint("base64-variants", "Are unpadded and URL-safe base64, and a data: prefix, read?"),
     OpenPoint("png", "Are PNG pictures read?"),
     OpenPoint("picture-forms", "Which common forms of JPEG and PNG are read?"),

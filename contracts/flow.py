@@ -154,7 +154,7 @@ class Flow:
     groups: tuple[tuple[str, frozenset[str]], ...] = ()
     clauses: tuple[Clause, ...] = ()
     pictures: Mapping[str, Callable[[int], bytes]] = field(default_factory=dict)
-    """What draws a picture that is no side of a card, from a seed, by what a step `shows`."""
+    """What draws a picture that is not a side of a card, from a seed, by what a step `shows`."""
     models: tuple[type[Any], ...] = field(default=())
     """Models that OpenAPI shows beside those of the steps."""
 

@@ -80,7 +80,7 @@ class NationalId:
         try:
             birthdate = date(century + int(text[1:3]), int(text[3:5]), int(text[5:7]))
         except ValueError:
-            raise ValueError(f"{text[1:7]} is no date (YYMMDD)") from None
+            raise ValueError(f"{text[1:7]} is not a date (YYMMDD)") from None
         if text[7:9] not in GOVERNORATES:
             raise ValueError(f"no governorate has the code {text[7:9]}")
         return cls(text, birthdate, text[7:9], "male" if int(text[12]) % 2 else "female")

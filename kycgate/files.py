@@ -23,7 +23,7 @@ def read(path: Path, most: int = MOST_TEXT, *, links: bool = True) -> bytes:
     """The whole file; the size is measured while reading.
 
     Raises:
-        OSError: it cannot be read, is no regular file, is a link where `links` are not followed, or has more than
+        OSError: it cannot be read, is not a regular file, is a link where `links` are not followed, or has more than
             `most` bytes.
     """
     try:
@@ -36,7 +36,7 @@ def read(path: Path, most: int = MOST_TEXT, *, links: bool = True) -> bytes:
         raise
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file")
+            raise OSError(errno.EINVAL, "it is not a regular file")
         found = bytearray()
         while part := file.read(_CHUNK):
             found += part

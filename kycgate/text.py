@@ -48,7 +48,7 @@ def cut(text: str, limit: int = LIMIT) -> str:
 def whole_parts(text: str, limit: int, separator: str = "; ") -> str:
     """As many whole parts of a joined text as fit into `limit` characters, and how many more there are.
 
-    A part that is too long by itself is cut by whoever shows it.
+    A part that is too long by itself is cut where it is shown.
     """
     first, *others = text.split(separator)
     while others and len(first) + len(separator) + len(others[0]) <= limit:

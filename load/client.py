@@ -87,7 +87,7 @@ class _Answer:
         """Read until the answer is whole; returns the moment of its first byte.
 
         Raises:
-            NoAnswer: it is no HTTP, ends too early or is larger than `MAX_ANSWER`, its header larger than `MAX_HEAD`.
+            NoAnswer: it is not HTTP, ends too early or is larger than `MAX_ANSWER`, its header larger than `MAX_HEAD`.
         """
         part = wire.receive(READ)
         first_byte = time.perf_counter_ns()

@@ -333,7 +333,7 @@ class Collector:
         return ""
 
     def _why_not_the_load(self) -> str:
-        """Why the target did not get the load that was asked for, though nobody did anything wrong."""
+        """Why the target did not get the load that was asked for, though no clause was broken."""
         begun, registered, throttled = (self.counts[name] for name in ("begun", "registered", "throttled"))
         if registered > MAX_TURNED_AWAY * begun:
             return (

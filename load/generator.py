@@ -158,7 +158,7 @@ class Generator:
         pool.kill(block=False)
 
     def _run_closed(self, environment: Any) -> None:
-        """So many people, each onboarding again and again until the time is over."""
+        """People, each onboarding again and again until the time is over."""
         plan = self.plan
         end = self.start_ns + int(plan.duration_s * 1e9)
 
@@ -183,7 +183,7 @@ class Generator:
                 gevent.joinall(people, timeout=LEAVING_S)
                 break
             if time.perf_counter_ns() > end:
-                # Whoever thinks has nothing under way.
+                # A pausing person has no request in flight.
                 people = [greenlet for greenlet in people if self.recorder.in_flight[WHOLE]]
 
     def _onboard(self, number: int, due_ns: int | None, environment: Any, think: Callable[[], float] | None) -> None:

@@ -33,7 +33,7 @@ class Prepared:
 
     @classmethod
     def of(cls, card: Card, size: int = 0, degradation: tuple[str, float] | None = None) -> "Prepared":
-        """With `size`, pictures smaller than it are padded to so many bytes."""
+        """With `size`, smaller pictures are padded to this number of bytes."""
         images = {step.shows: card.image(step.shows) for step in flow().uploads}
         if degradation is not None and degradation[1]:
             images = {side: degrade_jpeg(image, *degradation) for side, image in images.items()}

@@ -1,4 +1,4 @@
-"""What a load run shall do, and what came of it."""
+"""The plan of a load run, and its result."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ NO_PAUSE = Think("constant", 0.0)
 
 class LoadPlan(BaseModel):
     """One workload. Open: onboardings arrive at `rate` for `duration_s`, whatever the target does. Closed, when
-    `people` is given: so many people onboard one after the other, pausing between the steps."""
+    `people` is given: this many people onboard again and again, pausing between the steps."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

@@ -73,7 +73,7 @@ def parse_sizes(text: str) -> tuple[int, ...]:
     except ValueError:
         numbers = [math.nan]
     if (colon and (kind != "lognormal" or len(numbers) != 2)) or not all(map(math.isfinite, numbers)):
-        raise ValueError(f"{text!r} is no list of kilobytes: write 300,1000,3000 or lognormal:900,0.5")
+        raise ValueError(f"{text!r} is not a list of kilobytes: write 300,1000,3000 or lognormal:900,0.5")
     if not colon:
         sizes = tuple(int(number * 1e3) for number in numbers)
         if any(not SMALLEST <= size <= LARGEST for size in sizes):

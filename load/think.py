@@ -46,7 +46,7 @@ def parse_think(text: str) -> Think:
         values = []
     wanted = {"constant": 1, "exponential": 1, "uniform": 2, "lognormal": 2}.get(kind)
     if len(values) != wanted or not all(0 <= value <= 600 for value in values):
-        raise ValueError(f"{text!r} is no pause: write {KINDS}, from 0 to 600 seconds")
+        raise ValueError(f"{text!r} is not a pause: write {KINDS}, from 0 to 600 seconds")
     if kind == "uniform" and values[0] > values[1]:
-        raise ValueError(f"{text!r} is no pause: the lower end comes first")
+        raise ValueError(f"{text!r} is not a pause: the lower end comes first")
     return Think(kind, *values)  # type: ignore[arg-type]

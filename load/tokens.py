@@ -179,7 +179,7 @@ class Credentials:
         return Observation("token.distinct", new, "a token of its own for each call", "the same token again")
 
     def take(self) -> str:
-        """A credential that nobody uses; waits for one (the wait is part of a response time)."""
+        """A credential that is not in use; waits for one (the wait is part of a response time)."""
         while True:
             if self.fixed and self._keys:
                 return self._keys.popleft()

@@ -27,7 +27,7 @@ MOST_BODIES = 200
 """Different right answers that are known again by their bytes."""
 LARGEST_BODY = 4_096
 GONE_AFTER = 3
-"""So many requests at the end without an answer: the target has gone away, it does not fail now and then."""
+"""Unanswered requests at the end of a run from which the target counts as gone, not as flaky."""
 
 
 class AnswerJudge:

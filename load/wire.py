@@ -109,7 +109,7 @@ class Wire:
                 continue
 
     def ended(self) -> bool:
-        """Whether the other side has ended it, or has sent what nobody asked for, since the last answer."""
+        """Whether the other side has ended it, or has sent bytes unasked, since the last answer."""
         # Mostly nothing has come, and then asking costs a fifth of trying.
         if not self._poll.poll(0):
             return False

@@ -42,7 +42,7 @@ _OUT = [1]
 
 
 def emit(interval: Interval) -> None:
-    """To whoever started this process. Written by a thread: a slow reader must not hold up the loop."""
+    """To the process that started this one. Written by a thread: a slow reader must not hold up the loop."""
     line = interval.model_dump_json(exclude_defaults=True) + "\n"
     gevent.get_hub().threadpool.apply(_write, (line.encode(),))
 
@@ -63,7 +63,7 @@ def _void(reason: str, index: int = 0) -> Interval:
 
 
 def _until_input_closes(then: Callable[[], None]) -> None:
-    """Stop when told to, or when whoever started this is gone; in the end by force."""
+    """Stop when told to, or when the parent process is gone; in the end by force."""
 
     def watch() -> None:
         while gevent.os.tp_read(0, 1024):
@@ -102,7 +102,7 @@ def _environment(user: type[ArrivalUser], job: Job) -> Environment:
 
 def main() -> None:
     take_all_files()
-    # What a library prints is not for whoever reads our lines.
+    # What a library prints is not for the reader of our lines.
     _OUT[0] = os.dup(1)
     os.dup2(2, 1)
     told = sys.stdin.readline()
@@ -183,7 +183,7 @@ def run_master(job: Job) -> None:
         if not _wait(lambda: runner.worker_count >= topology.workers, topology.wait_s, changed, stopping):
             emit(_void(f"{runner.worker_count} of {topology.workers} workers came within {topology.wait_s:g} s"))
             return
-        # Whoever comes later than these has no part in the run.
+        # A worker that connects later has no part in the run.
         clients = sorted(runner.clients)[: topology.workers]
         indexes |= {client: number for number, client in enumerate(clients)}
         left |= set(clients)
@@ -259,7 +259,7 @@ def run_worker(job: Job) -> None:
 
     def stop(**_: Any) -> None:
         if runner is None:
-            # Locust goes on looking for its master for minutes; whoever wanted that is gone.
+            # Locust goes on looking for its master for minutes; the parent that wanted it is gone.
             os._exit(1)
         if user.generator is not None and user.generator.start_ns:
             user.generator.stopping = True

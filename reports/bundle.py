@@ -2,10 +2,10 @@
 
 A bundle is a ZIP file in one canonical form: known names, sorted, uncompressed, without dates, comments or anything
 else that could differ. So the same run gives the same bytes, nothing has to be unpacked that is larger than it looks,
-and whoever verifies packs the contents again and compares: there is no byte that does not count. `manifest.json` names
+and the verifier packs the contents again and compares: there is no byte that does not count. `manifest.json` names
 each file with its SHA-256; its own digest stands for the whole.
 
-Digests show that something was changed, by whoever did not make them anew. What then remains is that the figures have
+Digests show a change by a person who did not make them anew. What then remains is that the figures have
 to follow from what is raw (`kycgate.reports.crosscheck`). And who remakes raw files and figures alike is found out by
 the digest alone, if it was kept elsewhere: that is what it is printed for.
 """
@@ -229,20 +229,20 @@ def _unpack(path: Path) -> dict[str, bytes]:
             for entry in archive.infolist():
                 _check_entry(path, entry)
             if sum(entry.file_size for entry in archive.infolist()) > len(raw):
-                raise UsageError(f"{path} is no bundle: its files overlap")
+                raise UsageError(f"{path} is not a bundle: its files overlap")
             names = archive.namelist()
             if len(set(names)) != len(names):
-                raise UsageError(f"{path} is no bundle: it holds one name twice")
+                raise UsageError(f"{path} is not a bundle: it holds one name twice")
             files = {name: archive.read(name) for name in names}
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
     except UsageError:
         raise
     except Exception as error:  # noqa: BLE001 - what the library raises at damage is not all documented
-        raise UsageError(f"{path} is no bundle, or a damaged one ({type(error).__name__})") from None
+        raise UsageError(f"{path} is not a bundle, or a damaged one ({type(error).__name__})") from None
     for name in (MANIFEST, "run.json", "verdict.json"):
         if name not in files:
-            raise UsageError(f"{path} is no bundle: it lacks {name}")
+            raise UsageError(f"{path} is not a bundle: it lacks {name}")
     if _archive(files) != raw:
         raise UsageError(f"{path} is damaged: bytes that belong to no file were changed or added")
     return files
@@ -255,8 +255,8 @@ def _check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
         UsageError: it is none of the files that a bundle has, or not as a bundle has it.
     """
     if entry.filename not in (*RAW, *MADE, MANIFEST):
-        raise UsageError(f"{path} is no bundle: it holds {entry.filename[:80]!r}")
+        raise UsageError(f"{path} is not a bundle: it holds {entry.filename[:80]!r}")
     if not stat.S_ISREG(entry.external_attr >> 16):
-        raise UsageError(f"{path} is no bundle: its {entry.filename} is no regular file")
+        raise UsageError(f"{path} is not a bundle: its {entry.filename} is not a regular file")
     if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
-        raise UsageError(f"{path} is no bundle: its {entry.filename} is compressed, which no bundle's file is")
+        raise UsageError(f"{path} is not a bundle: its {entry.filename} is compressed, which no bundle's file is")

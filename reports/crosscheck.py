@@ -253,7 +253,7 @@ def _series(load: LoadResult, intervals: Intervals) -> Iterator[str]:
         key = (int(point.second), point.step)
         name = f"second {key[0]} of {point.step}"
         if key in seen or point.second != key[0]:
-            yield f"second {point.second!r} of {point.step} is no whole second, or is there twice"
+            yield f"second {point.second!r} of {point.step} is not a whole second, or is there twice"
         if not 0 <= point.unavailable <= point.failures <= point.finished:
             yield f"{name}: {point.unavailable} unavailable of {point.failures} failures of {point.finished} that ended"
         seen.add(key)

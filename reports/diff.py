@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from kycgate.text import visible
 
 ALIKE: Final = 0.35
-"""Where a smaller share of the words is shared, two texts say different things: all of what came is marked."""
+"""Below this share of common words two texts say different things: the whole answer is marked."""
 
 _TOKENS = re.compile(r"\s+|[^\W_]+|.", re.DOTALL)
 

@@ -70,5 +70,5 @@ def append_summary(path: Path, text: str) -> str:
 
 
 def stop_token() -> str:
-    """A word nobody can guess: between `::stop-commands::WORD` and `::WORD::` no line of output is a command."""
+    """A word that cannot be guessed: between `::stop-commands::WORD` and `::WORD::` no line of output is a command."""
     return secrets.token_hex(16)

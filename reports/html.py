@@ -1,6 +1,6 @@
 """report.html: one file that opens offline from a mail's attachment; all text of the target's is escaped.
 
-It asks nobody for anything: its style, font and charts are within it, and the one script in it (a button that copies a
+It loads nothing: its style, font and charts are within it, and the one script in it (a button that copies a
 command) is allowed by its hash. Without scripts everything but that button works: the filters are style alone.
 """
 
@@ -27,7 +27,7 @@ from kycgate.target.exchange import RecordedExchange
 from kycgate.text import cut, html, visible
 
 MAX_EXCHANGES: Final = 400
-"""Of the recorded exchanges the last so many are listed one by one."""
+"""The last recorded exchanges that are listed one by one."""
 
 _LEVELS = {Level.DOCUMENTED: "documented", Level.RELIED_ON: "relied on", Level.EXPECTED: "expected"}
 
@@ -223,7 +223,7 @@ def _parsed(text: str) -> datetime | None:
 
 
 def _moment(text: str) -> str:
-    """`25 November 2026, 01:54 UTC`; what is no moment stays as it is."""
+    """`25 November 2026, 01:54 UTC`; what is not a moment stays as it is."""
     moment = _parsed(text)
     if moment is None:
         return visible(text, 60)

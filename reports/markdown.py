@@ -76,7 +76,7 @@ def _clauses(run: Run) -> list[str]:
     lines = ["", ", ".join(f"{counts[name]} {name}" for name in STATES if counts[name])]
     shown = alike(run, (clause for clause in accused(worst_first(run)) if clause.verdict is not Verdict.KEPT))
     if shown:
-        lines += ["", "| clause | level | verdict | what came |", "| --- | --- | --- | --- |"]
+        lines += ["", "| clause | level | verdict | answer |", "| --- | --- | --- | --- |"]
     lines += [_row(run, group) for group in shown[:MAX_ROWS]]
     if len(shown) > MAX_ROWS:
         lines += ["", f"… and {len(shown) - MAX_ROWS} more in report.html"]

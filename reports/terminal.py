@@ -38,7 +38,7 @@ def print_verdict(run: Run, console: Console) -> None:
         for o in run.objectives
     ]
     if console.is_terminal and rows:
-        table = Table("verdict", "clause or objective", "what came", box=None, pad_edge=False)
+        table = Table("verdict", "clause or objective", "answer", box=None, pad_edge=False)
         for row in rows:
             table.add_row(*map(Text, row))
         console.print(table)

@@ -190,7 +190,7 @@ def _two_lengths(hand: Hand) -> None:
     hand.send(hand.answer.head(more=("Content-Length: 7",)) + hand.answer.body)
 
 
-@behaviour("bad-chunk-size", "A chunk's size is no number.")
+@behaviour("bad-chunk-size", "A chunk's size is not a number.")
 def _bad_chunk_size(hand: Hand) -> None:
     hand.send(hand.answer.head(length=-1, more=("Transfer-Encoding: chunked",)) + b"zz\r\n" + hand.answer.body)
 

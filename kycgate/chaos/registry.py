@@ -43,7 +43,7 @@ NOBODY = Expected(frozenset({3}), "cannot be reached")
 """Nor was anybody there."""
 IN_TIME = Expected(frozenset({1}), "answer.in-time")
 """It answered, and then no more."""
-GONE = Expected(frozenset({3}), "nobody has answered since")
+GONE = Expected(frozenset({3}), "no answer since")
 """It answered, and then nobody was there any more."""
 GONE_OR_HUNG_UP = Expected(frozenset({1, 3}))
 """Who was still sending learns of a reset now by the error, now (the client reads on) as an orderly end."""

@@ -26,7 +26,7 @@ class Embedded:
 def embedded_sandbox(
     profile: Profile, settings: SandboxSettings | None = None, faults: tuple[str, ...] = (), *, keys: int = 0
 ) -> Iterator[Embedded]:
-    """Serve the sandbox on a free loopback port; with `keys`, by so many fixed keys instead of minted tokens."""
+    """Serve the sandbox on a free loopback port; with `keys`, by that number of fixed keys instead of minted tokens."""
     fixed = tuple(f"sandbox-key-{number:04d}" for number in range(1, keys + 1))
     chosen = (settings or SandboxSettings()).model_copy(
         update={"api_keys": fixed, "tenants": {} if fixed else {TENANT: TENANT_SECRET}}

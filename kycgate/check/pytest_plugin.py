@@ -50,7 +50,7 @@ class GatePlugin:
         self._stack = ExitStack()
         self._refused: CannotJudge | None = None
         self._said = ""
-        """At the end of plain pytest: why its tests' passing is no verdict."""
+        """At the end of plain pytest: why its tests' passing is not a verdict."""
 
     # pytest's hooks
 

@@ -1,4 +1,4 @@
-"""Runs the contract tests against a gate, in this process, isolated from the pytest set-up of whoever calls."""
+"""Runs the contract tests against a gate, in this process, isolated from the caller's pytest set-up."""
 
 import contextlib
 import io
@@ -21,7 +21,7 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """What became of the tests: reasons by clause for what the budget cut off, and tests of ours that crashed."""
+    """Outcome of the tests: reasons by clause for what the budget cut off, and tests of ours that crashed."""
 
     plan: list[PlannedTest]
     not_tried: dict[str, str]

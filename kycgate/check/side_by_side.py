@@ -40,7 +40,7 @@ def attempt(gate: Gate, plan: PlannedTest, not_tried: dict[str, str]) -> Iterato
     else:
         for clause_id in plan.clauses:
             if not gate.ledger.judged(clause_id):
-                gate.ledger.unclear(clause_id, "tried, but what came gave nothing to judge it by")
+                gate.ledger.unclear(clause_id, "tried, but no answer could be used as evidence")
     finally:
         gate.target.test = ""
 

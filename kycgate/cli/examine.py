@@ -33,7 +33,7 @@ _RATE_HEADER = re.compile(r"rate-?limit", re.IGNORECASE)
 
 
 class State(StrEnum):
-    """Of one thing looked at."""
+    """Outcome of one check of `doctor`."""
 
     OK = "ok"
     WARNING = "warning"
@@ -140,14 +140,14 @@ def _certificate(certificate: dict[str, Any], version: str, took_ms: float) -> S
 
 
 def _onboarding(gate: Gate) -> Iterator[Symptom]:
-    """Credentials and cards, by what a check would send first; then the clock, from what came back."""
+    """Credentials and cards, by what a check would send first; then the clock, from the answers."""
     failure: CannotJudge | None = None
     try:
         gate.preflight()
     except CannotJudge as error:
         failure = error
     uploads = [exchange for exchange in gate.recorded if exchange.endpoint == flow().first]
-    # A path that is not there says 404 to whoever comes, a token's too.
+    # A wrong base path answers 404 everywhere, also for tokens.
     nowhere = failure is not None and {exchange.status for exchange in gate.recorded} == {404}
     let_in = any(exchange.status not in (None, 401, 429) for exchange in uploads) and not nowhere
     kind = "a token is minted for each session" if gate.mints_tokens else counted(gate.concurrent_sessions, "fixed key")
@@ -163,7 +163,7 @@ def _onboarding(gate: Gate) -> Iterator[Symptom]:
     else:
         yield Symptom(State.FAILED, "path" if nowhere else "credentials", str(failure))
         if nowhere:
-            yield Symptom(State.SKIPPED, "credentials", "nobody asked for them")
+            yield Symptom(State.SKIPPED, "credentials", "not asked for")
         yield Symptom(State.SKIPPED, "specimens", "nothing could be shown")
     yield _clock(gate.recorded)
 
@@ -194,14 +194,14 @@ def _clock(exchanges: Sequence[RecordedExchange]) -> Symptom:
 def _burst(gate: Gate) -> Iterator[Symptom]:
     """Some requests without credentials, which cost nothing, to see whether and when it says slow down."""
     session = Session(gate, "doctor", Credential("", "bare"), gate.cards.take())
-    nobody = Variation("no Authorization header", Outcome.ANY, authorization=None, by_chance=True)
+    no_credentials = Variation("no Authorization header", Outcome.ANY, authorization=None, by_chance=True)
     count = min(BURST, MAX_REQUESTS - gate.budget.requests_sent)
     began = time.monotonic()
     try:
         for _ in range(count):
-            session.approve_back(variation=nobody)
+            session.approve_back(variation=no_credentials)
     except CannotJudge:
-        # Slowed down until the budget was spent; what came says so.
+        # The target slowed us down until the budget was spent; the answers show it.
         pass
     took = time.monotonic() - began
     throttled = [exchange for exchange in gate.recorded if exchange.status == 429]

@@ -42,9 +42,9 @@ Say = Callable[[str], None]
 CHECK_S, LOAD_S = 1_800.0, 300.0
 """Seconds that a check, and a load beyond its own duration, may take when the profile says nothing."""
 WRITING_SHARE, WRITING_S = 0.25, 15.0
-"""Of the time limit, what is kept for ending and writing: this share, and no more than so many seconds."""
+"""Of the time limit, kept for ending and writing: this share, and at most this many seconds."""
 HANG_S = 2.0
-NO_TLS = "TLS certificates were NOT verified (verify_tls = false): whoever sits between could answer for the target."
+NO_TLS = "TLS certificates were NOT verified (verify_tls = false): any machine in between could answer for the target."
 
 
 class _Stop:
@@ -53,14 +53,14 @@ class _Stop:
     def __init__(self) -> None:
         self.requested = False
         self.finishing = False
-        """While what was learned is written, one more signal is borne; the next one ends it at once."""
+        """While results are written the first signal is ignored; the second exits at once."""
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if self.finishing and self.requested:
             os._exit(int(ExitCode.UNCLEAR))
         self.requested = True
         interrupted.set()
-        # Python drops an exception that comes while it cleans up an object: whoever sends next looks at `requested`.
+        # Python may drop an exception raised in __del__, so senders also check `requested`.
         if not self.finishing:
             raise KeyboardInterrupt
 
@@ -69,7 +69,7 @@ class _Stop:
 def _stoppable(seconds: float) -> Iterator[_Stop]:
     """Ctrl-C, SIGTERM, or a terminal that is gone end a run in order: what was learned is kept.
 
-    So does a run of ours that hangs in spite of all limits, after so many `seconds`.
+    So does a run that hangs in spite of all limits, after `seconds`.
     """
     stop = _Stop()
     # What is ignored stays so: nohup means it.
@@ -307,7 +307,7 @@ def _enter_check(run: Run, gate: Gate, profile: Profile, not_tried: dict[str, st
 
 
 def _finish(folder: RunFolder, run: Run) -> None:
-    """run.json and the reports; a verdict that could not be written is no verdict to pass on."""
+    """run.json and the reports; a verdict that could not be written is not a verdict to pass on."""
     # Imported here: the charts and the statistics weigh more than all the rest, and the load runs without them.
     from kycgate.reports import write_all
 

@@ -65,7 +65,7 @@ def demand_permission(profile: Profile, load: LoadOptions, *, only: bool) -> Non
     """Load goes to this machine, or to a target whose owner has said how much it may take.
 
     Raises:
-        UsageError: nobody has said so, or the load is over what was said.
+        UsageError: no permission was given, or the load exceeds it.
     """
     if is_loopback(profile.base_url or "") or load.yes_this_is_mine:
         return
@@ -125,7 +125,7 @@ def send_load(
     screen: Screen | None,
     asked_to_stop: Callable[[], bool] = lambda: False,
 ) -> str:
-    """Send it and enter into `run` what came of it; returns why nothing can be concluded, if so."""
+    """Send the load and enter its results into `run`; returns why nothing can be concluded, or an empty string."""
     plan = plan_for(load, gate.profile, gate)
     chosen = policy or DEFAULT_POLICY
     say(f"load: {plan.words if load.capacity is None else load.capacity.words}")
@@ -238,7 +238,7 @@ def _enter(run: Run, outcome: LoadOutcome, gate: Gate, folder: RunFolder, policy
     try:
         run.objectives = judge(policy, [Recording(run, folder)], anytime=bool(run.options.get("until_decided")))
     except UsageError as error:
-        # Its own recording is not whole (a full disk): that is no wrong call.
+        # The run's recording is incomplete (disk full): unclear, not a usage error.
         outcome.void = outcome.void or str(error)
     if outcome.result.stopped:
         run.notes.append(f"The load was stopped early: {outcome.result.stopped}.")

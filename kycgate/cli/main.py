@@ -261,7 +261,7 @@ def main() -> None:
     except KycgateError as error:
         code = _complain(str(error), error.exit_code)
     except SystemExit:
-        # Typer's way of saying that whoever read our output has left.
+        # Typer's way of saying that the reader of our output has left.
         code = ExitCode.UNCLEAR
     except Exception as error:  # noqa: BLE001 - whatever is left is a bug of ours, and no verdict
         full = isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None
@@ -274,7 +274,7 @@ def main() -> None:
 
 
 def _bug(error: Exception) -> str:
-    """Where it happened, and of what kind: the message of an error that nobody foresaw may hold what was sent."""
+    """Where it happened, and of what kind: the message of an unforeseen error may hold what was sent."""
     frames = traceback.extract_tb(error.__traceback__)[-4:]
     where = ", ".join(f"{Path(frame.filename).name}:{frame.lineno} ({frame.name})" for frame in reversed(frames))
     what = f"{type(error).__name__}{f' ({error.strerror})' if isinstance(error, OSError) and error.strerror else ''}"

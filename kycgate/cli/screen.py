@@ -76,7 +76,7 @@ class PlainScreen:
         yield self
 
     def say(self, text: str) -> None:
-        # Whether anybody still reads it is no matter of the run's.
+        # The run goes on without a reader.
         with suppress(OSError):
             print(f"kycgate: {text}", file=sys.stderr, flush=True)
 

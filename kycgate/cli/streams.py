@@ -1,4 +1,4 @@
-"""Standard input, output and error that are closed, full, or end in a pipe that nobody reads any more."""
+"""Standard input, output and error that are closed, full, or end in a pipe without a reader."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ def open_what_is_closed() -> None:
 
 
 def silence() -> None:
-    """Nobody takes our output: it goes nowhere from now on, and leaving will not stumble over it."""
+    """Redirect stdout and stderr to /dev/null so that exit raises no BrokenPipeError."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -36,7 +36,7 @@ def silence() -> None:
 
 
 def flush() -> str:
-    """Write what is still held back; why that cannot be, or nothing. A reader that has left is no reason."""
+    """Flush both streams; returns the error, or an empty string. A closed pipe is not an error."""
     problem = ""
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -38,7 +38,7 @@ _FIRST_DRESSED = 8
 _FORMS_TRIED = 3
 """Pictures in other forms that may be refused before the target counts as one that reads only the cards it knows."""
 GONE_AFTER = 3
-"""The run's last requests, so many in a row, found nobody: the target has gone away, it does not fail now and then."""
+"""Unanswered requests in a row at the end of a run from which the target counts as gone, not as flaky."""
 DEFAULT_JOBS = 4
 """Tests that a check runs at once, where nothing else is said and the credentials allow it."""
 _EXPLAINED_OTHERWISE = frozenset({None, *range(300, 400), 400, 401, 403, 404, 407, 429, 502, 503, 504})
@@ -90,7 +90,7 @@ class Gate:
         self._held: list[tuple[list[Observation], Exchange]] | None = None
         """While it is unknown whether the vendor answers at all: what is not yet counted."""
         self._unanswered: list[tuple[list[Observation], Exchange]] = []
-        """What nobody answered. It breaks a clause once somebody answers again; else the target has gone away."""
+        """Unanswered exchanges: breaches of answer.in-time once a later request is answered, else it is gone."""
         self._went_away = ""
         self._by_number: dict[int, RecordedExchange] = {}
         self._sessions = 0
@@ -187,7 +187,7 @@ class Gate:
         return exchange
 
     def _enter_unanswered(self, *, before: float = math.inf) -> None:
-        """Enter what nobody had answered before that moment, on the monotonic clock."""
+        """Enter the unanswered exchanges from before that moment, on the monotonic clock."""
         with self._lock:
             entered = [held for held in self._unanswered if held[1].clocks.last_byte <= before]
             self._unanswered = [held for held in self._unanswered if held[1].clocks.last_byte > before]
@@ -199,7 +199,7 @@ class Gate:
         self.ledger.add([*self.memory.always_wrong()], None, None)
 
     def settle(self) -> str:
-        """Nothing more is sent for now: since when nobody has answered, in one line; empty when somebody did.
+        """Nothing more is sent for now: since when there was no answer, in one line; empty when there was one.
 
         A target that fails now and then breaks its promise. One that has gone away could not be judged to the end.
         """
@@ -210,11 +210,11 @@ class Gate:
         if len(gone) >= GONE_AFTER and all(exchange.nobody for exchange in gone):
             first = self._by_number[gone[0].number]
             self._went_away = (
-                f"nobody has answered since {first.at[11:19]} UTC (request {first.number}, {first.endpoint}): "
+                f"no answer since {first.at[11:19]} UTC (request {first.number}, {first.endpoint}): "
                 f"{first.failure}, {len(gone)} requests in a row"
             )
             self.ledger.unclear("answer.in-time", self._went_away)
-            # What was under way when it went was hung up on by one that ends, not by one that is there.
+            # Requests in flight during a shutdown were dropped by it; they are no breach.
             since = hung_up[-1].clocks.sent if hung_up else gone[0].clocks.sent
             self._enter_unanswered(before=since)
             self._unanswered = []
@@ -396,7 +396,7 @@ class Gate:
     def _first_flow(self, credential: Credential, card: Card | None) -> Session | None:
         """The session of a key that takes one flow alone, its front uploaded; None when it was used before.
 
-        A step that is taken before the front tells a flow that somebody has left halfway: nothing is known of its
+        A step that is taken before the front shows a flow that was left halfway: nothing is known of its
         state. One that is refused, where the front then is taken, was refused for its order.
         """
         anyhow = Variation(EARLIER_FLOW, Outcome.ANY, by_chance=True)
@@ -424,7 +424,7 @@ class Gate:
         if not accepted(session.do(flow().first, anyhow)):
             for step in flow().steps[1:]:
                 session.do(step, anyhow)
-            # Whoever has just been registered is not registered again.
+            # This person is registered now: use a new card.
             session.card = self.cards.take()
             if not accepted(session.do(flow().first, anyhow)):
                 return False
@@ -492,8 +492,8 @@ class Gate:
     @staticmethod
     def _has_path(session: Session) -> bool:
         """Whether the steps lie below the base URL: a 404 may also be an order that an earlier flow stands in."""
-        nobody = Variation("no Authorization header", Outcome.ANY, authorization=None, by_chance=True)
-        return session.do(flow().final, nobody).status != 404
+        no_credentials = Variation("no Authorization header", Outcome.ANY, authorization=None, by_chance=True)
+        return session.do(flow().final, no_credentials).status != 404
 
     def _note_choices(self, exchange: Exchange) -> None:
         """Record what the target does where the sources leave room."""
@@ -546,7 +546,7 @@ class Gate:
                 self.gave_up = f"cannot record what is sent: {error.strerror}"
 
     def demand_sessions(self, count: int) -> None:
-        """Raises CannotJudge when so many sessions cannot run at once."""
+        """Raises CannotJudge when this number of sessions cannot run at once."""
         if self.concurrent_sessions < count:
             raise CannotJudge(
                 f"it takes {count} sessions at once: give {count} fixed keys, or a tenant that mints tokens"

@@ -1,4 +1,4 @@
-"""How a token is asked for: the one way that check, probe, load and Locust share. Whoever sends is an argument."""
+"""How a token is asked for: the one way that check, probe, load and Locust share. The sender is an argument."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ def seconds_to_expiry(answer: Mapping[str, object], date_header: str | None = No
     """Seconds until a token answer's expirationDate (a naive one is read as UTC); None when it has none.
 
     Counted from the answer's own Date where it has one: what a clock of ours says of the target's tokens, which may be
-    wrong or be set meanwhile, is nobody's breach.
+    wrong or be set meanwhile, is not a breach.
     """
     try:
         moment = parse_date_time(str(answer["expirationDate"]))

@@ -37,7 +37,7 @@ class PlannedTest:
 
 
 def planned(item: pytest.Item) -> PlannedTest | None:
-    """What the test's mark says; None when it is no contract test."""
+    """What the test's mark says; None when it is not a contract test."""
     mark = item.get_closest_marker(MARK)
     if mark is None:
         return None

@@ -171,7 +171,7 @@ class Session:
         self._move(step, variation, exchange)
         lost = not is_evidence(exchange) and not exchange.may_be_limited
         if again and lost and expected is Expected.REFUSE and variation is LEGAL:
-            # A failure is no refusal: the question is asked once more.
+            # A failure is not a refusal: ask once more.
             return self.do(step, image=image, wrapping=wrapping, media_type=media_type, demand=demand, again=False)
         if interrupt and demand:
             raise Interrupted(interrupt[0], exchange, excused=self._excused)

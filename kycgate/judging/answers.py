@@ -22,7 +22,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 KEPT_BODY = 65_536
@@ -41,7 +41,7 @@ def parse_json(body: bytes) -> Any:
     """The one JSON text that `body` is; its value is to be read and not changed, as others may get the same.
 
     Raises:
-        ValueError: it is not UTF-8, has a byte order mark, is no JSON, or names a property twice.
+        ValueError: it is not UTF-8, has a byte order mark, is not JSON, or names a property twice.
     """
     if body.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         raise ValueError("it begins with a byte order mark")

@@ -16,7 +16,7 @@ from kycgate.judging.letters import judge_dates, judge_letters
 from kycgate.text import theirs
 
 OLDEST = 130
-"""Years: nobody was ever older."""
+"""Greatest plausible age, in years."""
 
 MAX_PATH = 512
 """Characters; what is longer and has base64's letters alone is a picture, not the path of one."""

@@ -93,7 +93,7 @@ class Memory:
     """The run's memory across sessions. Thread-safe."""
 
     def __init__(self, translation: Translation, most: int = 0) -> None:
-        """With `most`, so many customers, numbers and paths are remembered at once; the oldest leave first."""
+        """`most` limits the customers, numbers and paths that are remembered at once; the oldest leave first."""
         self._most = most
         self.translation: Translation = translation
         self._sessions: dict[str, SessionMemory] = {}

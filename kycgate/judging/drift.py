@@ -96,7 +96,7 @@ def load_pins(path: Path) -> Pins:
     """The pins in a TOML or JSON file.
 
     Raises:
-        UsageError: it cannot be read, or is no pins file.
+        UsageError: it cannot be read, or is not a pins file.
     """
     try:
         text = read_text(path)

@@ -53,7 +53,7 @@ def what_is_wrong(value: str) -> str:
 
 
 def judge_dates(data: Mapping[str, Any]) -> Iterator[Observation]:
-    """A date that was not read is null; a runtime's "no date" is no date of the card."""
+    """A date that was not read is null; a runtime's "no date" is not a date of the card."""
     for name in DATES:
         value = data.get(name)
         if isinstance(value, str) and value:

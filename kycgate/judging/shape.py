@@ -82,7 +82,7 @@ def judge_answer(exchange: Exchange) -> Iterator[Observation]:
     elif exchange.step is not None and exchange.step.shape_clause:
         yield from _judge_own_shape(exchange.step, value)
     elif exchange.step is not None and exchange.step.is_upload:
-        # What stands in a picture that is no card of the session may contradict what the session has shown.
+        # What stands in a picture that is not a card of the session may contradict what the session has shown.
         yield from _judge_result(exchange.step, value, of_own_card=exchange.picture is not None)
         if isinstance(value, dict) and value.get("isSuccess") is False:
             yield from judge_leak(exchange)
@@ -173,7 +173,7 @@ def _judge_token(value: Any) -> Iterator[Observation]:
         ok = not any(character.isspace() for character in token)
         yield Observation("token.issued", ok, "a token that a header can carry", "a token with white space", "token")
         expires, own = parse_date_time(value["expirationDate"]), jwt_claims(token).get("exp")
-        # A naive date-time may be local time anywhere; what is no moment at all is the vendor's own.
+        # A naive date-time may be local time anywhere; what is not a moment at all is the vendor's own.
         if expires.tzinfo is not None and isinstance(own, int | float) and 0 < own < NO_MOMENT:
             apart = abs(own - expires.timestamp())
             yield Observation(

@@ -1,4 +1,4 @@
-"""One probe as it is kept: a small onboarding, what became of it, and how long each step took.
+"""One probe as it is kept: a small onboarding, its outcome, and how long each step took.
 
 Nothing in it is secret or personal: it says statuses, kinds of failure and times, never what was sent or answered.
 """
@@ -47,7 +47,7 @@ class Probe(_Model):
     failed_step: str = ""
     reason: str = Field(default="", description="One line: why this verdict.")
     breaches: tuple[str, ...] = Field(default=(), description="The clauses that its answers broke.")
-    jitter_s: float = Field(default=0.0, description="It began at a random moment of so many seconds.")
+    jitter_s: float = Field(default=0.0, description="It began at a random moment within these seconds.")
     requests: int = 0
     uploads: int = 0
     timeout_s: float = Field(description="Seconds after which an answer counted as none.")
@@ -72,7 +72,7 @@ def read_probes(text: str, name: str) -> list[Probe]:
     """What `write_probes` wrote; `name` says in an error where it stood.
 
     Raises:
-        UsageError: a line is no probe.
+        UsageError: a line is not a probe.
     """
     try:
         return [Probe.model_validate_json(line) for line in text.splitlines() if line]

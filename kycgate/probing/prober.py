@@ -61,7 +61,7 @@ class _Course:
 
     @property
     def explained_otherwise(self) -> bool:
-        """Wrong credentials, cards or a proxy may explain a refusal at the beginning: then nobody is accused."""
+        """Wrong credentials, cards or a proxy may explain an early refusal: then the vendor is not accused."""
         return self.verdict == "unclear" and self.failed_step in ("token", str(flow().first))
 
     def stop(self, verdict: ProbeVerdict, failure: str, step: str) -> None:

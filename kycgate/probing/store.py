@@ -129,7 +129,7 @@ class Store(ABC):
 
         Raises:
             CannotJudge: the database does not answer.
-            UsageError: what it holds is no probe.
+            UsageError: what it holds is not a probe.
         """
         span = (target, _microseconds(start), _microseconds(end))
         where = "p.target = ? AND p.started_us >= ? AND p.started_us < ?"
@@ -212,7 +212,7 @@ class FileStore(Store):
         except (sqlite3.DatabaseError, UnicodeDecodeError):
             # SQLite's own message may quote bytes of a damaged schema.
             self.close()
-            raise UsageError(f"{path} is no SQLite database, or a damaged one: name another file") from None
+            raise UsageError(f"{path} is not an SQLite database, or a damaged one: name another file") from None
         except BaseException:
             self.close()
             raise
@@ -280,4 +280,4 @@ class FileStore(Store):
         except sqlite3.Error as error:
             raise CannotJudge(f"the store {self.name} does not work: {error}") from None
         except UnicodeDecodeError:
-            raise CannotJudge(f"the store {self.name} is damaged: it holds what is no text") from None
+            raise CannotJudge(f"the store {self.name} is damaged: it holds what is not text") from None

@@ -18,7 +18,7 @@ Change = Literal["", "new", "known"]
 
 
 class Verdict(StrEnum):
-    """Of one clause."""
+    """Verdict on one clause."""
 
     KEPT = "kept"
     BROKEN = "broken"
@@ -27,10 +27,10 @@ class Verdict(StrEnum):
 
 
 class Finding(RunModel):
-    """The evidence of a breach: its smallest exchange, what was required and what came."""
+    """The evidence of a breach: its smallest exchange, the required and the actual answer."""
 
     required: str = Field(description="What the contract requires.")
-    actual: str = Field(description="What came instead, redacted.")
+    actual: str = Field(description="What was answered instead, redacted.")
     where: str = Field(default="", description="The part of the answer at fault, such as customerData.gender.")
     exchange: RecordedExchange | None = Field(default=None, description="The smallest exchange that shows it.")
     curl: str = Field(default="", description="A command that sends it again; secrets are $VARIABLES.")

@@ -64,7 +64,7 @@ _MAY_BE_NEGATIVE = frozenset(
 def _impossible(value: Any, name: str) -> Iterator[str]:
     """Numbers that nothing could have been measured as."""
     if isinstance(value, float) and not math.isfinite(value):
-        yield f"{name} is no number"
+        yield f"{name} is not a number"
     elif isinstance(value, int | float) and value < 0 and not isinstance(value, bool):
         yield f"{name} is {value}"
     elif isinstance(value, BaseModel):

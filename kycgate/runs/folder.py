@@ -120,7 +120,7 @@ class RunFolder:
         """What was recorded; a last line cut off by a kill is left out, and so is a file that is not there.
 
         Raises:
-            UsageError: the file is no regular file, or too large.
+            UsageError: the file is not a regular file, or too large.
             Contradiction: `whole` is asked for, and a line is no exchange.
         """
         found: list[RecordedExchange] = []

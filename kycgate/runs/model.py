@@ -81,7 +81,8 @@ class ObjectiveResult(RunModel):
     bound: float | None = Field(default=None, description="The limit.")
     effective: float | None = Field(default=None, description="Independent samples that the samples are worth.")
     stands_s: float | None = Field(
-        default=None, description="The verdict stands as long as answers hang together for at most so many seconds."
+        default=None,
+        description="The verdict stands as long as answers depend on each other for at most these seconds.",
     )
     lacks: str = Field(default="", description="Why there is not enough evidence, and what it takes.")
     stands_on: str = Field(default="", description="What a verdict takes for granted: for whom and when it stands.")

@@ -13,7 +13,7 @@ _ROUNDING = 1e-9
 
 
 def rank_of(share: float, samples: int) -> int:
-    """The rank of the `share` quantile (0 to 1) of so many samples, counted from 1."""
+    """The rank of the `share` quantile (0 to 1) of that many samples, counted from 1."""
     return min(max(math.ceil(share * samples - _ROUNDING), 1), max(samples, 1))
 
 

@@ -9,12 +9,12 @@ from kycgate.settings.severity import Effect, Rules, Waiver, severity_by_level
 from kycgate.text import counted
 
 MAX_NAMED = 8
-"""Of what is broken, the headline names so many."""
+"""Broken clauses, objectives or drifts that the headline names at most, of each."""
 _NO_VERDICT = (Verdict.UNCLEAR, Verdict.NOT_TRIED)
 
 
 def decide(clauses: list[ClauseResult], rules: Rules) -> list[WaiverResult]:
-    """Enter into each clause what its breach comes to today; returns what became of the waivers."""
+    """Enter into each clause what its breach comes to today; returns the state of each waiver."""
     for clause in clauses:
         if clause.verdict is Verdict.BROKEN:
             decision = rules.decide(clause.id, clause.level)
@@ -56,7 +56,7 @@ def _state(waiver: Waiver, clauses: list[ClauseResult], rules: Rules) -> WaiverR
 
 
 def waiver_notes(waivers: list[WaiverResult]) -> list[str]:
-    """What whoever keeps the profile should know of its waivers."""
+    """What the owner of the profile should know about its waivers."""
     said = {
         "unused": "is not needed: its clause was kept or only warns; take it out",
         "expired": "has expired: its clause fails the gate when it is broken",

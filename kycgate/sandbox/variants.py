@@ -46,7 +46,7 @@ LIBERTIES: dict[str, tuple[str, ...]] = {
     "After the front is uploaded again the back is kept, or must be uploaded again.": ("default", "back-dropped"),
     "The back's answer carries its own fields alone, or the front's too.": ("default", "back-carries-front"),
     "Arabic-Indic digits in idNumber are accepted, or refused with 400.": ("default", "arabic-digits-refused"),
-    "Text that is no base64 is a 400, or a 200 with isSuccess false.": ("default", "not-base64-result"),
+    "Text that is not base64 is a 400, or a 200 with isSuccess false.": ("default", "not-base64-result"),
     "A picture that cannot be read is a 200 with isSuccess false, or a 400.": ("default", "unreadable-400"),
     "A blank picture, or a back shown as a front, is refused, or read.": ("default", "foreign-photos"),
     "A broken body of ApproveBackImage is ignored, or a 400.": ("default", "last-body-refused"),

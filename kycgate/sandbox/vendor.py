@@ -344,9 +344,9 @@ class Vendor:
             found = re.search(rb'"image"\s*:\s*"([^"\\]*)"', body)
             return {"image": found[1].decode("ascii", "replace")} if found else {}
         except ValueError:
-            raise Refused(400, "The body is no JSON") from None
+            raise Refused(400, "The body is not JSON") from None
         if not isinstance(value, dict):
-            raise Refused(400, "The body is no JSON object")
+            raise Refused(400, "The body is not a JSON object")
         return value
 
     def judge_last_body(self, request: Incoming) -> None:
@@ -385,7 +385,7 @@ class Vendor:
             picture = self.decode(image)
         except (binascii.Error, ValueError):
             if self.settings.not_base64 == "400":
-                raise Refused(400, "image is no base64") from None
+                raise Refused(400, "image is not base64") from None
             picture = b""
         fields = self.read(picture, step)
         if fields is None:
@@ -412,7 +412,7 @@ class Vendor:
         """The bytes behind base64 with or without line breaks and padding.
 
         Raises:
-            ValueError: it is no base64.
+            ValueError: it is not base64.
         """
         text = re.sub(r"[\r\n]", "", image)
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)

@@ -71,19 +71,19 @@ def check_base_url(text: str) -> str:
     """
     shown = repr(text[:80])
     if len(text) > MAX_URL or not text.strip().isascii() or not text.strip().isprintable():
-        raise ValueError(f"{shown} is no URL: printable ASCII of at most {MAX_URL} characters makes one")
+        raise ValueError(f"{shown} is not a URL: printable ASCII of at most {MAX_URL} characters makes one")
     try:
         parts = urlsplit(text.strip())
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"{shown} is no URL: {error}") from None
+        raise ValueError(f"{shown} is not a URL: {error}") from None
     if (
         parts.scheme not in ("http", "https")
         or not parts.hostname
         or port == 0
         or any(c.isspace() for c in text.strip())
     ):
-        raise ValueError(f"{shown} is no URL of a host: write it like https://sandbox.vendor.example")
+        raise ValueError(f"{shown} is not a URL of a host: write it like https://sandbox.vendor.example")
     if "@" in parts.netloc:
         raise ValueError("the base URL carries credentials: take them out and put them into the environment")
     if parts.query or parts.fragment:
@@ -257,7 +257,7 @@ def _toml_of(path: Path) -> dict[str, Any]:
         raise UsageError(f"cannot read the profile {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         # TOMLDecodeError, UnicodeDecodeError, and an integer with more digits than Python takes.
-        raise UsageError(f"the profile {path} is no TOML: {str(error).splitlines()[0]}") from None
+        raise UsageError(f"the profile {path} is not TOML: {str(error).splitlines()[0]}") from None
 
 
 def _table_of(path: Path) -> dict[str, Any]:
@@ -313,7 +313,7 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
     """The profile from `path` (or the defaults) with the flags that were given on top.
 
     Raises:
-        UsageError: the file cannot be read, is no TOML, or holds a key or value the profile does not know; or a
+        UsageError: the file cannot be read, is not TOML, or holds a key or value the profile does not know; or a
             KYCGATE_ variable is set but empty.
     """
     refuse_empty(name for name in os.environ if name.upper().startswith(ENV_PREFIX))

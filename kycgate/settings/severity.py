@@ -66,7 +66,7 @@ def _said(text: str) -> str:
 def _written_as_date(value: object) -> object:
     # pydantic would take a bare number for seconds since 1970.
     if isinstance(value, int | float):
-        raise ValueError(f"{value!r} is no date: write it like 2026-12-31, without quotes")
+        raise ValueError(f"{value!r} is not a date: write it like 2026-12-31, without quotes")
     return value
 
 

@@ -24,7 +24,7 @@ from scipy.special import ndtri, stdtrit
 Array = NDArray[np.float64]
 
 MIN_SECONDS = 60
-"""Fewer seconds do not show whether answers hang together: the simulation needs so many for a memory of 10 s."""
+"""Fewer seconds do not show whether answers depend on each other: the simulation needs these for a memory of 10 s."""
 MIN_BLOCKS = 15
 _MOST_ALIKE = 0.7
 
@@ -105,7 +105,7 @@ def block_lengths(length_s: int) -> Iterator[int]:
 
 
 def put_together(column: Array, seconds: int) -> Array:
-    """The sums over blocks of so many seconds; a last block that is not whole is left out."""
+    """The sums over blocks of these seconds; a last block that is not whole is left out."""
     blocks = column.shape[-1] // seconds
     sums: Array = column[..., : blocks * seconds].reshape(*column.shape[:-1], blocks, seconds).sum(-1)
     return sums

@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 DRAWS = 2_000
 DRIFTING = 4.0
-"""So many times as wide are the intervals of runs that are too short for what they show of themselves."""
+"""Factor by which intervals widen for runs too short to show how long answers depend on each other."""
 
 
 class Sample(NamedTuple):

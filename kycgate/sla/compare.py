@@ -23,7 +23,7 @@ from kycgate.sla.recording import Recording
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 FEWEST_SECONDS = 30
 FEWEST_BEYOND = 10
-"""So many samples must lie on the far side of a percentile: fewer do not show how it varies."""
+"""Samples that must lie on the far side of a percentile: fewer do not show how it varies."""
 
 
 class Change(BaseModel):

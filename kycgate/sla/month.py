@@ -6,7 +6,7 @@ at moments drawn independently are trials with a chance each of their own, and e
 the safe side whatever those chances are (Hoeffding, Annals of Mathematical Statistics 27, 1956). That is a statement
 about this month alone, which is what a service credit is owed for.
 
-Time that nobody watched counts as unknown, not as up: with a share g of it, a share s of the rest may be as low as
+Time without probes counts as unknown, not as up: with a share g of it, a share s of the rest may be as low as
 s(1 - g) and as high as s(1 - g) + g (Manski, Partial Identification of Probability Distributions, 2003). A month that
 is not over has all that is to come unknown.
 """
@@ -44,7 +44,7 @@ from kycgate.target.clock import Offset, common_offset
 
 CLOCKS = ("response", "service", "sending", "thinking", "reading")
 WAITED = 0.9
-"""Of the time-out: whoever got no answer for so long has waited in vain, and did not just meet a closed door."""
+"""Share of the time-out from which a failed request counts as timed out (its wait is kept), not as refused."""
 CLOCK_SLACK_S = 5.0
 """Dates of the target that contradict each other by more than this show that the prober's clock was set."""
 METHOD = f"{EXACT.words}, of a fixed month looked at in moments drawn at random; unwatched time is unknown"
@@ -228,9 +228,9 @@ def _is_probed(objective: Objective) -> bool:
 
 
 def latency_us(probe: Probe, step: str, clock: str) -> int | None:
-    """How long a step took in this probe; None when it was not taken, or nobody was there to take it.
+    """How long a step took in this probe; None when it was not taken, or there was no listener.
 
-    What was waited for in vain took the whole wait: to leave it out would make a vendor look faster the slower it is.
+    A timed-out step counts with its whole wait: without it a vendor would look faster the slower it is.
     """
     if step == WHOLE:
         waited = probe.steps and _waited_in_vain(probe, len(probe.steps) - 1)
@@ -572,7 +572,7 @@ def _notes(policy: Policy, probed: Sequence[Objective], period: PeriodResult) ->
         notes.append(f"{period.name} is not over: what is to come counts as unknown.")
     if period.gap_s:
         notes.append(
-            f"For {period.gap_s / 3600:.1f} h ({period.gap_s / period.total_s:.2%}) nobody probed: that is no uptime."
+            f"For {period.gap_s / 3600:.1f} h ({period.gap_s / period.total_s:.2%}) nobody probed: this is not uptime."
         )
     if period.unclear:
         why = "refused credentials or cards, put off, or not watched"

@@ -70,7 +70,7 @@ def _last(excluded: Callable[[float], Any], end: float, middle: float) -> float:
 def ranks(n: int, q: float, effect: float, confidence: float, method: Method = EXACT) -> tuple[int, int]:
     """The order statistics that bound the `q` quantile of `n` samples, counted from 1; 0 and n + 1 where none does.
 
-    `effect` is the design effect: so many samples are worth one independent one.
+    `effect` is the design effect: that many samples are worth one independent one.
     """
     miss = 1 - confidence
     # Both tests are monotone in the good ones: bisection by the key does it in log n steps.

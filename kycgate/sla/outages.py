@@ -1,4 +1,4 @@
-"""When the vendor was there, as far as probes can tell: outages between known moments, and gaps where nobody looked.
+"""When the vendor was there, as far as probes can tell: outages between known moments, and gaps without probes.
 
 A probe speaks for the time from its beginning to the next one's, as long as that comes within twice the usual time.
 What lies beyond is a gap: it is neither up nor down. Windows and gaps cut: what was before them and what comes after
@@ -40,7 +40,7 @@ def without(start: datetime, end: datetime, left_out: Sequence[Interval | Stretc
 
 
 def gaps(stretch: Interval, probes: Sequence[Probe], every_s: float) -> list[Stretch]:
-    """Where nobody looked within this stretch; `probes` are those in it that tell anything, in order."""
+    """Gaps without probes within this stretch; `probes` are those in it that tell anything, in order."""
     every = timedelta(seconds=every_s)
     moments = [probe.started_at for probe in probes]
     if not moments:
@@ -57,7 +57,7 @@ def gaps(stretch: Interval, probes: Sequence[Probe], every_s: float) -> list[Str
 
 
 def outages(watched: Interval, probes: Sequence[Probe], at_least: int) -> Iterator[Outage]:
-    """Failed probes in a row, `at_least` so many; `probes` are those in this watched stretch that tell anything."""
+    """At least `at_least` failed probes in a row; `probes` are those in this watched stretch that tell anything."""
     row: list[Probe] = []
     last_good = watched.start
     for probe in probes:

@@ -40,7 +40,10 @@ class Period(_Part):
         default=None, ge=1, le=86_400, description="Seconds from one probe to the next; learned when left out."
     )
     outage_after: int = Field(
-        default=2, ge=1, le=100, description="So many failed probes in a row are an outage; fewer are single failures."
+        default=2,
+        ge=1,
+        le=100,
+        description="This many failed probes in a row are an outage; fewer are single failures.",
     )
     quorum: float = Field(
         default=0.5, ge=0, lt=1,
@@ -206,7 +209,7 @@ def check_credits(credits_: Sequence[Credit], objectives: Iterable[Any]) -> None
     for credit in credits_:
         name = credit.objective
         if name not in known:
-            raise ValueError(f"a credit is about {name!r}, which is no objective of this policy")
+            raise ValueError(f"a credit is about {name!r}, which is not an objective of this policy")
         if name in seen:
             raise ValueError(f"two credits are about {name!r}")
         seen.add(name)
@@ -249,7 +252,7 @@ def parse_month(text: str) -> date:
         UsageError: it is none.
     """
     if re.fullmatch(r"2\d{3}-(0[1-9]|1[0-2])", text, re.ASCII) is None:
-        raise UsageError(f"--period {text!r} is no calendar month: write it like 2026-11")
+        raise UsageError(f"--period {text!r} is not a calendar month: write it like 2026-11")
     return date(int(text[:4]), int(text[5:]), 1)
 
 

@@ -23,7 +23,10 @@ class _Timed(_Objective):
     """An objective whose samples come one after the other, and may hang together for a while."""
 
     at_rate: float | None = Field(
-        default=None, gt=0, le=10_000, description="Counts only what was due while so many onboardings a second came."
+        default=None,
+        gt=0,
+        le=10_000,
+        description="Counts only what was due while this many onboardings a second arrived.",
     )
     bursts_s: float | None = Field(
         default=None, ge=0, le=86_400,
@@ -142,7 +145,7 @@ def load_policy(path: Path) -> Policy:
     """The policy in a TOML file.
 
     Raises:
-        UsageError: it cannot be read, is no TOML, or promises what cannot be.
+        UsageError: it cannot be read, is not TOML, or promises what cannot be.
     """
     try:
         return Policy.model_validate(tomllib.loads(read_text(path)))
@@ -155,4 +158,4 @@ def load_policy(path: Path) -> Policy:
             f"the policy {path} is wrong: {where}: {first['msg'].removeprefix('Value error, ')}".replace(": :", ":")
         ) from None
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"the policy {path} is no TOML: {error}") from None
+        raise UsageError(f"the policy {path} is not TOML: {error}") from None

@@ -59,7 +59,7 @@ class Recording:
 
     @property
     def stopped_by_its_outcome(self) -> bool:
-        """Whether what was seen may have ended the run: then it is no sample of fixed size."""
+        """Whether what was seen may have ended the run: then it is not a sample of fixed size."""
         return bool(self.load.stopped or self.run.options.get("until_decided"))
 
     def histogram(self, step: str, clock: str) -> Counts:

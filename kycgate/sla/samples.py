@@ -19,7 +19,7 @@ _NOTHING: Row = (0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 class Arrivals:
-    """Whether the stated load was on: over the last `RATE_WINDOW_S` seconds so many onboardings a second were due."""
+    """Whether the stated load was on: its onboardings a second were due over the last `RATE_WINDOW_S` seconds."""
 
     def __init__(self, at_rate: float | None) -> None:
         self._at_rate = at_rate
@@ -32,7 +32,7 @@ class Arrivals:
         recent = self._counts[-RATE_WINDOW_S:]
         # Less than one arrival is a matter of where the second's border falls.
         enough = self._at_rate is None or sum(recent) > self._at_rate * len(recent) - 1
-        # What ends when nobody comes any more was due under the load before.
+        # What ends after the last arrival was due under the load before.
         self._on.append(enough if arrivals or not self._on else self._on[-1])
 
     def now(self) -> bool:
@@ -40,7 +40,7 @@ class Arrivals:
         return self._on[-1]
 
     def ago(self, seconds: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """So many seconds before the middle of the second entered last."""
+        """Seconds before the middle of the second entered last."""
         then = np.floor(len(self._on) - 0.5 - seconds).astype(int)
         on: NDArray[np.bool_] = np.asarray(self._on)[np.clip(then, 0, len(self._on) - 1)]
         return on

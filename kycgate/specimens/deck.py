@@ -36,7 +36,7 @@ class Card:
         return flow().pictures[side](zlib.crc32(self.id.encode()))
 
     def truth_of(self, side: str) -> Mapping[str, str]:
-        """What is printed on this side; empty for a picture that is no side of the card."""
+        """What is printed on this side; empty for a picture that is not a side of the card."""
         return {"front": self.front_truth, "back": self.back_truth}.get(side, {})
 
 

@@ -64,7 +64,7 @@ def degrade_jpeg(jpeg: bytes, how: str, strength: float) -> bytes:
         with Image.open(io.BytesIO(jpeg)) as picture:
             degraded = degrade(picture.convert("RGB"), Degradation(how), strength)
     except OSError as error:
-        raise ValueError(f"this is no picture: {error}") from None
+        raise ValueError(f"this is not a picture: {error}") from None
     buffer = io.BytesIO()
     degraded.save(buffer, "JPEG", quality=88)
     return buffer.getvalue()
@@ -84,7 +84,7 @@ def parse_degradations(text: str) -> tuple[tuple[str, float], ...]:
             found.append((str(Degradation(how)), float(strength)) if how != "none" else (str(Degradation.BLUR), 0.0))
         except ValueError:
             known = ", ".join(Degradation)
-            raise ValueError(f"{part!r} is no degradation: write blur:0.2, one of {known}, or none") from None
+            raise ValueError(f"{part!r} is not a degradation: write blur:0.2, one of {known}, or none") from None
         if not 0 <= found[-1][1] <= 1:
             raise ValueError(f"the strength of {part!r} lies outside 0 to 1")
     return tuple(found)

@@ -65,7 +65,7 @@ def load_directory(folder: Path) -> list[CardSet]:
     """The cards in a folder: by its truth.jsonl, else by names like `ANY-front.jpg` and `ANY-back.jpg`.
 
     Raises:
-        UsageError: there is no such folder, no pair in it, or a file that is no picture or damaged.
+        UsageError: there is no such folder, no pair in it, or a file that is not a picture or damaged.
     """
     if not folder.is_dir():
         raise UsageError(f"no folder {folder}: give one with cards, named like a-front.jpg and a-back.jpg")
@@ -78,7 +78,7 @@ def load_directory(folder: Path) -> list[CardSet]:
             except ValidationError as error:
                 raise UsageError(f"{listed}, line {number}: {error.errors()[0]['msg']}") from None
             if Path(truth.file).name != truth.file:
-                raise UsageError(f"{listed}, line {number}: {truth.file!r} is no plain file name")
+                raise UsageError(f"{listed}, line {number}: {truth.file!r} is not a plain file name")
             pairs.setdefault(truth.card, {})[truth.side] = _load(folder / truth.file, truth.side, truth.fields)
     else:
         for path in sorted(folder.iterdir()):

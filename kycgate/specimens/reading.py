@@ -25,7 +25,7 @@ class Reading:
 
 
 def open_picture(image: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image | None:
-    """The decoded picture in grey, at reading size; None when it is no whole picture or declares too many pixels."""
+    """The decoded picture in grey, at reading size; None when it is not a whole picture or declares too many pixels."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

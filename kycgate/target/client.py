@@ -35,7 +35,7 @@ THROTTLED_TRIES = 4
 MAX_TIMEOUTS = 3
 """Time-outs that a run waits for; a minute each, they would make it endless."""
 PAUSES_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, *(4.0,) * 8)
-"""Before each request after so many in a row that found nobody: a restart or a deployment takes half a minute."""
+"""Pause before a request, by the number of unanswered ones in a row: a restart takes half a minute."""
 _AWAY = frozenset({502, 503, 504})
 STOPPED = "the run was stopped before its end"
 _HUNG_UP = "disconnected without sending a response"
@@ -79,7 +79,7 @@ class Target:
         self._in_a_row = 0
         """Requests without a usable answer since the last that had one."""
         self._away = False
-        """Whether the last of them found nobody at all, so that it is worth waiting."""
+        """Whether the last of them met no listener at all, so that waiting may help."""
         self._throttled_s = 0.0
         self.asked_to_stop: Callable[[], bool] = lambda: False
         self.gave_up = ""
@@ -123,8 +123,8 @@ class Target:
         """Send it, wait for the answer, record both.
 
         A 429 is honoured: the request is sent again after Retry-After, some times; each of them is recorded. So is one
-        that met a kept connection which had been closed in between. While nobody answers, or a gateway says so, pauses
-        grow before each request, so that a restart is waited for.
+        that met a kept connection which had been closed in between. While there is no answer, or a gateway says so,
+        pauses grow before each request, so that a restart is waited for.
 
         Raises:
             BudgetExhausted: nothing was sent.
@@ -133,7 +133,7 @@ class Target:
         """
         for attempt in range(1, THROTTLED_TRIES + 1):
             with self._one_at_a_time_while_away():
-                self._demand_somebody()
+                self._demand_answers()
                 exchange = self._send_once(wanted)
                 if exchange.failure == STALE:
                     exchange = self._send_once(wanted)
@@ -167,7 +167,7 @@ class Target:
         with self._patience if self._away else nullcontext():
             yield
 
-    def _demand_somebody(self) -> None:
+    def _demand_answers(self) -> None:
         if self.asked_to_stop():
             self.gave_up = STOPPED
         if not self.gave_up and self._timeouts >= MAX_TIMEOUTS:
@@ -233,7 +233,7 @@ class Target:
                     self._timeouts += due >= self._timed_out_at
                     self._timed_out_at = time.perf_counter_ns()
             if "first_byte" not in moments:
-                exchange.nobody, exchange.hung_up = _found_nobody(error), _HUNG_UP in str(error)
+                exchange.nobody, exchange.hung_up = _no_listener(error), _HUNG_UP in str(error)
             exchange.status = None
         else:
             self._away = exchange.status in _AWAY
@@ -337,8 +337,8 @@ def describe_failure(error: Exception) -> str:
     return f"{words}: {detail}" if detail else words
 
 
-def _found_nobody(error: Exception) -> bool:
-    """Whether there was no connection, or it broke; a certificate that is not accepted is somebody's."""
+def _no_listener(error: Exception) -> bool:
+    """Whether there was no connection, or it broke; a refused certificate comes from a listener."""
     causes: list[BaseException] = [error]
     while cause := causes[-1].__cause__ or causes[-1].__context__:
         causes.append(cause)

@@ -16,12 +16,12 @@ from kycgate.contracts.flows import flow
 from kycgate.text import theirs
 
 EARLIER_FLOW = "bring the key's earlier flow to its end"
-"""The intent of requests that only clean up: whose flow it was, nobody knows."""
+"""Intent of requests that finish a fixed key's earlier flow; its customer is unknown."""
 
 FEWEST_TRIES = 3
 """A vendor that limits how often a side may be tried in a session allows so many."""
 
-NOT_HTTP = "the answer is no whole, well-formed HTTP"
+NOT_HTTP = "the answer is not complete, well-formed HTTP"
 """How every client of ours begins to say so."""
 
 

@@ -65,7 +65,7 @@ _BEARER = re.compile(r"(?<![\w-])(?=[\w-]++\.[\w-]++\.)([\w-]*?)\beyJ[\w-]{8,}\.
 
 
 _TURNS = {code: f"\u27e8U+{code:04X}\u27e9" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
-"""Characters that turn a line's direction: whoever looks into a recorded file shall see them, not their work."""
+"""Characters that turn a line's direction: a reader of a recorded file sees them instead of their effect."""
 
 
 def _shape_of(character: str) -> str:

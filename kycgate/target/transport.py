@@ -94,7 +94,7 @@ class _Stream(httpcore.NetworkStream):
         return _Stream(self._inner.start_tls(ssl_context, server_hostname, left), self._exchange)
 
     def get_extra_info(self, info: str) -> typing.Any:
-        # The pool asks so of an idle connection, which nobody uses then, and does not use it again when it is readable.
+        # The pool asks this of an idle connection, which is not in use then, and drops it when it is readable.
         # What came behind an answer must not be taken for the next one (RFC 9112, 9.2 and 11.1).
         if info == "is_readable" and self._answering and _behind_the_answer(bytes(self.received), self._method):
             return True
@@ -174,7 +174,7 @@ class BoundedTransport(httpx.HTTPTransport):
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """What this thread sends inside ends within so many seconds, or raises httpx.TimeoutException."""
+        """Requests of this thread inside the block end within these seconds, or raise httpx.TimeoutException."""
         self._exchange.until, self._exchange.stream = time.monotonic() + seconds, None
         self._exchange.head = b""
         try:

@@ -1,4 +1,4 @@
-"""As the vendor's Android client does it (vendor-api.md, tag `client`): whoever fails here breaks installed phones."""
+"""As the vendor's Android client does it (vendor-api.md, tag `client`): a failure breaks installed phones."""
 
 from kycgate.gate.plan import judges
 from kycgate.gate.session import Session

@@ -121,14 +121,16 @@ def test_wrong_credentials(session: Session, step: Step) -> None:
 def test_unauthorized_step_is_not_performed(session: Session) -> None:
     """A whole, legal request with wrong credentials does nothing: what leans on it is still refused."""
     token = session.credential
-    nobody = Variation("a legal body without credentials", Outcome.UNAUTHORIZED, "auth.missing", authorization=None)
+    no_credentials = Variation(
+        "a legal body without credentials", Outcome.UNAUTHORIZED, "auth.missing", authorization=None
+    )
     stranger = Variation(
         "a legal body with a forged credential",
         Outcome.UNAUTHORIZED,
         "auth.unknown",
         authorization=token.header()[:-3] + "xyz",
     )
-    session.upload_front(variation=nobody)
+    session.upload_front(variation=no_credentials)
     session.upload_front(variation=stranger)
     session.approve_front()
     session.finish()

@@ -207,7 +207,7 @@ PAGE_EXAMPLE = {
 
 
 def _born(read: dict[str, Any], day: date, *, number: bool) -> dict[str, Any]:
-    """Another birth date, with the number that fits it or with none: a vendor may let nobody change the number."""
+    """Another birth date, with the number that fits it or with none: a vendor may forbid a change of the number."""
     fitting = f"{'2' if day.year < 2000 else '3'}{day:%y%m%d}{str(read['idNumber'])[7:]}" if number else None
     return {"birthdate": f"{day:%d/%m/%Y}", "idNumber": fitting}
 
@@ -327,7 +327,7 @@ def test_unknown_properties(session: Session) -> None:
 def test_other_methods(gate: Gate, session: Session) -> None:
     """Only POST performs a step, also where it could be taken as it is sent; an unknown path is no 5xx either."""
     for step in flow().steps:
-        # What GET means with a body nobody knows (RFC 9110, 9.3.1).
+        # A GET with a body has no defined meaning (RFC 9110, 9.3.1).
         method, body = ("GET", b"{}") if step == flow()["approve_back"] else ("PUT", None)
         variation = Variation(f"{method} instead of POST", Outcome.ANY, body=body, method=method)
         exchange = session.do(step, variation)

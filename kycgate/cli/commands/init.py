@@ -147,7 +147,7 @@ def _probe(profile: Any, chosen: dict[str, Any], learned: dict[str, str]) -> str
         gate.close()
     today = datetime.now(UTC).date().isoformat()
     if profile.translation == "auto" and gate.translation != "auto":
-        # One reading is little to accuse a vendor by: auto learns it anew, whoever knows writes it down.
+        # One reading is weak evidence: leave `auto` unless you know.
         chosen["translation"] = "auto"
         learned["translation"] = f"A first reading on {today} showed it {gate.translation}; to demand that, write so."
     if profile.auth_scheme == "auto":

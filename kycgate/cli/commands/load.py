@@ -45,7 +45,7 @@ def load(
     rate: LoadRateOption = 10.0, duration: DurationOption = 30.0,
     poisson: Annotated[bool, _option("Arrivals at random instead of evenly.", _WORKLOAD, "--poisson")] = False,
     shape: Annotated[Shape, _option("How the rate goes over time; --rate is its peak.", _WORKLOAD)] = Shape.STEADY,
-    people: Annotated[int, _option("Closed workload: so many people at once.", _WORKLOAD, min=0, max=5_000)] = 0,
+    people: Annotated[int, _option("Closed workload: people at the same time.", _WORKLOAD, min=0, max=5_000)] = 0,
     think: Annotated[str, _option(
         "Closed: pause between steps, s: a mean, uniform:1,5, lognormal:3,0.5, constant:2.", _WORKLOAD)] = "0",
     client_order: Annotated[float, _option("Share in the Android client's order.", _WORKLOAD, min=0, max=1)] = 0.0,

@@ -32,7 +32,7 @@ def probe(
     name: Annotated[str, typer.Option("--from", help="Who probes, where several do.")] = "",
     time_limit: Annotated[float | None, typer.Option(min=90, max=3_600, help="Seconds until it ends for sure.")] = None,
     jitter: Annotated[
-        float, typer.Option(min=0, max=3_600, help="First wait a random time of up to so many seconds.")
+        float, typer.Option(min=0, max=3_600, help="First wait a random time of at most this many seconds.")
     ] = 0.0,
     out: Annotated[Path | None, typer.Option("--out", help="Keep the redacted exchanges, as a run's folder.")] = None,
 ) -> None:  # fmt: skip
@@ -89,7 +89,7 @@ def probe(
         gate = Gate(chosen, secrets, seed=seed, folder=folder, time_s=for_requests)
         stack.callback(gate.close)
         if jitter:
-            # Not by the seed: whoever knew the moments could be at their best in them.
+            # Not by the seed: a vendor that knew the moments could prepare for them.
             time.sleep(random.SystemRandom().uniform(0, jitter))
         prober = Prober(gate, chosen, secrets, target=target, prober=one_line(name, 80), jitter_s=jitter)
         result = prober.run(for_requests)

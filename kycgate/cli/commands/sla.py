@@ -125,7 +125,7 @@ def _target_of(targets: dict[str, int], wanted: str | None, store: str) -> str:
         wanted = wanted.rstrip("/")
     if wanted in targets:
         return wanted
-    known = ", ".join(targets) or "nobody"
+    known = ", ".join(targets) or "none"
     if wanted is None and len(targets) == 1:
         return next(iter(targets))
     if wanted is None and targets:

@@ -72,7 +72,7 @@ _crash("crash-on-leading-blank", "An image that begins with a blank is a 500.",
 _crash("crash-on-short-lines", "A short image with a line feed is a 500.",
        lambda step, r: step.is_upload and len(r.body) < 1_000 and b"\\n" in r.body)  # fmt: skip
 _crash("crash-on-long-name", "A name over 4,000 characters is a 500.", _field("fullName", "(?s)^.{4000}"))
-_crash("crash-on-not-utf8", "A body that is no UTF-8 is a 500.", lambda _, request: b"\xff\xfe" in request.body)
+_crash("crash-on-not-utf8", "A body that is not UTF-8 is a 500.", lambda _, request: b"\xff\xfe" in request.body)
 _crash("crash-on-last-broken-body", "A broken body on ApproveBackImage is a 500.",
        lambda step, r: step == APPROVE_BACK and r.body[:1] == b"{" and r.body[-1:] != b"}")  # fmt: skip
 
@@ -111,7 +111,7 @@ class CrashOnPdf(_Pictures):
 
 @fault("crash-on-text", "status.no-5xx", "robustness")
 class CrashOnText(Vendor):
-    """Text that is no base64 is a 500."""
+    """Text that is not base64 is a 500."""
 
     def decode(self, image: str) -> bytes:
         try:
@@ -122,7 +122,7 @@ class CrashOnText(Vendor):
 
 @fault("anything-is-read", "refusal.unreadable", "semantics")
 class AnythingIsRead(Vendor):
-    """A file that is no image is read, as a card without fields."""
+    """A file that is not an image is read, as a card without fields."""
 
     def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
         found = super().read(picture, step)
@@ -157,7 +157,7 @@ class BrokenJsonIsAResult(Vendor):
         try:
             return super().perform(session, step, request)
         except Refused as refused:
-            if step.is_upload and refused.message == "The body is no JSON":
+            if step.is_upload and refused.message == "The body is not JSON":
                 return Reply.json(200, self.result(False, refused.message, "10003", None))
             raise
 
@@ -170,7 +170,7 @@ class BrokenApprovalApproves(Vendor):
         try:
             return super().perform(session, step, request)
         except Refused as refused:
-            if step == APPROVE_FRONT and refused.message == "The body is no JSON" and UPLOAD_FRONT in session.done:
+            if step == APPROVE_FRONT and refused.message == "The body is not JSON" and UPLOAD_FRONT in session.done:
                 self.mark(session, step)
                 return Reply.json(200, True)
             raise

@@ -316,7 +316,7 @@ def test_the_judge_says_what_it_said() -> None:
         (b"\xff", "it is not UTF-8"),
         (b"", "it is empty"),
         (b"{", "Expecting property name enclosed in double quotes at character 1"),
-        (b"Infinity", "Infinity is no JSON"),
+        (b"Infinity", "Infinity is not JSON"),
         (b'{"a":1,"a":2}', "a property stands twice in one object"),
         (b"[" * 100_000, "it is nested too deep"),
     ],

@@ -56,7 +56,7 @@ def always_401() -> Iterator[str]:
     [
         (["check", "--no-such-flag"], "No such option"),
         (["nonsense"], "No such command"),
-        (["check", "--base-url", "not a url"], "is no URL"),
+        (["check", "--base-url", "not a url"], "is not a URL"),
         (["check", "--base-url", "http://user:pw@127.0.0.1"], "carries credentials"),
         (["check", "--base-url", "http://127.0.0.1:1"], "no credentials"),
         (["check", "--profile", "missing.toml"], "cannot read the profile"),

@@ -56,7 +56,7 @@ def test_a_target_that_goes_away_could_not_be_judged(error: Exception, monkeypat
     """What was judged before stands, and the moment it went away is said."""
     fail(monkeypatch, lambda number: error if number > 30 else None)
     code, reason, verdicts = judged()
-    assert re.match(r"nobody has answered since \d\d:\d\d:\d\d UTC \(request 31, \w+\): ", reason)
+    assert re.match(r"no answer since \d\d:\d\d:\d\d UTC \(request 31, \w+\): ", reason)
     assert re.search(r" requests in a row; \d+ clauses kept, \d+ (not tried|unclear)", reason)
     assert (code, Verdict.BROKEN in verdicts.values()) == (3, False)
     assert verdicts["upload.accepted"] is verdicts["answer.in-time"] is Verdict.KEPT

@@ -180,9 +180,9 @@ def test_locusts_export_is_switched_on(tmp_path: Path) -> None:
     [
         (["--worker"], "--master-host"),
         (["--worker", "--master-host", "127.0.0.1"], "sends its credentials nowhere else"),
-        (["--think", "gamma:1"], "is no pause"),
+        (["--think", "gamma:1"], "is not a pause"),
         (["--sizes", "5"], "between 100 and 16000 kB"),
-        (["--degrade", "fog:1"], "is no degradation"),
+        (["--degrade", "fog:1"], "is not a degradation"),
         (["--find-capacity", "--people", "3"], "leave out --people"),
         (["--find-capacity", "--rate", "300"], "lies below --rate"),
         (["--until-decided", "--policy", "missing.toml"], "cannot read the policy"),

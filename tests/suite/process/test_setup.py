@@ -308,7 +308,7 @@ def test_init_overwrites_only_by_force(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         ([], "no terminal to ask on: give --base-url"),
-        (["--base-url", "vendor"], "is no URL"),
+        (["--base-url", "vendor"], "is not a URL"),
         (["--base-url", "https://v.example", "--credentials", "none"], "neither tenant nor keys"),
         (["--base-url", "https://v.example", "--max-load-rate", "-1"], "max_load_rate"),
         (["--base-url", "https://v.example", "--out", "no/where.toml"], "no folder no"),
@@ -347,7 +347,7 @@ def test_init_asks_on_a_terminal(tmp_path: Path) -> None:
         said += part
     os.close(ours)
     assert asking.wait(timeout=60) == 0, said
-    assert b"is no URL" in said
+    assert b"is not a URL" in said
     profile = load_profile(tmp_path / "kycgate.toml")
     assert (profile.base_url, profile.name, profile.limits.max_load_rate) == (
         "https://vendor.example",

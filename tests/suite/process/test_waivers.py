@@ -179,7 +179,7 @@ WAIVER = '[[waiver]]\nclause = "order.closed"\nreason = "r"\nowner = "o"\nexpire
         (WAIVER.replace('"r"', '""'), "reason: it is empty"),
         (WAIVER.replace("2026-12-31", "1926-12-31"), "another century"),
         (WAIVER.replace("2026-12-31", "2126-12-31"), "another century"),
-        (WAIVER.replace("2026-12-31", "20261231"), "is no date"),
+        (WAIVER.replace("2026-12-31", "20261231"), "is not a date"),
         (WAIVER.replace("2026-12-31", '"soon"'), "expires"),
         (WAIVER.replace("expires = 2026-12-31\n", ""), "expires: Field required"),
         (WAIVER + WAIVER, "two waivers are for order.closed"),
