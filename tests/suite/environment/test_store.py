@@ -137,7 +137,11 @@ def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE notes (text TEXT)")
     (tmp_path / "text.db").write_text("this is no database, and it is long enough to be told from one" * 20)
     before = other.read_bytes()
-    for name, said in (("other.db", "something else"), ("text.db", "no SQLite database"), ("none/x.db", "cannot open")):
+    for name, said in (
+        ("other.db", "something else"),
+        ("text.db", "not an SQLite database"),
+        ("none/x.db", "cannot open"),
+    ):
         with pytest.raises(UsageError, match=said):
             open_store(str(tmp_path / name), create=True)
     assert other.read_bytes() == before

@@ -103,5 +103,5 @@ def test_pauses(text: str, expected: Think, mean: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "601", "nan", "uniform:5,1", "uniform:1", "gamma:1", "constant:1,2"])
 def test_impossible_pauses(text: str) -> None:
-    with pytest.raises(ValueError, match="no pause"):
+    with pytest.raises(ValueError, match="not a pause"):
         parse_think(text)

@@ -115,7 +115,7 @@ def window(start: str, end: str, more: str = "", name: str = "w") -> str:
             + window("03:00:00", "03:30:00", 'weekday="friday"', name="v").replace("UTC", "Europe/London"),
             "overlap at 2026-04-03 02:00",
         ),
-        ('[[credit]]\nobjective="down"\ntiers=[{below=0.9, percent=5}]', "no objective of this policy"),
+        ('[[credit]]\nobjective="down"\ntiers=[{below=0.9, percent=5}]', "not an objective of this policy"),
         ('[[credit]]\nobjective="up"\ntiers=[]', "tiers"),
         ('[[credit]]\nobjective="up"\ntiers=[{below=0.995, percent=5}]', "still holds"),
         ('[[credit]]\nobjective="up"\ntiers=[{above_ms=5, percent=5}]', "say below and percent"),

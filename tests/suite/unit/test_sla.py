@@ -132,7 +132,7 @@ def test_needs_are_enough_as_often_as_said() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[[objective", "no TOML"),
+        ("[[objective", "not TOML"),
         ("", "objective"),
         ('[[objective]]\nid="a"\nkind="availability"\nat_least=1.5', "at_least"),
         ('[[objective]]\nid="a"\nkind="latency"\nstep="upload_front"\npercentile=101\nlimit_ms=5', "percentile"),
