@@ -69,7 +69,7 @@ class CreditResult(RunModel):
     objective: str
     measured: str
     percent: float = Field(description="By the measured value, whatever was proven.")
-    shown: float = Field(description="Proven, by the confidence bound: so much is owed whatever chance did.")
+    shown: float = Field(description="Owed even at the confidence bound, percent.")
     tiers: list[str] = Field(description="In words, from the mildest.")
 
 
