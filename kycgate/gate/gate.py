@@ -301,6 +301,9 @@ class Gate:
             CannotJudge: none came.
         """
         minted = mint(lambda properties: self.request_token(properties=properties), self.token_properties)
+        if minted.exchange.status is not None and minted.exchange.status >= 500:
+            # It is counted as what it is. That the target is not up, a second one says.
+            minted = mint(lambda properties: self.request_token(properties=properties), self.token_properties)
         self.token_properties, exchange = minted.properties, minted.exchange
         if minted.refused is not None:
             refusal = optional_refused(minted.refused)

@@ -161,10 +161,10 @@ class ShareNumberedCustomer(_Counting):
 
 @load_fault("bad-token", "status.no-5xx")
 class BadToken(_Counting):
-    """The seventh request for a token is answered 500."""
+    """The first and the seventh request for a token are answered 500."""
 
     def other(self, request: Incoming, reply: Reply) -> Reply:
-        return Reply.json(500, _BROKEN) if request.path == TOKEN.path and self._tokens == 7 else reply
+        return Reply.json(500, _BROKEN) if request.path == TOKEN.path and self._tokens in (1, 7) else reply
 
 
 @load_fault("climb", STEADY)

@@ -11,6 +11,7 @@ import pytest
 
 from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
 from kycgate.errors import UsageError
+from kycgate.gate.gate import Gate
 from kycgate.load import LoadOutcome, LoadPlan, Topology, run_load
 from kycgate.load.files import demand_files
 from kycgate.reports.crosscheck import Evidence, contradictions
@@ -42,6 +43,14 @@ def test_a_fault_under_load_is_found_and_accuses_its_own_clause_alone(name: str,
     finding = next(breach.finding for breach in outcome.breaches if breach.clause == clause)
     assert finding.exchange is not None
     assert finding.curl.startswith(("curl", "printf"))
+
+
+def test_one_bad_token_answer_ends_no_preflight() -> None:
+    with embedded_sandbox(Profile(), faults=("bad-token",)) as sandbox:
+        gate = Gate(sandbox.profile, sandbox.secrets, seed=1)
+        gate.preflight()
+        gate.close()
+    assert +gate.ledger.breaches() == {"status.no-5xx": 1}
 
 
 def test_a_faithful_vendor_is_not_accused_under_load(tmp_path: Path) -> None:
