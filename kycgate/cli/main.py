@@ -135,6 +135,10 @@ def check(
         limits__jobs=jobs, find_image_limit=image_limit or None,
     )  # fmt: skip
     if dry_run:
+        if chosen.specimens is not None:
+            from kycgate.specimens import load_directory
+
+            load_directory(chosen.specimens)
         _print_plan(chosen, clauses_named(only or ()))
         return
     run_and_exit(

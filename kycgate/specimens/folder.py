@@ -1,7 +1,9 @@
 """Specimens on disk: written with their truth, and the user's own cards read back."""
 
+import contextlib
 import hashlib
 import io
+import warnings
 from pathlib import Path
 
 from PIL import Image
@@ -13,7 +15,9 @@ from kycgate.specimens.draw import SIDES, CardSet, Specimen, draw
 from kycgate.specimens.person import make_person
 
 MAX_FILE = 20_000_000
-_SUFFIXES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+_FORMATS = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png"}
+_BOTH = ("front", "back")
 
 
 class Truth(BaseModel):
@@ -81,10 +85,21 @@ def load_directory(folder: Path) -> list[CardSet]:
                 raise UsageError(f"{listed}, line {number}: {truth.file!r} is not a plain file name")
             pairs.setdefault(truth.card, {})[truth.side] = _load(folder / truth.file, truth.side, truth.fields)
     else:
+        files: dict[tuple[str, str], Path] = {}
         for path in sorted(folder.iterdir()):
             card, dash, side = path.stem.rpartition("-")
-            if dash and side in ("front", "back") and path.suffix.lower() in _SUFFIXES:
-                pairs.setdefault(card, {})[side] = _load(path, side, {})
+            side = side.lower()
+            # Macs leave a `._a-front.jpg` beside a-front.jpg on foreign disks: it holds no picture.
+            if not dash or side not in _BOTH or path.suffix.lower() not in _SUFFIXES or path.name.startswith("."):
+                continue
+            if (card, side) in files:
+                raise UsageError(f"{files[card, side].name} and {path.name} in {folder} are both the {side} of {card}")
+            files[card, side] = path
+            pairs.setdefault(card, {})[side] = _load(path, side, {})
+    for card, sides in pairs.items():
+        if set(sides) & set(_BOTH) and not set(_BOTH) <= set(sides):
+            (lacking,) = set(_BOTH) - set(sides)
+            raise UsageError(f"{folder}: the card {card} has no {lacking}: a card takes both sides")
     found = [CardSet(sides["front"], sides["back"]) for sides in pairs.values() if {"front", "back"} <= set(sides)]
     if not found:
         raise UsageError(f"{folder} holds no pair of cards: name them like a-front.jpg and a-back.jpg")
@@ -94,10 +109,28 @@ def load_directory(folder: Path) -> list[CardSet]:
 def _load(path: Path, side: str, fields: dict[str, str]) -> Specimen:
     try:
         image = read(path, MAX_FILE)
-        with Image.open(io.BytesIO(image)) as picture:
-            picture.verify()
     except FileNotFoundError:
         raise UsageError(f"{path} is missing") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        raise UsageError(f"{path} cannot be read as a picture") from None
-    return Specimen(None, side, image, _SUFFIXES.get(path.suffix.lower(), "image/jpeg"), fields)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    return Specimen(None, side, image, _media_type(path, image), fields)
+
+
+def _media_type(path: Path, image: bytes) -> str:
+    """What the picture is by its content, whatever its name says.
+
+    Raises:
+        UsageError: it is no JPEG or PNG, or it is damaged.
+    """
+    kind = None
+    # A decoder may fail with anything, and warns in its own words, about a file that somebody else made.
+    with warnings.catch_warnings(), contextlib.suppress(Exception):
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(image)) as picture:
+            kind = picture.format
+            if kind in _FORMATS:
+                picture.load()
+                return _FORMATS[kind]
+    if kind is not None and kind not in _FORMATS:
+        raise UsageError(f"{path} is {kind} by its content: the API takes JPEG and PNG")
+    raise UsageError(f"{path} cannot be read as a picture: it is damaged, or no JPEG or PNG")
