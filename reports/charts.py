@@ -179,10 +179,8 @@ def over_time(flow: RecordedFlow, load: LoadResult) -> Markup:
     for latency in _response(flow, load):
         bins = _bins((p for p in load.series if p.step == latency.name and p.finished), width)
         values = [max(point.p95 for point in points) for _, points in bins]
-        (line,) = above.plot(
-            [middle for middle, _ in bins], values, label=_words(latency.name), color=_colour(flow, latency.name),
-            linewidth=1.4,
-        )  # fmt: skip
+        line_of = _broken_where_nothing_ended([middle for middle, _ in bins], values, width)
+        (line,) = above.plot(*line_of, label=_words(latency.name), color=_colour(flow, latency.name), linewidth=1.4)
         _mark(line, latency.name)
         seen += values
     _time_axis(above, min(seen, default=0.0), max(seen, default=1.0))
@@ -208,6 +206,20 @@ def over_time(flow: RecordedFlow, load: LoadResult) -> Markup:
     below.legend(frameon=False, labelcolor=_INK, fontsize=8, ncols=3, loc="upper left", handlelength=1.2)
     _legend(figure, above)
     return _svg(figure, "Latency over time with the rate")
+
+
+def _broken_where_nothing_ended(
+    middles: Sequence[float], values: Sequence[float], width: int
+) -> tuple[list[float], list[float]]:
+    """The line with a hole where nothing ended: no line is drawn across a stall."""
+    places, heights = list(middles[:1]), list(values[:1])
+    for before, middle, value in zip(middles, middles[1:], values[1:], strict=False):
+        if middle - before > 1.5 * width:
+            places.append(before + width)
+            heights.append(math.nan)
+        places.append(middle)
+        heights.append(value)
+    return places, heights
 
 
 def phases(flow: RecordedFlow, load: LoadResult) -> Markup:

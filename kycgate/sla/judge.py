@@ -3,9 +3,11 @@
 A run of fixed length is judged by exact bounds, one that its own outcome may have stopped by bounds valid at any time.
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import Literal
 
+from kycgate.errors import UsageError
 from kycgate.runs.load_model import Trend
 from kycgate.runs.model import ObjectiveResult
 from kycgate.sla.martingale import ANYTIME
@@ -25,8 +27,9 @@ def judge(policy: Policy, recordings: Sequence[Recording], *, anytime: bool = Fa
     was stopped by its outcome.
 
     Raises:
-        UsageError: a run holds no load, or is damaged.
+        UsageError: a run holds no load, is damaged, or is given twice.
     """
+    _refuse_twins(recordings)
     anytime = anytime or any(recording.stopped_by_its_outcome for recording in recordings)
     method = ANYTIME if anytime else EXACT
     results = []
@@ -75,3 +78,17 @@ def _steadiness(found: Sequence[Trend], climbing: Sequence[Trend]) -> ObjectiveR
         method="Mann and Kendall on the medians of intervals, corrected for autocorrelation; Theil and Sen's slope",
         note="; ".join(words(trend) for trend in climbing),
     )
+
+
+def _refuse_twins(recordings: Sequence[Recording]) -> None:
+    """The same run, or a copy of it, is no second sample.
+
+    Raises:
+        UsageError: two of them measured the very same.
+    """
+    known: dict[str, Recording] = {}
+    for recording in recordings:
+        digest = hashlib.sha256(recording.load.model_dump_json().encode()).hexdigest()
+        if digest in known:
+            raise UsageError(f"{known[digest].name} and {recording.name} are the same run: it counts once")
+        known[digest] = recording

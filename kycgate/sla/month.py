@@ -32,12 +32,13 @@ from kycgate.runs.load_model import HIGHEST_US, LOWEST_US, WHOLE, StepLatency
 from kycgate.runs.model import ObjectiveResult
 from kycgate.runs.percentile import rank_of
 from kycgate.runs.period import CreditResult, Day, DayState, Outage, PeriodResult, ProberResult, Stretch
+from kycgate.sla.budget import Budget, budget_of
 from kycgate.sla.histograms import Counts, edges, empty
 from kycgate.sla.latency import TaggedInterval, histogram_of, step_latency, write_log
 from kycgate.sla.objectives import EXACT, MOST_SAMPLES, share_bounds
 from kycgate.sla.outages import gaps, outages, usual_distance_s, without
 from kycgate.sla.period import Credit, Interval, Tier, days_of, exclusions
-from kycgate.sla.policy import Latency, Objective, Policy, Reading, share_of
+from kycgate.sla.policy import Availability, Latency, Objective, Policy, Reading, share_of
 from kycgate.sla.recording import tag_of
 from kycgate.sla.weighing import Line, cut_lines, weights_of
 from kycgate.target.clock import Offset, common_offset
@@ -62,6 +63,8 @@ class Judged:
     notes: list[str]
     sent: tuple[int, int]
     """Requests, and uploads among them, of all probes in the month."""
+    budgets: list[Budget]
+    """Of each availability objective."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,13 @@ def judge_month(
     )
     sent = (sum(probe.requests for probe in inside), sum(probe.uploads for probe in inside))
     notes = [*_notes(policy, probed, period), *_of_probers(inside, lines, weights, jitter, every)]
-    return Judged(period, objectives, by_day, notes, sent)
+    until = min(max(now, whole.start), whole.end)
+    budgets = [
+        budget_of(objective, clear, whole_s=counted_s, watched_s=counted_s - watch.to_come_s, every_s=every, now=until)
+        for objective in probed
+        if isinstance(objective, Availability)
+    ]
+    return Judged(period, objectives, by_day, notes, sent, budgets)
 
 
 def write_evidence(folder: Path, judged: Judged, probes: Sequence[Probe]) -> None:

@@ -13,6 +13,7 @@ from kycgate.errors import UsageError
 if TYPE_CHECKING:
     from kycgate.runs.model import ObjectiveResult
     from kycgate.runs.period import PeriodResult
+    from kycgate.sla.budget import Budget
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +40,10 @@ def sla(
     every: Annotated[
         float | None, typer.Option("--every", min=1, max=86_400, help="Seconds between probes; else learned.")
     ] = None,
+    alert: Annotated[
+        bool,
+        typer.Option("--alert", help="With --period: exit code 1 when the error budget burns too fast, else 0."),
+    ] = False,
     out: OutOption = None,
 ) -> None:
     """Judge recorded runs, or a month of probes, against a policy: holds, broken, or not enough evidence."""
@@ -50,7 +55,7 @@ def sla(
     elif period is not None:
         if runs or anytime:
             raise UsageError("--period judges the probes of a store, and takes neither runs nor --anytime")
-        _judge_month(chosen, period, store, target=target, every_s=every, out=out)
+        _judge_month(chosen, period, store, target=target, every_s=every, out=out, alert=alert)
     elif runs:
         _judge_runs(chosen, runs, anytime=anytime)
     else:
@@ -75,7 +80,14 @@ def _judge_runs(policy: Any, runs: list[Path], *, anytime: bool) -> None:
 
 
 def _judge_month(
-    policy: Any, text: str, where: str | None, *, target: str | None, every_s: float | None, out: Path | None
+    policy: Any,
+    text: str,
+    where: str | None,
+    *,
+    target: str | None,
+    every_s: float | None,
+    out: Path | None,
+    alert: bool,
 ) -> None:
     import kycgate
     from kycgate.cli.reporting import write_reports
@@ -113,10 +125,14 @@ def _judge_month(
     code = write_reports(folder, run, code)
     _print_month(judged.period)
     _print_objectives(judged.objectives, policy)
+    for budget in judged.budgets:
+        _print_budget(budget)
     for note in run.notes:
         print(f"note: {note}")
     print(reason if code else f"{len(judged.objectives)} objectives hold")
     print(f"report: {folder.path / 'report.html'}")
+    if alert:
+        raise typer.Exit(int(any(burn.alerts for budget in judged.budgets for burn in budget.burns)))
     raise typer.Exit(int(code))
 
 
@@ -150,6 +166,16 @@ def _print_month(period: "PeriodResult") -> None:
     if period.credits_owed:
         by = f"{period.credit_percent:g}% by what was measured"
         print(f"credits owed: {period.credit_shown:g}% of the fee, as proven; {by}")
+
+
+def _print_budget(budget: "Budget") -> None:
+    used, allowed = (timedelta(seconds=round(seconds)) for seconds in (budget.used_s, budget.allowed_s))
+    ends = f"; at the rate of the last three days it ends {budget.ends_at:%Y-%m-%d %H:%M} UTC" if budget.ends_at else ""
+    print(f"error budget  {budget.objective}  {used} used of {allowed}, {budget.left:.0%} left{ends}")
+    for burn in budget.burns:
+        if burn.alerts:
+            hours, rates = f"{burn.long_s / 3600:g} h", f"{burn.rate:.3g} and {burn.short_rate:.3g}"
+            print(f"alert  {budget.objective}  burns {rates} times too fast over {hours} and {burn.short_s / 60:g} min")
 
 
 def _print_objectives(objectives: "list[ObjectiveResult]", policy: Any) -> None:

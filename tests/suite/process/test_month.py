@@ -380,6 +380,29 @@ def test_a_clock_that_was_set_is_noted() -> None:
     assert not any("was set" in note for note in judged([at_offset(n) for n in range(290)]).notes)
 
 
+@pytest.mark.parametrize(
+    ("hours", "ago", "alerts"),
+    [(0.0, 0, []), (0.5, 0, [1.0, 6.0, 72.0]), (2.0, 100, [])],
+    ids=["up", "down for the last half hour", "down four days ago"],
+)
+def test_the_error_budget_and_how_fast_it_burns(hours: float, ago: int, alerts: list[float]) -> None:
+    """Half an hour at 99.5%: of 1 h it burns 100 times too fast, of 6 h 17 times, of 72 h 1.4 times."""
+    now = FIRST + timedelta(days=10)
+    down = now - (ago + hours) * HOUR
+    probes = [
+        a_probe(moment, "unavailable" if timedelta() <= moment - down < hours * HOUR else "kept", jitter_s=300)
+        for moment in jittered(300, FIRST, now, 3)
+    ]
+    policy = a_policy(objective=[{"id": "up", "kind": "availability", "at_least": 0.995}])
+    (budget,) = judge_month(policy, date(2026, 11, 1), probes, target="x", now=now, every_s=300).budgets
+    assert budget.allowed_s == pytest.approx(216 * 60)
+    assert budget.used_s == pytest.approx(hours * 3600, abs=600)
+    assert budget.left == pytest.approx(1 - budget.used_s / (216 * 60))
+    fired = [burn.long_s / 3600 for burn in budget.burns if burn.alerts]
+    assert fired == alerts
+    assert (budget.ends_at is None) == (not alerts)
+
+
 def sla(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "kycgate", "sla", *arguments]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=90, check=False)

@@ -1,6 +1,7 @@
 """The SLA: policies, exact bounds from raw histograms, and what cannot be judged."""
 
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,19 @@ def test_over_the_limit_is_broken_and_runs_add_up() -> None:
     assert judge(a_policy(**P95), [a_run([50.0] * 80 + [500.0] * 20)])[0].verdict == "broken"
     half = a_run([50.0] * 30)
     assert judge(a_policy(**P95), [half])[0].verdict == "not enough evidence"
-    assert judge(a_policy(**P95), [half, half])[0].verdict == "holds"
+    assert judge(a_policy(**P95), [half, a_run([51.0] * 30)])[0].verdict == "holds"
+
+
+def test_the_same_run_counts_once(tmp_path: Path) -> None:
+    """Given twice, or as a copy, it would turn too little evidence into enough."""
+    half = a_run([50.0] * 30)
+    with pytest.raises(UsageError, match="the same run: it counts once"):
+        judge(a_policy(**P95), [half, half])
+    folder = RunFolder.create(tmp_path / "a", "load")
+    folder.write_run(half.run)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    with pytest.raises(UsageError, match="a and .*b are the same run"):
+        judge(a_policy(**P95), [Recording.read(RunFolder(tmp_path / name)) for name in "ab"])
 
 
 def test_a_cell_that_the_limit_cuts_speaks_for_neither_side() -> None:
