@@ -3,7 +3,7 @@
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 def _check_zone(name: str) -> str:
@@ -22,3 +22,7 @@ class RunModel(BaseModel):
     """A part of run.json. Keys that a newer kycgate added are passed over."""
 
     model_config = ConfigDict(extra="ignore")
+
+
+Plain = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.,:()/+ -]{0,200}$")]
+"""An id, a command or a time as kycgate writes them: a recorded file may be anyone's, and these are shown raw."""

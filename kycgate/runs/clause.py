@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from kycgate.contracts.clauses import Level
-from kycgate.runs.base import RunModel
+from kycgate.runs.base import Plain, RunModel
 from kycgate.settings.severity import Effect, Severity
 from kycgate.target.exchange import RecordedExchange
 
@@ -41,9 +41,9 @@ class Finding(RunModel):
 class ClauseResult(RunModel):
     """What the run says of one clause."""
 
-    id: str
+    id: Plain
     level: Level
-    endpoints: list[str]
+    endpoints: list[Plain]
     verdict: Verdict
     sentence: str = ""
     source: str = ""
@@ -68,7 +68,7 @@ class ClauseResult(RunModel):
     )
     change: Change = Field(default="", description="Of a broken clause, against the earlier run: new or known.")
     before: str = Field(default="", description="Its verdict in the earlier run; empty when that did not know it.")
-    broken_since: str = Field(default="", description="When the earliest run began that had it broken, run for run.")
+    broken_since: Plain = Field(default="", description="When the earliest run began that had it broken, run for run.")
 
     @property
     def how_often(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from kycgate.runs.base import RunModel
+from kycgate.runs.base import Plain, RunModel
 from kycgate.runs.clause import Change, ClauseResult
 from kycgate.runs.flow_model import RecordedFlow, before_it_was_recorded
 from kycgate.runs.load_model import LoadResult
@@ -21,7 +21,7 @@ SCHEMA_VERSION = 1
 class OpenPointResult(RunModel):
     """What the target chose where the sources leave room: recorded, never judged."""
 
-    id: str
+    id: Plain
     question: str
     observed: list[str]
     warning: str = ""
@@ -62,7 +62,7 @@ class WaiverResult(RunModel):
 class ObjectiveResult(RunModel):
     """What the run says of one SLA objective."""
 
-    id: str
+    id: Plain
     sentence: str
     verdict: Literal["holds", "broken", "not enough evidence"]
     measured: str
@@ -98,8 +98,8 @@ class ObjectiveResult(RunModel):
 class GoneFinding(RunModel):
     """What the earlier run found broken and this one judged and found kept."""
 
-    id: str = Field(description="The clause or objective.")
-    endpoint: str = ""
+    id: Plain = Field(description="The clause or objective.")
+    endpoint: Plain = ""
     where: str = ""
     required: str = ""
     was: str = Field(default="", description="How often it was broken, or what was measured.")
@@ -110,13 +110,13 @@ class Baseline(RunModel):
     """The earlier run that --since named, and what this one no longer finds."""
 
     name: str = Field(description="The name of its folder.")
-    command: str
+    command: Plain
     verdict: str
-    started_at: str = ""
+    started_at: Plain = ""
     kycgate_version: str = ""
     differs: list[str] = Field(default_factory=list, description="What else changed between the two, in words.")
     gone: list[GoneFinding] = Field(default_factory=list)
-    not_judged: list[str] = Field(default_factory=list, description="Broken then; this run cannot say whether still.")
+    not_judged: list[Plain] = Field(default_factory=list, description="Broken then; this run cannot say whether still.")
 
 
 class DetectedFaults(RunModel):
@@ -140,7 +140,7 @@ class Run(RunModel):
     """run.json. Its first keys are a public interface and stay."""
 
     schema_version: int = SCHEMA_VERSION
-    command: str
+    command: Plain
     verdict: Literal["kept", "broken", "unclear"]
     exit_code: int
     requests_sent: int = 0
@@ -151,8 +151,8 @@ class Run(RunModel):
     target: str = Field(default="", description="The base URL, without any credentials.")
     embedded_sandbox: bool = False
     profile: str = ""
-    started_at: str = ""
-    finished_at: str = ""
+    started_at: Plain = ""
+    finished_at: Plain = ""
     seed: int = 0
     strict: bool = False
     complete: bool = Field(default=True, description="False when the run was stopped before its end.")

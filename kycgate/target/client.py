@@ -4,6 +4,7 @@ Redirects are never followed, proxies of the environment never used, and no host
 """
 
 import email.utils
+import logging
 import ssl
 import threading
 import time
@@ -42,6 +43,7 @@ _HUNG_UP = "disconnected without sending a response"
 """In httpcore's words."""
 STALE = "the kept connection had been closed: sent again on a new one"
 _VERSIONS = ("HTTP/1.0", "HTTP/1.1")
+_TALKATIVE = ("httpx", "httpcore", "h11", "urllib3", "hypothesis", "schemathesis")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,9 @@ class Target:
         self._patience = threading.Lock()
         """Held by whoever asks a target that is away whether it is back."""
         self._timeout = profile.timeout_s
+        for name in _TALKATIVE:
+            # Whatever level the user chose: at DEBUG they print headers, and so what a target echoes.
+            logging.getLogger(name).setLevel(logging.WARNING)
         self._transport = BoundedTransport(tls_context(profile), CONNECTIONS)
         self._client = httpx.Client(
             base_url=profile.base_url,

@@ -136,7 +136,7 @@ class RecordedExchange(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     number: int = Field(description="Counts the run's requests from 1.")
-    at: str = Field(description="UTC wall clock when sending began, ISO 8601.")
+    at: str = Field(pattern=r"^[0-9T:.+Z-]{0,40}$", description="UTC wall clock when sending began, ISO 8601.")
     test: str = Field(description="Which test sent it.")
     session: str = Field(description="The suite's own label of the session, such as s3.")
     endpoint: str

@@ -1,6 +1,7 @@
 """The recorded request is what went out: a tap on the wire beside exchanges.ndjson. And whose error it is."""
 
 import json
+import logging
 import re
 import socket
 import ssl
@@ -16,6 +17,8 @@ import trustme
 
 from kycgate.check.embedded import embedded_sandbox
 from kycgate.settings.profile import Profile
+from kycgate.target.budget import Budget
+from kycgate.target.client import Target, Wanted
 from kycgate.tests.suite.command_line import kycgate
 from kycgate.tests.suite.process.test_cli import SECRETS
 
@@ -131,3 +134,22 @@ def test_a_ca_that_is_not_known_here_is_no_outage(tmp_path: Path) -> None:
     listening.close()
     assert done.returncode == 3, done.stdout
     assert "no CA known here" in done.stdout
+
+
+def test_debug_logs_show_nothing_that_a_target_echoes(caplog: pytest.LogCaptureFixture) -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        client, _ = listening.accept()
+        with client:
+            client.recv(65_536)
+            client.sendall(b"HTTP/1.1 401 No\r\nX-Echo: Zq7-secret-echoed\r\nContent-Length: 0\r\n\r\n")
+
+    threading.Thread(target=serve, daemon=True).start()
+    caplog.set_level(logging.DEBUG)
+    target = Target(Profile(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}"), Budget(), lambda *_: None)
+    exchange = target.send(Wanted("token", "POST", "/", {"Authorization": "Bearer Zq7-secret-echoed"}))
+    target.close()
+    listening.close()
+    assert exchange.status == 401
+    assert "secret" not in caplog.text

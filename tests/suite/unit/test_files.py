@@ -95,6 +95,32 @@ def test_a_bundle_packs_what_was_parsed_and_nothing_else(tmp_path: Path) -> None
         folder.read_exchanges(whole=True)
 
 
+HOSTILE = "x\x1b]0;t\n::error::pwn | <img src=x> @everyone"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"started_at": HOSTILE},
+        {"finished_at": HOSTILE},
+        {"command": HOSTILE},
+        {"since": {"name": "base", "command": "check", "verdict": "kept", "not_judged": [HOSTILE]}},
+        {"since": {"name": "base", "command": "check", "verdict": "kept", "gone": [{"id": HOSTILE}]}},
+        {"clauses": [{"id": HOSTILE, "level": "documented", "endpoints": [], "verdict": "kept"}]},
+        {"clauses": [{"id": "x", "level": "documented", "endpoints": [HOSTILE], "verdict": "kept"}]},
+    ],
+    ids=lambda change: json.dumps(change)[:50],
+)
+def test_a_recorded_file_gives_no_raw_text_to_a_terminal(change: dict[str, object], tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run", "check")
+    folder.write_run(Run(command="check", verdict="kept", exit_code=0))
+    raw = json.loads((folder.path / "run.json").read_text())
+    (folder.path / "run.json").write_text(json.dumps(raw | change))
+    with pytest.raises(UsageError, match="is damaged") as refused:
+        folder.read_run()
+    assert "\x1b" not in str(refused.value)
+
+
 # A profile
 
 
