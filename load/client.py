@@ -6,6 +6,7 @@ The body goes out by reference, and the clocks are read where connecting, sendin
 `kycgate.load.wire` for when a body counts as sent.
 """
 
+import socket
 import ssl
 import time
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 import h11
 import httptools
+from gevent import socket as gsocket
 from gevent import ssl as gssl
 from gevent.timeout import Timeout
 
@@ -21,6 +23,8 @@ from kycgate.load.wire import TlsWire, Wire
 from kycgate.target.blame import own_fault
 from kycgate.target.decoding import MAX_ANSWER, decoded
 from kycgate.target.exchange import NOT_HTTP, Clocks, Exchange, Picture
+from kycgate.target.route import PROXY_DEMANDS, Route, with_ours
+from kycgate.target.tunnel import dial
 
 READ = 65_536
 MAX_HEAD = 100_000
@@ -184,7 +188,8 @@ class Connection:
     Nothing is sent twice, but what met a kept connection that had been closed in between (RFC 9112, 9.5), as by OkHttp.
     """
 
-    def __init__(self, base_url: str, timeout_s: float, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, base_url: str, timeout_s: float, tls: ssl.SSLContext | None, route: Route | None = None) -> None:
+        """`route` says by which proxy, and with which further headers."""
         parts = urlsplit(base_url)
         self._prefix = parts.path
         self._host = parts.hostname or ""
@@ -193,6 +198,15 @@ class Connection:
         self._tls = tls if parts.scheme == "https" else None
         self._timeout_s = timeout_s
         self._wire: Wire | None = None
+        self._proxy = route.proxy if route is not None else None
+        self._headers = route.headers if route is not None else {}
+        self._whole = ""
+        """Where a proxy is asked in the clear: what of the target's URL stands before the path."""
+        self._proxy_headers: dict[str, str] = {}
+        if self._proxy is not None and self._tls is None:
+            self._whole = f"http://{self._authority}"
+            if self._proxy.authorization:
+                self._proxy_headers = {"Proxy-Authorization": self._proxy.authorization}
 
     def ask(
         self,
@@ -211,6 +225,7 @@ class Connection:
         Raises:
             OwnFault: this machine could not send it.
         """
+        headers = with_ours(headers, self._headers) if self._headers else headers
         begun = time.perf_counter_ns()
         exchange = Exchange(
             number=0,
@@ -241,8 +256,8 @@ class Connection:
             NoAnswer: it did not come within the time-out (of the whole exchange); the connection is closed.
             OwnFault: this machine could not send it.
         """
-        lines = [f"POST {self._prefix}{path} HTTP/1.1", f"Host: {self._authority}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
+        lines = [f"POST {self._whole}{self._prefix}{path} HTTP/1.1", f"Host: {self._authority}"]
+        lines += [f"{name}: {value}" for name, value in {**headers, **self._proxy_headers}.items()]
         head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode("latin-1")
         begun = time.perf_counter_ns()
         deadline = Timeout.start_new(self._timeout_s)
@@ -277,6 +292,9 @@ class Connection:
             raise
         finally:
             deadline.close()
+        if self._proxy is not None and answer.status == PROXY_DEMANDS:
+            self.close()
+            raise OwnFault("the proxy refuses (407): its credentials come from KYCGATE_PROXY_USER")
         # A wall clock that jumped in between must not turn the phases around.
         body_sent = min(max(sent, connected), first_byte)
         clocks = Clocks(due_ns, begun, done, body_sent, first_byte, connected)
@@ -294,14 +312,17 @@ class Connection:
         return connected, self._wire.acknowledged_at(taken), first_byte, done
 
     def _connect(self) -> Wire:
-        if self._tls is None:
-            return Wire(self._host, self._port, self._timeout_s)
-        return TlsWire(self._host, self._port, self._timeout_s, self._tls)
+        made = dial(self._host, self._port, self._timeout_s, self._proxy, tunnel=self._tls is not None, create=_create)
+        return Wire(made) if self._tls is None else TlsWire(made, self._host, self._tls)
 
     def close(self) -> None:
         if self._wire is not None:
             self._wire.close()
             self._wire = None
+
+
+def _create(address: tuple[str, int], timeout_s: float) -> socket.socket:
+    return gsocket.create_connection(address, timeout=timeout_s)  # type: ignore[no-any-return]
 
 
 def tls_context(*, verify: bool, ca_file: str | None) -> ssl.SSLContext:

@@ -17,7 +17,7 @@ from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
 from kycgate.judging.answers import customer_data
 from kycgate.judging.readings import compare
-from kycgate.load.client import NoAnswer, OwnFault, tls_context
+from kycgate.load.client import NoAnswer, OwnFault
 from kycgate.load.clocks import Recorder
 from kycgate.load.interval import GENERATOR, Interval
 from kycgate.load.journey import Answered, Ended, Onboarding, Prepared, name_of
@@ -52,11 +52,7 @@ class Generator:
         self.recorder = Recorder()
         self.watch = Watch(self.recorder)
         self._prepared: list[list[Prepared]] = []
-        self.tls: ssl.SSLContext | None = (
-            tls_context(verify=plan.verify_tls, ca_file=str(plan.ca_file) if plan.ca_file else None)
-            if plan.base_url.startswith("https")
-            else None
-        )
+        self.tls: ssl.SSLContext | None = plan.route.tls() if plan.base_url.startswith("https") else None
         self.judge = AnswerJudge(self.plan)
         self.credentials = Credentials(self.plan, self.tls, self.judge)
         if self.plan.max_requests is not None:

@@ -125,7 +125,7 @@ class Onboarding:
         self._prepared = prepared
         self._judge = judge
         self._session = session
-        self._connection = Connection(plan.base_url, plan.timeout_s, tls)
+        self._connection = Connection(plan.base_url, plan.timeout_s, tls, plan.route)
         self._headers = {
             **CLIENT_HEADERS,
             "User-Agent": "kycgate",

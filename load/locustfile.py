@@ -15,7 +15,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from kycgate.errors import KycgateError
-from kycgate.load.client import Connection, NoAnswer, tls_context
+from kycgate.load.client import Connection, NoAnswer
 from kycgate.load.journey import Answered, Ended, Onboarding, Prepared, name_of
 from kycgate.load.page import Page, listen
 from kycgate.load.plan import LoadPlan
@@ -23,8 +23,9 @@ from kycgate.load.tokens import ask_for_token, why_no_token
 from kycgate.load.verdicts import AnswerJudge
 from kycgate.runs.load_model import WHOLE
 from kycgate.settings.profile import Environment as Names
-from kycgate.settings.profile import Secrets, load_secrets, take_flow_of_call
+from kycgate.settings.profile import Secrets, find_profile, load_profile, load_secrets, take_flow_of_call
 from kycgate.specimens.deck import Cards
+from kycgate.target.route import route_of
 
 _PREPARED: list[Prepared] = []
 _PAGES: list[Page] = []
@@ -83,8 +84,16 @@ class Person(User):
                 _stop(self.environment, f"{count} fixed keys serve no more than {count} users: give more keys", 2)
                 return
             self._key = _FREE_KEYS.pop()
+        try:
+            base_url = (self.host or "").rstrip("/")
+            route = route_of(load_profile(find_profile(None), base_url=base_url))
+            self._tls = route.tls() if base_url.startswith("https") else None
+        except KycgateError as error:
+            _stop(self.environment, str(error), 2)
+            return
         self._plan = LoadPlan(
-            base_url=(self.host or "").rstrip("/"),
+            base_url=base_url,
+            route=route,
             rate=1,
             duration_s=1,
             tenant_id=secrets.tenant_id,
@@ -92,7 +101,6 @@ class Person(User):
         )
         if not _JUDGES:
             _JUDGES.append(AnswerJudge(self._plan, [prepared.card for prepared in _PREPARED]))
-        self._tls = tls_context(verify=True, ca_file=None) if self._plan.base_url.startswith("https") else None
 
     def on_stop(self) -> None:
         if self._key:
@@ -120,7 +128,7 @@ class Person(User):
 
     def _mint(self) -> str:
         """A token; empty, and told to Locust, when there is none."""
-        connection = Connection(self._plan.base_url, self._plan.timeout_s, self._tls)
+        connection = Connection(self._plan.base_url, self._plan.timeout_s, self._tls, self._plan.route)
         minted = ask_for_token(connection, self._plan, _PROPERTIES, lambda exchange: None)
         _JUDGES[0].judge(minted.exchange)
         connection.close()

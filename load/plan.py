@@ -9,6 +9,7 @@ from kycgate.contracts.flows import Choice, choice
 from kycgate.load.interval import Breach
 from kycgate.load.think import Think
 from kycgate.runs.load_model import LoadResult
+from kycgate.target.route import Route
 
 NO_PAUSE = Think("constant", 0.0)
 
@@ -44,8 +45,7 @@ class LoadPlan(BaseModel):
         default_factory=dict, description="What the target demands in a request for a token besides the tenant's own."
     )
     timeout_s: float = 60.0
-    verify_tls: bool = True
-    ca_file: Path | None = None
+    route: Route = Field(default=Route(), repr=False, description="Proxy, certificates, further headers.")
     specimens: Path | None = None
     api_keys: tuple[str, ...] = Field(default=(), repr=False)
     tenant_id: str | None = Field(default=None, repr=False)
@@ -116,6 +116,4 @@ class LoadOutcome(BaseModel):
 
 def for_workers(plan: LoadPlan) -> dict[str, Any]:
     """The plan as it goes over the network: without secrets, and without paths of this machine."""
-    return plan.model_dump(
-        mode="json", exclude={"api_keys", "tenant_id", "tenant_secret", "ca_file", "specimens", "verify_tls"}
-    )
+    return plan.model_dump(mode="json", exclude={"api_keys", "tenant_id", "tenant_secret", "route", "specimens"})

@@ -139,7 +139,7 @@ class Credentials:
         connection.close()
 
     def _connection(self) -> Connection:
-        return Connection(self._plan.base_url, self._plan.timeout_s, self._tls)
+        return Connection(self._plan.base_url, self._plan.timeout_s, self._tls, self._plan.route)
 
     def _add(self, connection: Connection) -> Exchange | None:
         """Mint one; None when that succeeded, else the exchange that brought no token."""

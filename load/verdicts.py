@@ -133,7 +133,7 @@ class AnswerJudge:
             actual=redactor.sentence(seen.actual),
             where=redactor.sentence(seen.where),
             exchange=redactor.record(exchange, datetime.now(UTC).isoformat(timespec="milliseconds")),
-            curl=redactor.sentence(curl_for(exchange)),
+            curl=redactor.sentence(curl_for(exchange, self._plan.route)),
             test="load",
         )
         self._breaches.append(Breach(clause=seen.clause, finding=finding))
@@ -160,6 +160,8 @@ def redactor_for(exchange: Exchange, plan: LoadPlan, memory: Memory) -> Redactor
     redactor.add_secret(authorization.removeprefix("Bearer "), "KYCGATE_TOKEN")
     for value, name in ((plan.tenant_secret, "KYCGATE_TENANT_SECRET"), (plan.tenant_id, "KYCGATE_TENANT_ID")):
         redactor.add_secret(value or "", name)
+    for name, value in plan.route.secrets().items():
+        redactor.add_secret(value, name)
     truth: Mapping[str, str] = memory.truth(exchange.picture.card) if exchange.picture else {}
     redactor.add_reading(truth)
     redactor.add_reading(customer_data(exchange) or {})

@@ -16,7 +16,6 @@ import sys
 import time
 from typing import Any
 
-from gevent import socket as gsocket
 from gevent.hub import get_hub
 from gevent.monkey import get_original
 
@@ -45,8 +44,8 @@ class Wire:
         OSError: it cannot be made, or breaks.
     """
 
-    def __init__(self, host: str, port: int, timeout_s: float) -> None:
-        made = gsocket.create_connection((host, port), timeout=timeout_s)
+    def __init__(self, made: Any) -> None:
+        """`made` is gevent's socket, connected."""
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._made = made
         self._raw: socket.socket = made._sock  # noqa: SLF001 - gevent's own waits cannot empty the error queue
@@ -169,8 +168,8 @@ class TlsWire(Wire):
         OSError: it cannot be made (ssl.SSLError when the certificate does not fit), or breaks.
     """
 
-    def __init__(self, host: str, port: int, timeout_s: float, context: ssl.SSLContext) -> None:
-        super().__init__(host, port, timeout_s)
+    def __init__(self, made: Any, host: str, context: ssl.SSLContext) -> None:
+        super().__init__(made)
         try:
             self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
             self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)

@@ -268,8 +268,7 @@ def run_worker(job: Job) -> None:
 
     def on_plan(msg: Any, **_: Any) -> None:
         told = LoadPlan.model_validate(
-            msg.data["plan"]
-            | own.model_dump(include={"api_keys", "tenant_id", "tenant_secret", "ca_file", "specimens", "verify_tls"})
+            msg.data["plan"] | own.model_dump(include={"api_keys", "tenant_id", "tenant_secret", "route", "specimens"})
         )
         if told.base_url != own.base_url:
             # Credentials go to the target they were given for, whatever a master says.

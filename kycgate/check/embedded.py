@@ -38,7 +38,10 @@ def embedded_sandbox(
     )
     with RunningSandbox(chosen, faults) as sandbox:
         yield Embedded(
-            profile.model_copy(update={"base_url": sandbox.base_url}),
+            # It is this process's own: no proxy stands between, and it wants no certificate.
+            profile.model_copy(
+                update={"base_url": sandbox.base_url, "proxy": None, "client_cert": None, "client_key": None}
+            ),
             secrets,
             None if fixed else sandbox.expired_token(),
         )

@@ -1,5 +1,6 @@
 """Looks at the set-up before a gate relies on it, within ten requests: one line for each thing looked at."""
 
+import contextlib
 import random
 import re
 import socket
@@ -18,14 +19,17 @@ from kycgate.errors import BudgetExhausted, CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.session import Credential, Session
 from kycgate.settings.profile import Profile, Secrets
-from kycgate.target.client import tls_context
+from kycgate.target.blame import CLIENT_CERTIFICATE, VALIDITY_CODES, ProxyAway, ProxyRefuses, blame_of
 from kycgate.target.exchange import RecordedExchange, header_of
 from kycgate.target.requests import Outcome, Variation
+from kycgate.target.route import route_of
+from kycgate.target.tunnel import dial
 from kycgate.text import counted
 
 MAX_REQUESTS = 10
 BURST = 4
 """Requests sent one after the other without a pause, to see a rate limit."""
+REFUSAL_S = 0.5
 EXPIRY_WARNING_DAYS = 21
 CLOCK_WARNING_S = 30.0
 """A token that is judged a minute too early or too late is judged wrongly; half of that is worth a word."""
@@ -82,6 +86,9 @@ def _host_and_port(profile: Profile) -> tuple[str, int, bool]:
 
 def _address(profile: Profile) -> Symptom:
     host, port, _ = _host_and_port(profile)
+    proxy = route_of(profile).proxy
+    if proxy is not None:
+        return Symptom(State.OK, "proxy", f"{proxy.url} stands between; it looks up {host}")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -96,36 +103,52 @@ def _address(profile: Profile) -> Symptom:
 def _connection(profile: Profile) -> Symptom:
     """A connection, and where it is https its certificate; no request is sent."""
     host, port, secure = _host_and_port(profile)
-    timeout = min(profile.timeout_s, 10.0)
+    route = route_of(profile)
     began = time.monotonic()
     try:
-        with socket.create_connection((host, port), timeout=timeout) as plain:
+        with dial(host, port, min(profile.timeout_s, 10.0), route.proxy, tunnel=secure) as plain:
             took = (time.monotonic() - began) * 1e3
             if not secure:
-                return Symptom(State.OK, "connection", f"port {port} answers in {took:.0f} ms; no TLS (http)")
-            context = _context(profile)
-            with context.wrap_socket(plain, server_hostname=host) as tls:
+                through = " of the proxy" if route.proxy is not None else ""
+                return Symptom(State.OK, "connection", f"port{through} answers in {took:.0f} ms; no TLS (http)")
+            with route.tls().wrap_socket(plain, server_hostname=host) as tls:
+                _wait_for_refusal(tls)
                 return _certificate(tls.getpeercert() or {}, str(tls.version()), took)
+    except ProxyAway as error:
+        return Symptom(State.FAILED, "proxy", f"it cannot be reached ({error}): check proxy, and that it is up")
+    except ProxyRefuses as error:
+        advice = "KYCGATE_PROXY_USER and KYCGATE_PROXY_PASSWORD hold its credentials; does it allow this target?"
+        return Symptom(State.FAILED, "proxy", f"it refuses ({error}): {advice}")
     except ssl.SSLCertVerificationError as error:
-        return Symptom(
-            State.FAILED, "TLS", f"the certificate is not accepted: {error.verify_message}; ca_file names another CA"
+        advice = (
+            "the vendor must renew it, or this machine's clock is wrong"
+            if error.verify_code in VALIDITY_CODES
+            else "ca_file names another CA"
         )
-    except (OSError, ssl.SSLError) as error:
+        return Symptom(State.FAILED, "TLS", f"the certificate is not accepted: {error.verify_message}; {advice}")
+    except ssl.SSLError as error:
+        if blame_of(error) is CLIENT_CERTIFICATE:
+            given = route.client_cert is not None
+            said = "it refuses our certificate" if given else "it wants a certificate of ours, and none is given"
+            advice = "is it expired, or of a CA that the target does not know?" if given else "set client_cert"
+            return Symptom(State.FAILED, "TLS", f"{said} ({error.reason}): {advice}")
+        return Symptom(State.FAILED, "TLS", f"failed ({error.reason or error}): which versions does it speak?")
+    except OSError as error:
         said = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return Symptom(
             State.FAILED, "connection", f"{host}:{port} takes none ({said}): is it up, does a firewall stand between?"
         )
 
 
-def _context(profile: Profile) -> ssl.SSLContext:
-    given = tls_context(profile)
-    if isinstance(given, ssl.SSLContext):
-        return given
-    context = ssl.create_default_context()
-    if given is False:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+def _wait_for_refusal(tls: ssl.SSLSocket) -> None:
+    """With TLS 1.3 a server says after the handshake that it does not take our certificate.
+
+    Raises:
+        ssl.SSLError: it says so.
+    """
+    tls.settimeout(REFUSAL_S)
+    with contextlib.suppress(TimeoutError):
+        tls.recv(1)
 
 
 def _certificate(certificate: dict[str, Any], version: str, took_ms: float) -> Symptom:
@@ -161,8 +184,10 @@ def _onboarding(gate: Gate) -> Iterator[Symptom]:
         spent = f"not learned within {MAX_REQUESTS} requests: an earlier flow may stand in the way"
         yield Symptom(State.FAILED, "specimens", spent if isinstance(failure, BudgetExhausted) else str(failure))
     else:
-        yield Symptom(State.FAILED, "path" if nowhere else "credentials", str(failure))
-        if nowhere:
+        said = str(failure)
+        what = "TLS" if "client certificate" in said else "path" if nowhere else "credentials"
+        yield Symptom(State.FAILED, what, said)
+        if what != "credentials":
             yield Symptom(State.SKIPPED, "credentials", "not asked for")
         yield Symptom(State.SKIPPED, "specimens", "nothing could be shown")
     yield _clock(gate.recorded)

@@ -105,8 +105,7 @@ def plan_for(load: LoadOptions, profile: Profile, gate: Gate) -> LoadPlan:
             "translation": gate.translation,
             "token_properties": dict(gate.token_properties),
             "timeout_s": profile.timeout_s,
-            "verify_tls": profile.verify_tls,
-            "ca_file": profile.ca_file,
+            "route": gate.target.route,
             "specimens": profile.specimens,
         }
     )

@@ -29,6 +29,7 @@ from kycgate.specimens.deck import Card, Cards
 from kycgate.specimens.forms import FORMS, TURNED
 from kycgate.target.budget import Budget
 from kycgate.target.client import Target, Wanted, unreachable
+from kycgate.target.curl import curl_for
 from kycgate.target.exchange import EARLIER_FLOW, Exchange, RecordedExchange
 from kycgate.target.redaction import Redactor
 from kycgate.target.requests import CLIENT_HEADERS, Outcome, Variation
@@ -62,7 +63,7 @@ class Gate:
         self.seed = seed
         self.rng = random.Random(seed)
         self.redactor = Redactor()
-        self.ledger = Ledger(self.redactor.sentence)
+        self.ledger = Ledger(self.redactor.sentence, lambda exchange: curl_for(exchange, self.target.route))
         self.behaviour = Behaviour(self.redactor)
         self.memory = Memory(profile.translation)
         self.cards = Cards(seed, profile.specimens)
@@ -104,6 +105,8 @@ class Gate:
         # Open as long as the gate is.
         sink = folder and open(folder.exchanges_path, "a", encoding="utf-8", opener=no_links)  # noqa: SIM115
         self._sink = sink or None
+        for name, value in self.target.route.secrets().items():
+            self.redactor.add_secret(value, name)
         for number, key in enumerate(self._keys, 1):
             self.redactor.add_secret(key, f"KYCGATE_API_KEY_{number}")
         if secrets.tenant_secret is not None and secrets.tenant_id is not None:
@@ -310,7 +313,7 @@ class Gate:
             self.observe(refusal.clause, minted.refused, refusal.ok, refusal.required, refusal.actual)
         if minted.token is not None:
             return minted.token
-        if exchange.status in (400, 401, 403):
+        if exchange.status in (400, 401, 403) and not is_page(exchange):
             names = self.profile.environment
             raise CannotJudge(
                 f"the target gave no token (status {exchange.status}): check {names.tenant_id} and "
@@ -568,11 +571,22 @@ class Gate:
         return True
 
 
+def certificate_words(exchange: Exchange) -> str:
+    """What a server in front says of our client certificate, by a page instead of TLS (nginx does); else empty."""
+    if not is_page(exchange) or b"ssl certificate" not in exchange.answer_body.lower():
+        return ""
+    if b"no required" in exchange.answer_body.lower():
+        return f"wants a client certificate ({exchange.status}): give client_cert and client_key in the profile"
+    return f"refuses our client certificate ({exchange.status}): is it expired, or of a CA that it does not know?"
+
+
 def why_not(exchange: Exchange, base_url: str, asked: str) -> CannotJudge:
     """The one line for a target that cannot be judged, from its answer to `asked`."""
     status = exchange.status
     if status is None:
         return unreachable(base_url, exchange.failure)
+    if asks := certificate_words(exchange):
+        return CannotJudge(f"{base_url} {asks}")
     page = " and a web page, as a proxy or a login does" if is_page(exchange) else ""
     if status == 404:
         return CannotJudge(f"{base_url} knows no such path (404{page}): check the base URL")

@@ -72,8 +72,11 @@ def facts_of(exchange: Exchange) -> dict[str, str | int]:
 class Ledger:
     """All observations of a run. Thread-safe."""
 
-    def __init__(self, redact: Callable[[str], str] = str) -> None:
-        """`redact` takes secrets and personal values out of each text that is kept."""
+    def __init__(
+        self, redact: Callable[[str], str] = str, curl: Callable[[Exchange], str] = lambda exchange: curl_for(exchange)
+    ) -> None:
+        """`redact` takes secrets and personal values out of each text that is kept; `curl` sends an exchange again."""
+        self._curl = curl
         self._redact = redact
         self._tallies: dict[str, _Tally] = defaultdict(_Tally)
         self._open: dict[str, Counter[str]] = defaultdict(Counter)
@@ -98,7 +101,7 @@ class Ledger:
                 tally = self._tallies[observation.clause]
                 if test and test not in tally.tests:
                     tally.tests.append(test)
-                curl = "" if observation.ok or exchange is None else self._redact(curl_for(exchange))
+                curl = "" if observation.ok or exchange is None else self._redact(self._curl(exchange))
                 kept = None if observation.ok else recorded
                 if not observation.ok:
                     observation = self._redacted(observation)

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -94,6 +95,55 @@ def check_base_url(text: str) -> str:
 BaseUrl = Annotated[str, AfterValidator(check_base_url)]
 
 
+FROM_ENVIRONMENT: Final = "env:"
+_TESTED: Final = frozenset(
+    (
+        *("accept", "accept-encoding", "accept-language", "authorization", "connection", "content-encoding"),
+        *("content-length", "content-type", "expect", "host", "keep-alive", "proxy-authorization", "proxy-connection"),
+        *("te", "trailer", "transfer-encoding", "upgrade"),
+    )
+)
+"""Headers that tests vary, or that belong to the connection: none of them can be set for all requests."""
+
+
+def check_proxy(text: str) -> str:
+    """`environment`, or the URL of an HTTP proxy.
+
+    Raises:
+        ValueError: it is neither, or carries credentials.
+    """
+    if text == "environment":
+        return text
+    if "@" in text:
+        raise ValueError(
+            "the proxy's URL carries credentials: export KYCGATE_PROXY_USER and KYCGATE_PROXY_PASSWORD instead"
+        )
+    found = check_base_url(text)
+    if not found.startswith("http://") or urlsplit(found).path:
+        raise ValueError(f"{text!r} is no HTTP proxy: write it like http://proxy.bank:3128, or environment")
+    return found
+
+
+def check_headers(headers: dict[str, str]) -> dict[str, str]:
+    """Headers that may be sent with every request.
+
+    Raises:
+        ValueError: one cannot stand in HTTP, or is one that tests vary.
+    """
+    for name, value in headers.items():
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            raise ValueError(f"{name!r} is no name of a header")
+        if name.lower() in _TESTED:
+            raise ValueError(f"{name} cannot be set: the tests vary it, or it belongs to the connection")
+        if not value.isascii() or not value.isprintable() or not value.strip():
+            raise ValueError(f"the value of {name} cannot stand in a header")
+        if value.startswith(FROM_ENVIRONMENT) and not value.removeprefix(FROM_ENVIRONMENT).startswith(ENV_PREFIX):
+            raise ValueError(f"{name}: write env:KYCGATE_… for a variable's value")
+    if len({name.lower() for name in headers}) < len(headers):
+        raise ValueError("a header is given twice")
+    return headers
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -107,6 +157,11 @@ class Environment(_Section):
     expired_token: str = Field(
         default="KYCGATE_EXPIRED_TOKEN", description="A token that has expired, where the target lets one be made."
     )
+    client_key_password: str = Field(
+        default="KYCGATE_CLIENT_KEY_PASSWORD", description="The passphrase of client_key, where it has one."
+    )
+    proxy_user: str = Field(default="KYCGATE_PROXY_USER", description="Who we are to the proxy, where it asks.")
+    proxy_password: str = Field(default="KYCGATE_PROXY_PASSWORD", description="The password for that.")
 
 
 class Limits(_Section):
@@ -183,6 +238,26 @@ class Profile(BaseSettings):
         default=None,
         description="A PEM file with the CA that signed the target's certificate.",
         examples=["vendor-ca.pem"],
+    )
+    client_cert: Path | None = Field(
+        default=None,
+        description="A PEM file with the certificate, and its chain, that is shown to a target that asks for one.",
+        examples=["client.pem"],
+    )
+    client_key: Path | None = Field(
+        default=None,
+        description="A PEM file with that certificate's key, where it is not in the same file.",
+        examples=["client-key.pem"],
+    )
+    proxy: Annotated[str, AfterValidator(check_proxy)] | None = Field(
+        default=None,
+        description="The HTTP proxy to go through; `environment` takes HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Without "
+        "it no proxy is used.",
+        examples=["http://proxy.bank:3128"],
+    )
+    headers: Annotated[dict[str, str], AfterValidator(check_headers)] = Field(
+        default_factory=dict,
+        description="Headers for every request: a value, or env:KYCGATE_… for that variable's.",
     )
     verify_tls: bool = Field(default=True, description="False switches off certificate checks, loudly.")
     specimens: Path | None = Field(
@@ -322,7 +397,7 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
         raw = _table_of(path)
         if isinstance(raw.get("flow"), str):
             raw["flow"] = _beside(path, raw["flow"])
-        for key in ("ca_file", "specimens", "pins"):
+        for key in ("ca_file", "client_cert", "client_key", "specimens", "pins"):
             # Paths in a profile are meant from where the profile lies.
             if isinstance(raw.get(key), str):
                 raw[key] = str(path.parent / raw[key])

@@ -95,7 +95,7 @@ def profile_text(chosen: Mapping[str, Any], learned: Mapping[str, str] | None = 
     section = ""
     place: tomlkit.TOMLDocument | Table = document
     for key in keys():
-        if key.section == "waiver" or key.name in ("severity", "paths"):
+        if key.section == "waiver" or key.name in ("severity", "paths", "headers"):
             continue
         if key.section != section:
             section, place = key.section, tomlkit.table()
@@ -113,6 +113,12 @@ def profile_text(chosen: Mapping[str, Any], learned: Mapping[str, str] | None = 
 
 
 _RULES = """
+
+# Headers for every request: a value, or env:KYCGATE_… for that variable's (which is never shown). Not those that tests
+# vary.
+# [headers]
+# User-Agent = "bank-gateway/1.0"
+# X-Subscription-Key = "env:KYCGATE_SUBSCRIPTION_KEY"
 
 # Whether a breach fails or warns, by level (documented, relied-on, expected) or by clause.
 # [severity]

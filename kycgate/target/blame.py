@@ -26,6 +26,14 @@ class NameLate(httpcore.ConnectTimeout):
     """This machine's resolver gave no answer in time."""
 
 
+class ProxyAway(httpcore.ConnectError, OSError):  # noqa: N818 - it says what happened
+    """The proxy cannot be reached."""
+
+
+class ProxyRefuses(OSError):  # noqa: N818 - it says what happened
+    """The proxy does not let us through to the target."""
+
+
 class Blame(NamedTuple):
     """Whose error it is, its kind in a few words without addresses, and what to do about it."""
 
@@ -42,7 +50,9 @@ _NETWORK = Blame("ours", "no network here", "check this machine's network")
 _FORBIDDEN = Blame("ours", "not allowed here", "check this machine's firewall and sandbox rules")
 _SOCKET = Blame("ours", "this machine cannot make the connection", "check this machine's network set-up")
 _OUR_CA = Blame("ours", "its certificate is signed by no CA known here", "name the CA with ca_file in the profile")
-_CLIENT_CERTIFICATE = Blame("ours", "it refuses our certificate, or wants one", "ask the vendor how it knows a client")
+CLIENT_CERTIFICATE = Blame("ours", "it refuses our certificate, or wants one", "ask the vendor how it knows a client")
+_PROXY_AWAY = Blame("ours", "the proxy cannot be reached", "check proxy in the profile, and that the proxy is up")
+PROXY_REFUSES = Blame("ours", "the proxy refuses", "ask who runs it; its credentials come from KYCGATE_PROXY_USER")
 _REQUEST = Blame("ours", "the request cannot be sent so", "please report it: kycgate failed")
 _REFUSED = Blame("theirs", "no connection")
 _BROKE = Blame("theirs", "the connection broke")
@@ -84,11 +94,13 @@ BY_ERRNO: dict[int, Blame] = {
 }
 
 _OUR_CA_CODES = frozenset({2, 18, 19, 20, 21})
-_VALIDITY_CODES = frozenset({9, 10, 13, 14})
+VALIDITY_CODES = frozenset({9, 10, 13, 14})
 _NAME_CODES = frozenset({62, 64})
 """X509_V_ERR_… of OpenSSL: no issuer or a self-signed one; the dates; the name."""
 
 BY_KIND: tuple[tuple[type[BaseException], Blame], ...] = (
+    (ProxyAway, _PROXY_AWAY),
+    (ProxyRefuses, PROXY_REFUSES),
     (NameUnknown, _NAME),
     (NameLate, _NAME),
     (socket.gaierror, _NAME),
@@ -101,7 +113,8 @@ BY_KIND: tuple[tuple[type[BaseException], Blame], ...] = (
     (h11.LocalProtocolError, _REQUEST),
     (httpx.UnsupportedProtocol, _REQUEST),
     (httpx.InvalidURL, _REQUEST),
-    (httpx.ProxyError, _NETWORK),
+    (httpcore.ProxyError, PROXY_REFUSES),
+    (httpx.ProxyError, PROXY_REFUSES),
     (TimeoutError, _LATE),
     (httpx.TimeoutException, _LATE),
     (ConnectionRefusedError, _REFUSED),
@@ -132,7 +145,7 @@ def blame_of(error: BaseException) -> Blame:
 def _by_cause(cause: BaseException) -> Blame | None:
     if isinstance(cause, ssl.SSLCertVerificationError):
         for codes, blame in (
-            (_OUR_CA_CODES, _OUR_CA), (_VALIDITY_CODES, _VALIDITY), (_NAME_CODES, _NAME_IN_CERTIFICATE),
+            (_OUR_CA_CODES, _OUR_CA), (VALIDITY_CODES, _VALIDITY), (_NAME_CODES, _NAME_IN_CERTIFICATE),
         ):  # fmt: skip
             if cause.verify_code in codes:
                 return blame
@@ -143,7 +156,7 @@ def _by_cause(cause: BaseException) -> Blame | None:
     if isinstance(cause, ssl.SSLError):
         reason = cause.reason or ""
         alert = "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason)
-        return _CLIENT_CERTIFICATE if alert else _TLS
+        return CLIENT_CERTIFICATE if alert else _TLS
     if isinstance(cause, OSError) and cause.errno is not None:
         return BY_ERRNO.get(cause.errno, _UNKNOWN)
     return None

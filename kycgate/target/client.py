@@ -19,12 +19,12 @@ from typing import Any
 import httpx
 
 from kycgate.errors import BudgetExhausted, CannotJudge, NotTheTarget, UsageError
-from kycgate.files import read
 from kycgate.settings.profile import Profile
-from kycgate.target.blame import Blame, blame_of
+from kycgate.target.blame import PROXY_REFUSES, Blame, blame_of
 from kycgate.target.budget import Budget
 from kycgate.target.decoding import MAX_ANSWER, decoded
 from kycgate.target.exchange import NOT_HTTP, Clocks, Exchange, Picture
+from kycgate.target.route import PROXY_DEMANDS, route_of, with_ours
 from kycgate.target.transport import BoundedTransport, TooMuch
 
 CONNECTIONS = 32
@@ -96,7 +96,8 @@ class Target:
         for name in _TALKATIVE:
             # Whatever level the user chose: at DEBUG they print headers, and so what a target echoes.
             logging.getLogger(name).setLevel(logging.WARNING)
-        self._transport = BoundedTransport(tls_context(profile), CONNECTIONS)
+        self.route = route_of(profile)
+        self._transport = BoundedTransport(self.route.tls(), CONNECTIONS, self.route.proxy)
         self._client = httpx.Client(
             base_url=profile.base_url,
             timeout=httpx.Timeout(profile.timeout_s, connect=min(profile.timeout_s, CONNECT_S)),
@@ -105,7 +106,7 @@ class Target:
             transport=self._transport,
             # Two phones never share a jar, and a request "without credentials" carries none: no cookie is kept.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            headers={"User-Agent": "kycgate", "Accept-Encoding": "identity"},
+            headers=with_ours({"User-Agent": "kycgate", "Accept-Encoding": "identity"}, self.route.headers),
         )
 
     @property
@@ -254,6 +255,9 @@ class Target:
         if exchange.failure and self.budget.left_s <= 0:
             # It was we who did not wait: the target is not to blame.
             raise BudgetExhausted(self.budget.time_is_up)
+        if self.route.proxy is not None and exchange.status == PROXY_DEMANDS:
+            blame = PROXY_REFUSES
+            exchange.failure = "407 of the proxy: it demands credentials, or refuses ours"
         if blame is not None and blame.whose != "theirs":
             self.gave_up = f"{self.base_url} cannot be reached: {blame.kind} ({exchange.failure}): {blame.advice}"
             raise NotTheTarget(self.gave_up, blame.kind)
@@ -288,22 +292,6 @@ class Target:
             except ValueError as error:
                 raise httpx.DecodingError(str(error)) from None
             exchange.status = response.status_code
-
-
-def tls_context(profile: Profile) -> ssl.SSLContext | bool:
-    """What httpx verifies with: a context, or whether it shall by the usual CAs.
-
-    Raises:
-        UsageError: the CA file cannot be used.
-    """
-    if not profile.verify_tls:
-        return False
-    if profile.ca_file is None:
-        return True
-    try:
-        return ssl.create_default_context(cadata=read(profile.ca_file).decode("ascii", "ignore"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot use the CA file {profile.ca_file}: {error}") from None
 
 
 def retry_after_s(value: str | None, attempt: int) -> float:

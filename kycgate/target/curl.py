@@ -4,16 +4,23 @@ import json
 import shlex
 
 from kycgate.target.exchange import Exchange
+from kycgate.target.route import Route
 
 MAX_BODY = 4_000
 _HEADERS_LEFT_OUT = frozenset({"host", "content-length", "connection", "accept-encoding", "user-agent"})
 
 
-def curl_for(exchange: Exchange) -> str:
+def curl_for(exchange: Exchange, route: Route | None = None) -> str:
     """One shell command. An upload's picture is read from `card.jpg`; personal values stand as placeholders."""
-    parts = ["curl", "-sS", "-i", "-X", exchange.method, f'"$KYCGATE_BASE_URL{exchange.path}"']
+    route = route or Route()
+    ours = {name.lower() for name in route.headers}
+    parts = ["curl", "-sS", "-i", *route.curl(), "-X", exchange.method, f'"$KYCGATE_BASE_URL{exchange.path}"']
     for name, value in exchange.request_headers.items():
-        if name.lower() in _HEADERS_LEFT_OUT:
+        if (name.lower() in _HEADERS_LEFT_OUT and name.lower() not in ours) or name.lower() == "proxy-authorization":
+            continue
+        variable = next((given for own, given in route.variables.items() if own.lower() == name.lower()), "")
+        if variable:
+            parts += ["-H", f'"{name}: ${variable}"']
             continue
         if name.lower() == "authorization":
             parts += ["-H", f'"{name}: {_credential(value)}"']

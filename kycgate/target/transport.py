@@ -17,8 +17,9 @@ import h11
 import httpcore
 import httpx
 
-from kycgate.target.blame import NameLate, NameUnknown
+from kycgate.target.blame import NameLate, NameUnknown, ProxyAway
 from kycgate.target.decoding import MAX_ANSWER
+from kycgate.target.route import Proxy
 
 MAX_ON_THE_WIRE = MAX_ANSWER + 500_000
 """Bytes that are read for one answer in all: interim answers, header, chunk sizes."""
@@ -91,6 +92,8 @@ class _Stream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         left = self._exchange.left(timeout, httpcore.ConnectTimeout)
+        # What went out until now was for a proxy.
+        self._exchange.head = b""
         return _Stream(self._inner.start_tls(ssl_context, server_hostname, left), self._exchange)
 
     def get_extra_info(self, info: str) -> typing.Any:
@@ -102,8 +105,9 @@ class _Stream(httpcore.NetworkStream):
 
 
 class _Backend(httpcore.NetworkBackend):
-    def __init__(self, exchange: _Exchange) -> None:
+    def __init__(self, exchange: _Exchange, *, is_proxy: bool) -> None:
         self._exchange = exchange
+        self._is_proxy = is_proxy
         self._inner = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -117,7 +121,13 @@ class _Backend(httpcore.NetworkBackend):
         late = httpcore.ConnectTimeout
         last: Exception = NameUnknown(f"{host} has no address")
         until = time.monotonic() + self._exchange.left(timeout, late)
-        addresses = _addresses(host, port, until - time.monotonic())
+        addresses: list[str] = []
+        try:
+            addresses = _addresses(host, port, until - time.monotonic())
+        except (NameUnknown, NameLate) as error:
+            if not self._is_proxy:
+                raise
+            last = error
         for number, address in enumerate(addresses):
             # An address that drops everything leaves the others their share.
             share = max((until - time.monotonic()) / (len(addresses) - number), 0.001)
@@ -127,6 +137,8 @@ class _Backend(httpcore.NetworkBackend):
                 last = error
             else:
                 return _Stream(stream, self._exchange)
+        if self._is_proxy:
+            raise ProxyAway(f"{host}:{port}: {last}")
         raise last
 
 
@@ -158,19 +170,23 @@ def _addresses(host: str, port: int, seconds: float) -> list[str]:
 
 
 class BoundedTransport(httpx.HTTPTransport):
-    """httpx's transport whose exchanges end in time. Thread-safe; no proxy of the environment is used."""
+    """httpx's transport whose exchanges end in time. Thread-safe; no proxy but the one given is used."""
 
-    def __init__(self, verify: ssl.SSLContext | bool, connections: int) -> None:
-        context = verify if isinstance(verify, ssl.SSLContext) else httpx.create_ssl_context(verify, trust_env=False)
+    def __init__(self, context: ssl.SSLContext, connections: int, proxy: Proxy | None = None) -> None:
         super().__init__(verify=context, trust_env=False)
         self._exchange = _Exchange()
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=context,
-            max_connections=connections,
-            max_keepalive_connections=connections,
-            keepalive_expiry=5.0,
-            network_backend=_Backend(self._exchange),
-        )
+        options: dict[str, typing.Any] = {
+            "ssl_context": context,
+            "max_connections": connections,
+            "max_keepalive_connections": connections,
+            "keepalive_expiry": 5.0,
+            "network_backend": _Backend(self._exchange, is_proxy=proxy is not None),
+        }
+        if proxy is None:
+            self._pool = httpcore.ConnectionPool(**options)
+        else:
+            given = [(b"Proxy-Authorization", proxy.authorization.encode())] if proxy.authorization else []
+            self._pool = httpcore.HTTPProxy(proxy.url, proxy_headers=given, **options)
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:

@@ -102,6 +102,7 @@ def load(
     from kycgate.load.sizes import parse_sizes
     from kycgate.load.think import parse_think
     from kycgate.specimens import parse_degradations
+    from kycgate.target.route import route_of
 
     profile = find_profile(profile)
     chosen = target_of(
@@ -115,7 +116,7 @@ def load(
             retry_share=retries, sizes=parse_sizes(sizes), cards=cards,
             degradations=parse_degradations(degrade), max_requests=max_requests,
             max_uploads=max_uploads, max_error_share=max_error_share, timeout_s=chosen.timeout_s,
-            verify_tls=chosen.verify_tls, ca_file=chosen.ca_file, specimens=chosen.specimens,
+            route=route_of(chosen), specimens=chosen.specimens,
         )  # fmt: skip
     except ValueError as error:
         raise UsageError(str(error)) from None
