@@ -4,10 +4,12 @@ import os
 import random
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+import kycgate
 from kycgate.check.embedded import embedded_sandbox
 from kycgate.check.side_by_side import attempt, give_up
 from kycgate.contracts.clauses import CORE, clause
@@ -15,6 +17,9 @@ from kycgate.errors import BudgetExhausted, CannotJudge, ExitCode, UsageError
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import MARK, PlannedTest, places, planned
 from kycgate.gate.session import Session
+from kycgate.runs.folder import RunFolder
+from kycgate.runs.model import Run
+from kycgate.runs.verdict import decide, exit_code_of
 from kycgate.settings.profile import (
     NO_TARGET,
     Profile,
@@ -48,6 +53,9 @@ class GatePlugin:
         self.not_tried: dict[str, str] = {}
         self.crashed: list[str] = []
         self._stack = ExitStack()
+        self._folder: RunFolder | None = None
+        self._embedded = False
+        self._began = datetime.now(UTC).isoformat(timespec="seconds")
         self._refused: CannotJudge | None = None
         self._said = ""
         """At the end of plain pytest: why its tests' passing is not a verdict."""
@@ -115,7 +123,7 @@ class GatePlugin:
             yield
         failing = self._failing(gate, gate.ledger.breaches() - before)
         if failing:
-            pytest.fail("broken: " + "; ".join(f"{name} ({clause(name).sentence})" for name in failing), pytrace=False)
+            pytest.fail("\n".join(_evidence(gate, failing)), pytrace=False)
         if tried.reason:
             pytest.skip(tried.reason)
 
@@ -142,6 +150,8 @@ class GatePlugin:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Plain pytest, where no test failed, is green only where something was judged of each core clause it ran."""
         gate = self.bound
+        if gate is not None and self._made_it and self._folder is not None:
+            self._write_folder(gate, self._folder)
         if gate is None or not self._made_it or exitstatus != pytest.ExitCode.OK:
             return
         wanted = {name for item in session.items if (plan := planned(item)) for name in plan.clauses}
@@ -154,8 +164,38 @@ class GatePlugin:
             session.exitstatus = int(ExitCode.UNCLEAR)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.bound is not None and self._made_it:
+            self._summarize(self.bound, terminalreporter)
         if self._said and self.bound is not None:
             terminalreporter.write_line(f"kycgate: {self.bound.redactor.text(self._said)}")
+
+    def _summarize(self, gate: Gate, terminalreporter: pytest.TerminalReporter) -> None:
+        """Each cause once, however many tests met it, and where the run's folder lies."""
+        clauses = gate.ledger.results(self.not_tried)
+        rules = gate.profile.rules(strict=self.strict)
+        decide(clauses, rules)
+        causes = [result for result in clauses if result.effect is Effect.FAILS and not result.cause]
+        if causes:
+            terminalreporter.section("broken clauses, by cause")
+        for result in sorted(causes, key=lambda result: result.level.rank):
+            also = f"; also touches {', '.join(result.touches)}" if result.touches else ""
+            terminalreporter.write_line(f"{result.id} [{result.level}] {result.how_often}{also}")
+        if self._folder is not None:
+            terminalreporter.write_line(f"kycgate: for the reports of this run: kycgate report {self._folder.path}")
+
+    def _write_folder(self, gate: Gate, folder: RunFolder) -> None:
+        """run.json; the reports are made from it by `kycgate report`."""
+        clauses = gate.ledger.results(self.not_tried)
+        waivers = decide(clauses, gate.profile.rules(strict=self.strict))
+        code, reason = exit_code_of(clauses, [], strict=self.strict, cannot_judge=gate.settle())
+        run = Run(
+            command="check", verdict=code.word, exit_code=int(code), reason=reason, clauses=clauses, waivers=waivers,
+            requests_sent=gate.budget.requests_sent, uploads_sent=gate.budget.uploads_sent, seed=gate.seed,
+            kycgate_version=kycgate.__version__, target=gate.target.base_url, embedded_sandbox=self._embedded,
+            profile=gate.profile.name, strict=self.strict, open_points=gate.ledger.open_points(),
+            started_at=self._began, finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )  # fmt: skip
+        folder.write_run(run)
 
     def _failing(self, gate: Gate, broken: Iterable[str]) -> list[str]:
         """Those of the broken clauses that fail the gate."""
@@ -217,14 +257,37 @@ class GatePlugin:
         elif profile.base_url is None:
             raise UsageError(NO_TARGET)
         seed = option("seed") if option("seed") is not None else random.randrange(2**31)
-        if profile.base_url is not None:
-            secrets = load_secrets(profile.environment)
-            gate = Gate(profile, secrets, seed=seed, expired_token=secrets.expired_token)
+        secrets = load_secrets(profile.environment) if profile.base_url is not None else None
+        out = option("kycgate_out")
+        self._folder = RunFolder.create(Path(out), "check") if out else None
+        if secrets is not None:
+            gate = Gate(profile, secrets, seed=seed, folder=self._folder, expired_token=secrets.expired_token)
         else:
             embedded = self._stack.enter_context(embedded_sandbox(profile))
-            gate = Gate(embedded.profile, embedded.secrets, seed=seed, expired_token=embedded.expired_token)
+            self._embedded, expired = True, embedded.expired_token
+            gate = Gate(embedded.profile, embedded.secrets, seed=seed, folder=self._folder, expired_token=expired)
         self._stack.callback(gate.close)
         return gate
+
+
+def _evidence(gate: Gate, failing: Iterable[str]) -> Iterator[str]:
+    """What a failed test shows: for each clause the endpoint, what was required and came, and how to send it again."""
+    found = {result.id: result for result in gate.ledger.results()}
+    for name in failing:
+        yield f"broken: {name} ({clause(name).sentence})"
+        result = found[name]
+        if result.cause:
+            yield f"  by answers that break {result.cause} first"
+        for finding in result.findings[:1]:
+            exchange = finding.exchange
+            if exchange is not None:
+                yield f"  endpoint: {exchange.method} {exchange.endpoint} ({exchange.intent})"
+                yield f"  exchange: {exchange.number}"
+            yield f"  required: {finding.required}"
+            where = "" if finding.actual.startswith(finding.where) else f"{finding.where}: "
+            yield f"  came: {where}{finding.actual}"
+            if finding.curl:
+                yield f"  curl: {finding.curl}"
 
 
 def _planned(item: pytest.Item) -> PlannedTest:
@@ -244,6 +307,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--specimens", help="a folder with the vendor's own test cards")
     group.addoption("--budget", type=int, help="requests to send at most")
     group.addoption("--uploads", type=int, help="uploads to send at most")
+    group.addoption("--kycgate-out", help="the run's folder: run.json and the exchanges, for `kycgate report`")
     group.addoption("--rate", type=float, help="requests a second at most")
     group.addoption("--seed", type=int, help="repeat the run with this seed")
     group.addoption("--strict-clauses", action="store_true", help="expected clauses fail too")

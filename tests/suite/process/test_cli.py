@@ -196,11 +196,19 @@ def test_plain_pytest_takes_a_base_url(tmp_path: Path) -> None:
     with embedded_sandbox(Profile(), faults=("age-as-text",)) as sandbox:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "tests/contract/test_client.py",
-             "--base-url", str(sandbox.profile.base_url), "--seed", "3"],
+             "--base-url", str(sandbox.profile.base_url), "--seed", "3", "--kycgate-out", str(tmp_path / "run")],
             cwd=root, env=os.environ | SECRETS, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
     assert done.returncode == 1, done.stdout
-    assert "result.properties" in done.stdout
+    assert "broken: result.properties" in done.stdout
+    shown = ("endpoint: POST upload_", "exchange: ", "required: ", "came: customerData.detectedAge", "curl: ")
+    assert all(f"\n  {part}" in done.stdout for part in shown), done.stdout
+    summary = done.stdout[done.stdout.index("broken clauses, by cause") :]
+    assert summary.count("\nresult.properties [documented]") == 1
+    run = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert (run["verdict"], run["target"]) == ("broken", sandbox.profile.base_url)
+    assert kycgate("report", "run", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "run" / "report.html").exists()
 
 
 def test_a_target_is_tested_by_one_process(tmp_path: Path) -> None:
