@@ -94,7 +94,7 @@ def test_a_gap_is_a_gap_and_no_uptime() -> None:
     assert objective.low == pytest.approx(0.05 ** (1 / 662) * (1 - 10 / 672))
     # All of 1.5% may have been down: no number of probes would show 99%.
     assert (objective.verdict, objective.value, objective.needed) == ("not enough evidence", 1.0, None)
-    assert any("that time does not count as uptime" in note for note in found.notes)
+    assert any("this is not uptime" in note for note in found.notes)
     assert found.period.days[8].gap_s == 10 * 3600
     tolerant = judged(probes, a_policy(period={"tolerated_gap_share": 0.02}))
     assert (tolerant.objectives[0].verdict, tolerant.period.unknown_share) == ("holds", 0)
