@@ -572,7 +572,7 @@ def _note(watch: _Watch, unknown: float, jitter_s: float, every_s: float) -> str
         said.append("The gaps are within what the policy tolerates, and are taken to be as the rest.")
     elif unknown:
         said.append(f"{unknown:.2%} of the time was not watched, and counts as unknown.")
-            f"No probe for {period.gap_s / 3600:.1f} h ({period.gap_s / period.total_s:.2%}): this is not uptime."
+    return " ".join(said)
 
 
 def _notes(policy: Policy, probed: Sequence[Objective], period: PeriodResult) -> list[str]:
@@ -581,7 +581,7 @@ def _notes(policy: Policy, probed: Sequence[Objective], period: PeriodResult) ->
         notes.append(f"{period.name} is not over: what is to come counts as unknown.")
     if period.gap_s:
         notes.append(
-            f"For {period.gap_s / 3600:.1f} h ({period.gap_s / period.total_s:.2%}) nobody probed: this is not uptime."
+            f"No probe for {period.gap_s / 3600:.1f} h ({period.gap_s / period.total_s:.2%}): this is not uptime."
         )
     if period.unclear:
         why = "refused credentials or cards, put off, or not watched"
