@@ -171,7 +171,8 @@ def _print_month(period: "PeriodResult") -> None:
 def _print_budget(budget: "Budget") -> None:
     used, allowed = (timedelta(seconds=round(seconds)) for seconds in (budget.used_s, budget.allowed_s))
     ends = f"; at the rate of the last three days it ends {budget.ends_at:%Y-%m-%d %H:%M} UTC" if budget.ends_at else ""
-    print(f"error budget  {budget.objective}  {used} used of {allowed}, {budget.left:.0%} left{ends}")
+    left = f"{budget.left:.0%} left{ends}" if budget.left > 0 else "all of it is spent"
+    print(f"error budget  {budget.objective}  {used} used of {allowed}, {left}")
     for burn in budget.burns:
         if burn.alerts:
             hours, rates = f"{burn.long_s / 3600:g} h", f"{burn.rate:.3g} and {burn.short_rate:.3g}"
