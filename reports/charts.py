@@ -99,7 +99,7 @@ def _svg(figure: Any, label: str) -> Markup:
     text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", text)
     text = re.sub(r"font-family: [^;\"]*;?", "", text)
     # Class names instead of ids for what the filter dims: an id may stand on a page once.
-    text = re.sub(r'id="series-([a-z_]+)"', r'class="series \1"', text)
+    text = re.sub(r'<g id="series-([a-z_]+)-([0-9a-f]*)">', _hover, text)
     # Other ids are unique in each figure alone; the page has several.
     prefix = re.sub(r"\W+", "-", label)
     text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
@@ -108,8 +108,20 @@ def _svg(figure: Any, label: str) -> Markup:
     return Markup(re.sub(r">\s+<", "><", text))  # noqa: S704
 
 
-def _mark(artist: Any, step: str) -> None:
-    artist.set_gid(f"series-{re.sub(r'[^a-z_]', '', step)}")
+def _mark(artist: Any, step: str, said: str) -> None:
+    """`said` is shown when the pointer rests on it; it travels in the drawing's id."""
+    artist.set_gid(f"series-{re.sub(r'[^a-z_]', '', step)}-{said.encode().hex()}")
+
+
+def _hover(found: re.Match[str]) -> str:
+    return f'<g class="series {found[1]}"><title>{escape(bytes.fromhex(found[2]).decode())}</title>'
+
+
+def _in_ms(latency: StepLatency) -> str:
+    """A step's percentiles in one line, as far as its samples reach."""
+    reached = ((2, "p50", latency.p50), (20, "p95", latency.p95), (100, "p99", latency.p99), (1, "max", latency.max))
+    values = ", ".join(f"{name} {value:,.1f} ms" for least, name, value in reached if latency.count >= least)
+    return f"{_words(latency.name)}: {values}, n = {latency.count:,}"
 
 
 def in_order(flow: RecordedFlow, latencies: Iterable[StepLatency]) -> list[StepLatency]:
@@ -134,7 +146,7 @@ def percentile_curves(flow: RecordedFlow, load: LoadResult) -> Markup:
         values = [percentile_us(histogram, 100 * (1 - 1 / place)) / 1e3 for place in places]
         colour = _colour(flow, latency.name)
         (line,) = axes.plot(places, values, label=_words(latency.name), color=colour, linewidth=1.6)
-        _mark(line, latency.name)
+        _mark(line, latency.name, _in_ms(latency))
         longest, highest, lowest = max(longest, latency.count), max(highest, values[-1]), min(lowest, values[0])
     axes.set_xscale("log")
     ticks = {"0": 1, "50": 2, "90": 10, "99": 100, "99.9": 1e3, "99.99": 1e4, "99.999": 1e5}
@@ -181,7 +193,7 @@ def over_time(flow: RecordedFlow, load: LoadResult) -> Markup:
         values = [max(point.p95 for point in points) for _, points in bins]
         line_of = _broken_where_nothing_ended([middle for middle, _ in bins], values, width)
         (line,) = above.plot(*line_of, label=_words(latency.name), color=_colour(flow, latency.name), linewidth=1.4)
-        _mark(line, latency.name)
+        _mark(line, latency.name, _in_ms(latency))
         seen += values
     _time_axis(above, min(seen, default=0.0), max(seen, default=1.0))
     above.set_ylabel("p95, ms")
@@ -237,7 +249,7 @@ def phases(flow: RecordedFlow, load: LoadResult) -> Markup:
             color=colour, height=0.5,
         )  # fmt: skip
         for bar, step in zip(bars, steps, strict=True):
-            _mark(bar, step)
+            _mark(bar, step, f"{_words(step)}: {clock} {widths[step]:,.1f} ms in the mean")
         left = {step: left[step] + widths[step] for step in steps}
     for step, total in left.items():
         axes.annotate(

@@ -1,5 +1,6 @@
-"""The page for the vendor's ticket: the findings whole and numbered, and nothing of ours."""
+"""What each reader of a report gets: a page for the vendor, a report of load, and sources that lead somewhere."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from typer.testing import CliRunner
 
 from kycgate.cli.main import app
 from kycgate.contracts.clauses import CATALOGUE, FACTS
-from kycgate.reports.html import render_for_vendor
+from kycgate.reports.html import render_for_vendor, render_html
 from kycgate.runs.clause import Verdict
 from kycgate.runs.folder import RunFolder
 from kycgate.runs.model import Run, WaiverResult
@@ -64,3 +65,14 @@ def test_every_source_leads_to_a_section_of_the_facts() -> None:
         cited = [part.partition(":")[0].partition("#")[2] for part in promise.source.split("; ") if FACTS in part]
         assert cited, promise.id
         assert set(cited) <= known, promise.id
+
+
+def test_a_load_report_holds_no_noise_and_says_its_values_where_one_points() -> None:
+    run = RunFolder(ROOT / "tests" / "suite" / "recorded" / "v1-verify-kept").read_run()
+    assert "questions that this run had no answer to" in render_html(run)
+    run.command = "load"
+    page = render_html(run)
+    assert "questions that this run had no answer to" not in page
+    assert re.search(r'<g class="series upload_front"><title>upload front: p50 [\d.,]+ ms', page)
+    assert re.search(r"<title>upload back: thinking [\d.,]+ ms in the mean</title>", page)
+    assert 'id="series-' not in page
