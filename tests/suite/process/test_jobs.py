@@ -46,9 +46,14 @@ def broken(fault: str = "", variant: str = "", *, jobs: int, keys: int = 0) -> s
 
 @pytest.mark.parametrize("fault", NAMES)
 def test_the_same_clauses_are_broken(fault: str) -> None:
-    found = broken(fault, jobs=1)
-    assert found
-    assert broken(fault, jobs=8) == found
+    found, at_once = broken(fault, jobs=1), broken(fault, jobs=8)
+    own = FAULTS.load()[fault].clause
+    if own.startswith(("session.", "token.")):
+        # Where sessions disturb each other, those that run side by side are disturbed in more ways.
+        assert own in found & at_once
+    else:
+        assert found
+        assert at_once == found
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
