@@ -17,6 +17,7 @@ from kycgate.contracts.models import ENGLISH_NAMES, parse_date_time
 from kycgate.judging.answers import customer_data
 from kycgate.judging.card import days_of, numbers_in
 from kycgate.judging.ledger import Observation
+from kycgate.judging.letters import what_is_wrong
 from kycgate.judging.readings import compare, plain
 from kycgate.target.exchange import EARLIER_FLOW, Exchange
 
@@ -214,7 +215,9 @@ class Memory:
 
     def _count_fields(self, data: dict[str, Any], truth: Mapping[str, str]) -> None:
         for name, right in compare({**data}, truth).items():
-            if name in _COMPARED and isinstance(data.get(name), str) and data[name]:
+            value = data.get(name)
+            # Letters that were lost on the way are another cause, judged by themselves.
+            if name in _COMPARED and isinstance(value, str) and value and not what_is_wrong(value):
                 self._fields[name][right] += 1
 
     def always_wrong(self) -> Iterator[Observation]:

@@ -105,7 +105,7 @@ class FamilyNameMissing(ChangedData):
             data["fullName"] = data["firstName"]
 
 
-@fault("question-marks", "reading.names-agree", "semantics")
+@fault("question-marks", "reading.letters", "semantics")
 class QuestionMarks(ChangedData):
     """The Arabic names lost their letters to a code page."""
 
