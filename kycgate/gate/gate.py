@@ -23,6 +23,7 @@ from kycgate.judging.behaviour import Behaviour
 from kycgate.judging.contradictions import Memory
 from kycgate.judging.ledger import Ledger, Observation
 from kycgate.judging.shape import judge_answer
+from kycgate.runs.clause import Verdict
 from kycgate.runs.folder import RunFolder
 from kycgate.settings.profile import Profile, Secrets
 from kycgate.specimens.deck import Card, Cards
@@ -96,6 +97,7 @@ class Gate:
         self._by_number: dict[int, RecordedExchange] = {}
         self._sessions = 0
         self._forms_read = self._forms_refused = 0
+        self._suspected: list[tuple[str, str, Exchange, str]] = []
         self._keys = [key.get_secret_value() for key in secrets.api_keys]
         self._key_sessions: dict[str, Session] = {}
         self._spent_keys: set[str] = set()
@@ -198,8 +200,18 @@ class Gate:
             self.ledger.add(observations, exchange, self._by_number[exchange.number])
 
     def judge_whole_run(self) -> None:
-        """Enter what only all readings together show: once, when the tests are over."""
+        """Enter what only the whole run shows: once, when the tests are over."""
         self.ledger.add([*self.memory.always_wrong()], None, None)
+        broken = {result.id for result in self.ledger.results() if result.verdict is Verdict.BROKEN}
+        for clause, own, exchange, came in self._suspected:
+            accused = own if own in broken else clause
+            self.observe(accused, exchange, False, "accepted in its turn, as in other sessions", came)
+        self._suspected = []
+
+    def suspect(self, clause: str, own: str, exchange: Exchange, came: str) -> None:
+        """A step was refused in a session that went about it in another way: `clause` says what may not matter."""
+        with self._lock:
+            self._suspected.append((clause, own, exchange, came))
 
     def settle(self) -> str:
         """Nothing more is sent for now: since when there was no answer, in one line; empty when there was one.
@@ -230,6 +242,9 @@ class Gate:
         """Enter what a test alone can see of an exchange."""
         if not is_evidence(exchange):
             self._touch(exchange, [clause])
+            return
+        if exchange.excused:
+            self.ledger.unclear(clause, exchange.excused)
             return
         recorded = self._by_number.get(exchange.number)
         self.ledger.add([Observation(clause, ok, required, actual, because=because)], exchange, recorded)

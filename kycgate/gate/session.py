@@ -49,6 +49,8 @@ class Sender(Protocol):
 
     def note_form(self, form: str, exchange: Exchange) -> None: ...
 
+    def suspect(self, clause: str, own: str, exchange: Exchange, came: str) -> None: ...
+
     def note(self, point: str, choice: str) -> None: ...
 
     def has_newer(self, token: str) -> bool: ...
@@ -262,6 +264,7 @@ class Session:
         excuse = self._excuse(variation, expected, exchange)
         if excuse:
             self._excused = True
+            exchange.excused = excuse
             interrupt.append(excuse)
             return
         if status is None or status == 429:
@@ -335,10 +338,13 @@ class Session:
             return
         because = self.because or ("session.any-connection" if self.dress.fresh and step != flow().first else "")
         self.because = ""
-        if because and variation is LEGAL:
-            yield Observation(because, ok, "accepted in its turn, as without it", came)
+        if because and variation is LEGAL and self._refused_since is None:
             if not ok:
+                # Decided at the end of the run: a step that plain sessions may not take either is another cause.
+                own = "upload.accepted" if step.is_upload else "approve.accepted"
+                self._sender.suspect(because, own, exchange, came)
                 return
+            yield Observation(because, True)
         required = "accepted in its turn" if variation.name == "legal" else f"accepted: {variation.name}"
         own = "upload.accepted" if step.is_upload else "approve.accepted"
         if step in self.state.done and step.is_upload and (ok or variation.clause is None):

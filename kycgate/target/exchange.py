@@ -90,6 +90,8 @@ class Exchange:
     call_in_session: int = 0
     intent: str = "legal"
     """What the sender meant: `legal`, or the kind of wrong request, in a few words."""
+    excused: str = ""
+    """Why its refusal is nobody's breach, in words: what the contract leaves open explains it."""
     turn: str | None = None
     """Whether the step was in its turn, in words; None where chance decided what was sent or what state it met."""
 

@@ -11,7 +11,7 @@ from kycgate.gate.gate import Gate
 from kycgate.gate.minting import token_of
 from kycgate.gate.plan import judges
 from kycgate.gate.session import Dress, Session
-from kycgate.judging.answers import accepted, customer_data
+from kycgate.judging.answers import accepted, customer_data, is_evidence
 from kycgate.specimens.forms import TURNED
 from kycgate.target.exchange import Exchange
 from kycgate.target.requests import LEGAL, Outcome, Variation, to_base64, to_json
@@ -97,6 +97,8 @@ def test_mass_assignment(gate: Gate, session: Session) -> None:
         )
         name = "unlisted properties that would set something"
         exchange = session.do(step, Variation(name, Outcome.ANY, body=body, headers=headers), demand=False)
+        if not is_evidence(exchange):
+            raise CannotJudge(f"what became of {step} is unknown: no answer that tells")
         data = customer_data(exchange) or {}
         own = str(data.get("customerId") or "").lower() != foreign
         gate.observe("safety.no-mass-assignment", exchange, own, "the session's own customer", "the customerId sent")

@@ -131,7 +131,8 @@ def test_verify_from_nothing_to_a_verdict(tmp_path: Path) -> None:
     first = ["schema_version", "command", "verdict", "exit_code", "requests_sent", "uploads_sent", "clauses"]
     assert list(run)[:7] == first
     assert {clause["verdict"] for clause in run["clauses"]} == {"kept"}
-    assert {objective["verdict"] for objective in run["objectives"]} == {"holds"}
+    # Five seconds may show too little for the default objectives: that is told, and breaks nothing.
+    assert {objective["verdict"] for objective in run["objectives"]} <= {"holds", "not enough evidence"}
     assert run["load"]["scheduled"] == run["load"]["recorded"] == 60
     assert run["load"]["wrong_answers"] == 0
     suite = ET.parse(folder / "junit.xml").getroot()  # noqa: S314 - we wrote it
