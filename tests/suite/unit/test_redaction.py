@@ -1,16 +1,26 @@
 """Needles and redaction, each rule by itself: what is hidden, how it is shown, and what stays readable."""
 
 import base64
+import json
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kycgate.judging.behaviour import NOT_SHOWN, Behaviour
+from kycgate.judging.shape import judge_answer
+from kycgate.reports.html import render_html
+from kycgate.runs.folder import RunFolder
+from kycgate.runs.model import Run
 from kycgate.target.exchange import Clocks, Exchange, Picture
 from kycgate.target.known_values import Found, Needles, letters
 from kycgate.target.redaction import MAX_TEXT, Redactor, redacted
+from kycgate.target.writings import found as found_writings
+from kycgate.target.writings import table
 from kycgate.text import theirs
 
 SECRET = "Zq7-Kx2_Vn9.Ws4Ty8Rb3Lm6"
@@ -456,3 +466,56 @@ def test_pins_hold_no_word_that_was_redacted() -> None:
     behaviour = Behaviour(redactor := Redactor())
     redactor.add_reading({"address": "No address given, Vendor street"})
     assert [behaviour._safe(name) for name in ("address", "date", "vendor")] == ["address", "date", NOT_SHOWN]
+
+
+def test_the_page_says_which_writings_are_found() -> None:
+    page = Path(__file__).resolve().parents[3] / "docs" / "explanation" / "writings.md"
+    assert page.read_text(encoding="utf-8") == table()
+    secrets, values = found_writings()
+    assert [way for way, seen in secrets.items() if not seen] == [
+        "base85", "base64, backwards", "ROT13", "pieces under 12 letters",
+    ]  # fmt: skip
+    assert sum(values.values()) >= 15
+
+
+# Any JSON
+
+_LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just("\ud800")
+_TREES = st.recursive(
+    _LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def _nested(value: Any, depth: int, kind: str) -> bytes:
+    body = json.dumps(value, allow_nan=False) if value == value else "null"
+    return ("[" * depth + body + "]" * depth if kind == "list" else '{"a":' * depth + body + "}" * depth).encode()
+
+
+def test_no_json_of_a_target_costs_the_run(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run", "check")
+    redactor = Redactor()
+
+    def kept(body: bytes) -> None:
+        clocks = Clocks(0, 0, 1)
+        exchange = Exchange(1, "token", "POST", "/", {}, b"", "s1", clocks, status=200, answer_body=body)
+        assert [*judge_answer(exchange)]
+        line = redactor.record(exchange, "2026-01-01T00:00:00.000+00:00").model_dump_json()
+        folder.exchanges_path.write_text(f"{line}\n", encoding="utf-8")
+        (read,) = folder.read_exchanges(whole=True)
+        json.dumps(read.answer_body)
+
+    @given(_TREES, st.sampled_from([0, 1, 39, 40, 41, 200, 255, 400, 490, 900]), st.sampled_from(["list", "object"]))
+    def any_json(value: Any, depth: int, kind: str) -> None:
+        try:
+            body = _nested(value, depth, kind)
+        except ValueError:  # not a number
+            return
+        kept(body)
+
+    any_json()
+    for body in (b"9" * 5_000, b'{"errorCode": 1e999}', b'{"a": ' + b"9" * 4_000 + b"}", b"[" * 100_000, b"\xff" * 99):
+        kept(body)
+    page = render_html(Run(command="check", verdict="kept", exit_code=0), folder.read_exchanges())
+    assert page
