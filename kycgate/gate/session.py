@@ -166,9 +166,7 @@ class Session:
             tries=self._tries[step],
             odd=variation.outcome is not Outcome.BY_ORDER,
         )
-        # A try shows a picture, readable or not: what is no picture at all is none.
-        shows = step.is_upload and variation.outcome is not Outcome.BAD_REQUEST
-        self._tries[step] += shows and variation.authorization == KEEP
+        self._tries[step] += step.is_upload and variation.authorization == KEEP
         self._excused = False
         interrupt: list[str] = []
         exchange = self._sender.send(wanted, lambda answer: self._judge(step, variation, expected, answer, interrupt))
