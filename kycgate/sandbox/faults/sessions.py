@@ -29,7 +29,7 @@ def _refusal_changes(name: str, sentence: str, step: Step | None, change: Any, *
 
 
 _refusal_changes("broken-approval-counts", "A refused approval with broken JSON approves.", APPROVE_FRONT,
-                 lambda session: session.done.add(APPROVE_FRONT), message="no JSON")  # fmt: skip
+                 lambda session: session.done.add(APPROVE_FRONT), message="not JSON")  # fmt: skip
 _refusal_changes("nameless-approval-counts", "A refused approval without English names approves.", APPROVE_FRONT,
                  lambda session: session.done.add(APPROVE_FRONT), message="mandatory")  # fmt: skip
 _refusal_changes("early-last-step-closes", "ApproveBackImage refused for its order closes the session.",
@@ -37,11 +37,11 @@ _refusal_changes("early-last-step-closes", "ApproveBackImage refused for its ord
 _refusal_changes("early-last-step-forgets-back", "ApproveBackImage refused for its order loses the back.",
                  APPROVE_BACK, lambda session: session.done.discard(UPLOAD_BACK))  # fmt: skip
 _refusal_changes("broken-front-resets", "Broken JSON for the front loses the front that was read.", UPLOAD_FRONT,
-                 lambda session: session.done.clear(), message="no JSON")  # fmt: skip
+                 lambda session: session.done.clear(), message="not JSON")  # fmt: skip
 _refusal_changes("broken-back-resets", "A back without an image loses the front.", UPLOAD_BACK,
                  lambda session: session.done.discard(UPLOAD_FRONT), message="image is required")  # fmt: skip
 _refusal_changes("broken-approval-resets", "A refused approval loses the front.", APPROVE_FRONT,
-                 lambda session: session.done.discard(UPLOAD_FRONT), message="no JSON")  # fmt: skip
+                 lambda session: session.done.discard(UPLOAD_FRONT), message="not JSON")  # fmt: skip
 
 
 @fault("unreadable-front-counts", "refusal.changes-nothing", "state")
