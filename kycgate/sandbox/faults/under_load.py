@@ -156,7 +156,7 @@ class ShareNumberedCustomer(_Counting):
             return reply
         result = json.loads(reply.body)
         result["customerData"]["customerId"] = 7
-        return Reply.json(200, result)
+        return Reply(reply.status, Reply.json(200, result).body, reply.headers)
 
 
 @load_fault("bad-token", "status.no-5xx")

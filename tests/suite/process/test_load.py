@@ -282,7 +282,7 @@ def test_past_its_limits_the_generator_voids_the_run(
 ) -> None:
     collector = Collector(LoadPlan(base_url=NOWHERE, rate=1, duration_s=1), 1, tmp_path / "l", lambda second: None)
     values = {f"generator {clock}": pack(array("I", [int(milliseconds * 1e3)] * 100))}
-    collector.add(Interval(second=0, values=values, due=1, last=True))
+    collector.add(Interval(second=0, values=values, due=1, begun=1, last=True))
     collector.close()
     assert says in collector.outcome().void
     assert bool(collector.outcome().void) == bool(says)
@@ -501,7 +501,8 @@ def test_a_generator_that_cannot_keep_up_is_void_soon(tmp_path: Path) -> None:
     """Beyond any machine: it is said, and the run ended, long before its time is over."""
     begun = time.monotonic()
     outcome = _run(tmp_path, rate=3_000, duration_s=60)
-    assert "late at p99" in outcome.void or "lagged" in outcome.void
+    # Which of its parts gives in first is the machine's.
+    assert any(words in outcome.void for words in ("late at p99", "lagged", "for a credential"))
     assert time.monotonic() - begun < 45
     assert outcome.result.scheduled < 3_000 * 45
 
