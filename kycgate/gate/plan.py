@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from kycgate.contracts.clauses import clauses
+from kycgate.contracts.clauses import CORE, clauses
 
 MARK = "judges"
 
@@ -55,16 +55,29 @@ MOST_TELLING = 8
 """From here on a test goes first whatever others judge: the flow itself, its order, its credentials."""
 
 
-def places(plan: Sequence[PlannedTest]) -> dict[PlannedTest, tuple[int, int]]:
-    """By which to sort a plan: the most telling tests, then those that alone judge a clause, then what repeats others.
+def _function(test: PlannedTest) -> str:
+    return test.test.partition("[")[0]
 
-    So a budget that is too small for all costs repetition first, and verdicts last.
+
+def places(plan: Sequence[PlannedTest]) -> dict[PlannedTest, tuple[int, int]]:
+    """By which to sort a plan: what the core takes, the most telling, those that alone judge a clause, the others.
+
+    So a budget that is too small for all costs repetition first, and the verdict on the whole last.
     """
     judged = Counter(name for test in plan for name in test.clauses)
-    return {
-        test: (
-            0 if test.telling >= MOST_TELLING else 1 if any(judged[name] == 1 for name in test.clauses) else 2,
-            -test.telling,
-        )
-        for test in plan
-    }
+    lacking = set(CORE)
+    core: set[str] = set()
+    """Functions: only all their cases together judge what they name."""
+    for test in sorted(plan, key=lambda test: -test.telling):
+        if lacking & {*test.clauses}:
+            core.add(_function(test))
+            lacking -= {*test.clauses}
+
+    def rank(test: PlannedTest) -> int:
+        if _function(test) in core:
+            return 0
+        if test.telling >= MOST_TELLING:
+            return 1
+        return 2 if any(judged[name] == 1 for name in test.clauses) else 3
+
+    return {test: (rank(test), -test.telling) for test in plan}

@@ -170,10 +170,10 @@ def test_nothing_secret_or_personal_is_kept(tmp_path: Path) -> None:
 
 
 def test_budget_is_kept_and_what_it_cuts_off_is_named(tmp_path: Path) -> None:
-    done = kycgate("check", "--sandbox", "--budget", "40", "--uploads", "12", "--out", "run", cwd=tmp_path)
+    done = kycgate("check", "--sandbox", "--budget", "20", "--uploads", "8", "--out", "run", cwd=tmp_path)
     run = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
-    assert run["requests_sent"] <= 40
-    assert run["uploads_sent"] <= 12
+    assert run["requests_sent"] <= 20
+    assert run["uploads_sent"] <= 8
     cut = [clause for clause in run["clauses"] if clause["verdict"] == "not tried"]
     assert cut
     assert all(clause["reason"] for clause in cut)
@@ -182,7 +182,7 @@ def test_budget_is_kept_and_what_it_cuts_off_is_named(tmp_path: Path) -> None:
     verdict = next(line for line in done.stdout.splitlines() if line.startswith("unclear: "))
     assert f"{len(cut)} not tried" in verdict
     assert "order.upload-back-after-upload-front" in verdict
-    assert verdict.endswith("the budget of 40 requests is spent")
+    assert verdict.endswith(("the budget of 20 requests is spent", "the budget has no room for it"))
 
 
 def test_dry_run_sends_nothing(tmp_path: Path) -> None:
