@@ -4,14 +4,16 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from kycgate.check.embedded import TENANT, TENANT_SECRET
+from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
 from kycgate.sandbox import RunningSandbox, SandboxSettings
+from kycgate.settings.profile import Profile
 from kycgate.tests.suite.actions_runner import ROOT, Runner, read
 from kycgate.tests.suite.conftest import Shared
 
@@ -151,12 +153,24 @@ def test_an_unclear_verdict_fails_the_job_unless_told_not_to(runner: Runner) -> 
     assert (ran.code, ran.outputs) == (0, {"exit-code": "3", "verdict": "unclear"})
 
 
-def test_the_probe_workflow_probes_and_judges_the_month(runner: Runner) -> None:
+@pytest.fixture
+def vendor() -> Iterator[dict[str, str]]:
+    """A vendor's sandbox, as a repository's variables and secrets name it."""
+    with embedded_sandbox(Profile()) as sandbox:
+        yield {
+            "vars.KYCGATE_BASE_URL": str(sandbox.profile.base_url),
+            "secrets.VENDOR_TENANT_ID": TENANT,
+            "secrets.VENDOR_TENANT_SECRET": TENANT_SECRET,
+        }
+
+
+def test_the_probe_workflow_probes_and_judges_the_month(runner: Runner, vendor: dict[str, str]) -> None:
     """Its shell steps in their order: a store is begun, and early in a month too little evidence is no failure."""
     job = WORKFLOWS["vendor-probe"]["jobs"]["probe"]
     shutil.copytree(ROOT / "docs", runner.workspace / "docs", ignore=shutil.ignore_patterns("*.html", "*.png"))
     steps = [step for step in job["steps"] if "run" in step and step["name"] != "Install kycgate"]
     assert [step["name"] for step in steps] == ["Probe", "Judge the month so far"]
+    runner.context |= vendor
     for step in steps:
         ran = runner.run(step, job["env"])
         assert ran.code == 0, ran.said
@@ -188,7 +202,9 @@ esac
 """GitHub's own client, as far as the example calls it: it has one run, which it gives out, or none."""
 
 
-def test_the_load_workflow_compares_with_the_last_release(runner: Runner, tmp_path: Path) -> None:
+def test_the_load_workflow_compares_with_the_last_release(
+    runner: Runner, vendor: dict[str, str], tmp_path: Path
+) -> None:
     """Its steps in their order, twice: the first release finds nothing to compare with, the second the first's run."""
     job = WORKFLOWS["load-before-release"]["jobs"]["load"]
     shutil.copytree(ROOT / "docs", runner.workspace / "docs", ignore=shutil.ignore_patterns("*.html", "*.png"))
@@ -197,7 +213,7 @@ def test_the_load_workflow_compares_with_the_last_release(runner: Runner, tmp_pa
     (tmp_path / "bin" / "gh").chmod(0o755)
     runner.path = f"{tmp_path / 'bin'}:{runner.path}"
     runner.env["BASELINE"] = str(tmp_path / "first")
-    runner.context |= {"vars.KYCGATE_LOAD_SECONDS": "3", "github.token": "a token"}
+    runner.context |= {"vars.KYCGATE_LOAD_SECONDS": "3", "github.token": "a token"} | vendor
     for release in ("first", "second"):
         for step in job["steps"]:
             if step.get("uses") == "./" and release == "second":
@@ -230,7 +246,7 @@ def elsewhere(system: str) -> list[str]:
     return re.findall(r"^ *sh '(.*)'$", block[1], re.MULTILINE)
 
 
-def test_lines_for_other_systems_run(runner: Runner) -> None:
+def test_lines_for_other_systems_run(runner: Runner, vendor: dict[str, str]) -> None:
     """The archive is this checkout, and what kycgate needs is there already; else the lines are run as they stand."""
     lines = elsewhere("gitlab")
     assert lines == elsewhere("jenkins")
@@ -240,7 +256,11 @@ def test_lines_for_other_systems_run(runner: Runner) -> None:
     )
     assert ARCHIVE in lines[0]
     script = "\n".join(lines).replace(ARCHIVE, str(ROOT))
-    few = {"KYCGATE_LIMITS__REQUESTS": "90", "KYCGATE_LIMITS__UPLOADS": "30", "PIP_NO_DEPS": "1"}
+    few = {"KYCGATE_LIMITS__REQUESTS": "90", "KYCGATE_LIMITS__UPLOADS": "30", "PIP_NO_DEPS": "1"} | {
+        "KYCGATE_BASE_URL": vendor["vars.KYCGATE_BASE_URL"],
+        "KYCGATE_TENANT_ID": TENANT,
+        "KYCGATE_TENANT_SECRET": TENANT_SECRET,
+    }
     ran = runner.run({"run": script}, few)
     assert ran.code == 0, ran.said
     assert (runner.workspace / "run" / "junit.xml").exists()
