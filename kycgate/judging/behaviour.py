@@ -39,6 +39,8 @@ ABSENT = "absent"
 NOT_SHOWN = "(not shown)"
 """Of a word that would have to be redacted: the marks of two runs differ."""
 MAX_NAMES = 80
+_AS_ASKED = frozenset({"connection", "keep-alive", "content-encoding", "vary", "transfer-encoding", "content-length"})
+"""Headers that follow from how the request was sent: over which connection, with which codings accepted."""
 _NO_ANSWER = frozenset({None, 429})
 _ARABIC = re.compile("[\u0600-\u06ff]")
 _PRINTED = ("religion", "maritalStatus", "nationality", "profession")
@@ -109,7 +111,7 @@ class Behaviour:
     def _note_headers(self, exchange: Exchange) -> None:
         group = f"{_whose(exchange)}-{exchange.status}"
         self._answers["headers", group] += 1
-        for name in {name.lower() for name, _ in exchange.answer_headers}:
+        for name in {name.lower() for name, _ in exchange.answer_headers} - _AS_ASKED:
             self._count("headers", f"{group} {self._safe(name)}", "present")
         media_type = exchange.answer_header("Content-Type")
         if media_type is not None and exchange.status == 200:

@@ -232,7 +232,7 @@ def test_liberties_taken_show_as_drift() -> None:
         "fields: upload_front fullNameEn",
         "order: upload_front, isSuccess true",
         "answers: upload_back legal, out of turn",
-        "answers: upload_front a file that is not an image, in its turn",
+        "answers: upload_front a file that is no image, in its turn",
         "words: gender, male",
     } <= changed
 
