@@ -34,7 +34,7 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="not a regular file"):
             load(tmp_path / "fifo")
     os.mkfifo(tmp_path / "run.json")
-    with pytest.raises(UsageError, match="no regular file"):
+    with pytest.raises(UsageError, match="not a regular file"):
         RunFolder(tmp_path).read_run()
 
 
