@@ -108,9 +108,6 @@ _compressed("gzip-but-plain", "An answer says that it is compressed, and is not.
 
 def _busy(name: str, step: Step) -> None:
     class Busy(Vendor):
-        def perform(self, session: Onboarding, taken: Step, request: Incoming) -> Reply:
-            return super().perform(session, taken, request)
-
         def dispatch(self, request: Incoming) -> Reply:
             if request.path != step.path:
                 return super().dispatch(request)
@@ -392,9 +389,6 @@ _assigns("status-by-saying-so", "status in an approval completes what is missing
 @fault("customer-by-saying-so", "safety.no-mass-assignment", "state")
 class CustomerBySayingSo(Vendor):
     """The customerId that an upload sends becomes the session's own."""
-
-    def upload(self, session: Onboarding, step: Step, image: str) -> Reply:
-        return super().upload(session, step, image)
 
     def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
         found = re.search(rb'"customerId":\s*"([0-9a-f-]{36})"', request.body) if step.is_upload else None
