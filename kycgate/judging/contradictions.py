@@ -122,6 +122,11 @@ class Memory:
         with self._lock:
             return self._truths.get(card, {})
 
+    def forget_session(self, session: str) -> None:
+        """The session's credential begins a new flow (a fixed key does)."""
+        with self._lock:
+            self._sessions.pop(session, None)
+
     def judge(self, exchange: Exchange) -> Iterator[Observation]:
         """What this exchange says together with those before it."""
         data = customer_data(exchange)
