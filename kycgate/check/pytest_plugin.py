@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,7 @@ from kycgate.settings.severity import Effect
 
 MAX_SECTION = 50_000
 """Characters of captured output that pytest shows of a failed contract test."""
+EMBEDDED = "kycgate_sandbox"
 THOROUGH_REQUESTS, THOROUGH_UPLOADS = 3_000, 1_000
 
 
@@ -118,6 +120,7 @@ class GatePlugin:
         gate = self.bound
         before = gate.ledger.breaches()
         with attempt(gate, plan, self.not_tried) as tried:
+            gate.budget.demand_time()
             if not gate.budget.has_room(requests=plan.requests - 1, uploads=plan.uploads):
                 raise BudgetExhausted("the budget has no room for it")
             yield
@@ -328,10 +331,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if _has_target(config) else (os.cpu_count() or 1) + 1
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """A worker of xdist reads the words of the call again, and would not know what was concluded from them."""
+    node.workerinput[EMBEDDED] = node.config.option.sandbox
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Under plain pytest the gate is made from pytest's options."""
     named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
-    if not named and not hasattr(config, "workerinput") and not _has_target(config):
+    if hasattr(config, "workerinput"):
+        config.option.sandbox = config.workerinput[EMBEDDED]
+    elif not named and not _has_target(config):
         # All tests of this repository, as `pytest` runs them there: they are of kycgate itself.
         config.option.sandbox = True
     if config.getoption("numprocesses", default=None) and _has_target(config):

@@ -31,8 +31,6 @@ def attempt(gate: Gate, plan: PlannedTest, not_tried: dict[str, str]) -> Iterato
     tried = Attempt()
     gate.target.test = plan.test
     try:
-        if gate.budget.left_s <= 0:
-            raise BudgetExhausted(gate.budget.time_is_up)
         yield tried
     except CannotJudge as error:
         tried.reason = str(error)
@@ -167,6 +165,7 @@ class SideBySide:
         plan = _plan(item)
         try:
             with attempt(self._gate, plan, self._not_tried):
+                self._gate.budget.demand_time()
                 if not self._has_room(plan):
                     raise BudgetExhausted("the budget has no room for it")
                 self._call(item)

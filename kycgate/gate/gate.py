@@ -17,8 +17,8 @@ from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
 from kycgate.files import no_links
 from kycgate.gate.minting import mint, optional_refused, seconds_to_expiry, token_body
-from kycgate.gate.session import Credential, Dress, Session
-from kycgate.judging.answers import accepted, customer_data, is_evidence, is_firewall, is_page, json_or_none
+from kycgate.gate.session import REGISTERED, Credential, Dress, Session
+from kycgate.judging.answers import accepted, already_registered, customer_data, is_evidence, is_firewall, is_page, json_or_none
 from kycgate.judging.behaviour import Behaviour
 from kycgate.judging.contradictions import Memory
 from kycgate.judging.ledger import Ledger, Observation
@@ -245,6 +245,9 @@ class Gate:
             return
         if exchange.excused:
             self.ledger.unclear(clause, exchange.excused)
+            return
+        if not ok and already_registered(exchange):
+            self.ledger.unclear(clause, REGISTERED)
             return
         recorded = self._by_number.get(exchange.number)
         self.ledger.add([Observation(clause, ok, required, actual, because=because)], exchange, recorded)

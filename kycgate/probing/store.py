@@ -240,13 +240,14 @@ class FileStore(Store):
         Raises:
             UsageError: it is something else's database, or a newer kycgate's.
         """
+        # In this order: another writer makes the tables and sets the mark in one commit, which may fall between the two.
+        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (owner,) = self._connection.execute("PRAGMA application_id").fetchone()
         if owner == self._APPLICATION:
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
             if version > SCHEMA:
                 raise UsageError(f"{path} has schema version {version}: use a newer kycgate")
             return True
-        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if owner or tables:
             raise UsageError(f"{path} is the database of something else: name another file")
         return False

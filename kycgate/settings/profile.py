@@ -473,7 +473,7 @@ def load_secrets(names: Environment) -> Secrets:
         UsageError: there are none, half of the tenant's pair is missing, one is set but empty, or one cannot stand in
             a header.
     """
-    refuse_empty((names.api_keys, names.tenant_id, names.tenant_secret, names.expired_token))
+    refuse_empty(names.model_dump().values())
     keys = tuple(key.strip() for key in os.environ.get(names.api_keys, "").split(",") if key.strip())
     tenant_id = os.environ.get(names.tenant_id, "").strip()
     tenant_secret = os.environ.get(names.tenant_secret, "").strip()

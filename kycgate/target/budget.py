@@ -96,6 +96,15 @@ class Budget:
         """Why nothing more is sent."""
         return f"the time limit of {self.time_s:g} s is reached"
 
+    def demand_time(self) -> None:
+        """Go on only before the time limit.
+
+        Raises:
+            BudgetExhausted: it is over.
+        """
+        if self.left_s <= 0:
+            raise BudgetExhausted(self.time_is_up)
+
     def has_room(self, *, requests: int, uploads: int) -> bool:
         """Whether this many more may be sent."""
         with self._lock:

@@ -33,6 +33,8 @@ MAX_RETRY_AFTER_S = 30.0
 MAX_THROTTLED_S = 120.0
 """Seconds that a run waits in all because of 429."""
 THROTTLED_TRIES = 4
+MAX_THROTTLED = 20
+"""Answers of 429 in a row, after which nothing more is sent."""
 MAX_TIMEOUTS = 3
 """Time-outs that a run waits for; a minute each, they would make it endless."""
 PAUSES_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, *(4.0,) * 8)
@@ -83,6 +85,7 @@ class Target:
         self._away = False
         """Whether the last of them met no listener at all, so that waiting may help."""
         self._throttled_s = 0.0
+        self._throttled_in_a_row = 0
         self.asked_to_stop: Callable[[], bool] = lambda: False
         self.gave_up = ""
         """Why nothing more is sent; empty while something is."""
@@ -152,8 +155,13 @@ class Target:
             if exchange.status != 429 or exchange.may_be_limited:
                 if exchange.status is not None:
                     self.budget.answered()
+                    self._throttled_in_a_row = 0
                 return exchange
-            if attempt == THROTTLED_TRIES:
+            with self._lock:
+                self._throttled_in_a_row += 1
+                if self._throttled_in_a_row >= MAX_THROTTLED:
+                    self.gave_up = f"the target answers 429, {MAX_THROTTLED} times in a row: lower --rate, or try later"
+            if attempt == THROTTLED_TRIES or self.gave_up:
                 return exchange
             wait = retry_after_s(exchange.answer_header("Retry-After"), attempt)
             if attempt > 1:

@@ -49,7 +49,8 @@ def _unreadable(card: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 @judges("refusal.unreadable", "result.message-on-failure", "result.no-data-on-failure", "result.error-code-number",
-        "result.envelope", "status.no-5xx", "refusal.changes-nothing", requests=12, uploads=2, telling=7)  # fmt: skip
+        "result.envelope", "status.no-5xx", "refusal.changes-nothing", "session.own-customer",
+        requests=12, uploads=2, telling=7)  # fmt: skip
 @pytest.mark.parametrize("step", flow().uploads)
 def test_unreadable(gate: Gate, session: Session, step: Step) -> None:
     """What is no picture is refused in one of the two forms, and the side can be shown again."""

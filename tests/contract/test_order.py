@@ -104,7 +104,7 @@ def test_completed_flow_is_closed(gate: Gate, session: Session) -> None:
         gate.ledger.open_point("after-completion", str(session.do(step).status))
 
 
-@judges("refusal.changes-nothing", "refusal.unreadable", requests=14, uploads=2, telling=8)
+@judges("refusal.changes-nothing", "refusal.unreadable", "session.own-customer", requests=14, uploads=2, telling=8)
 def test_unreadable_retry_keeps_what_was_read(session: Session) -> None:
     """A refused retry of a side must not lose the reading that stands, nor stand for one that never was."""
     garbage = Variation(

@@ -249,6 +249,10 @@ class EchoVendor(http.server.ThreadingHTTPServer):
 
     def answer(self, to: _Echo, turn: int, said: Mapping[str, str], reply: Reply) -> None:
         way = WRITINGS[turn % len(WRITINGS)]
+        breaks = self.breaks and turn % 13 == 7
+        if breaks:
+            # A token that was made and is not given out is nobody's secret: it is not said either.
+            said = {name: value for name, value in said.items() if name != "token"}
         text = self.hostile + " ".join(f"{name}={written(way, value)}" for name, value in said.items())
         flat = re.sub(r"[\r\n\0]", " ", text).encode("ascii", "replace").decode()[:3_000]
         credential = said.get("credential", "none")
@@ -264,10 +268,9 @@ class EchoVendor(http.server.ThreadingHTTPServer):
             body = json.dumps(value, ensure_ascii=turn % 2 == 0).encode("utf-8", "replace")
         elif status >= 400:
             status, headers, body = self._refuse(turn, text, flat, status, headers)
-        if self.breaks and turn % 13 == 7:
+        if breaks:
             status, headers, body = self._break(turn // 13, text, flat, credential, headers)
         if status == 200 and '"token": "' in body.decode("utf-8", "replace"):
-            # One that was made and never given out is nobody's secret yet.
             self.tokens.add(said["token"])
         if status < 0:
             to.wfile.write(b"HTTP/1.1 2x0 " + flat.encode() + b"\r\nX: " + flat.encode() + b"\r\n\r\n")

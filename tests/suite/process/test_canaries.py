@@ -1,5 +1,6 @@
 """Nothing leaks: what is planted comes out nowhere, even from a vendor that says everything back."""
 
+import itertools
 import json
 import re
 import sys
@@ -129,6 +130,8 @@ def test_fixed_keys_plain_pytest_and_crashes(tmp_path: Path) -> None:
             "-l",
             f"--junitxml={tmp_path / 'pytest.xml'}",
         ]
+        # Its breaches come in turns, which those before, some of them sent at once, have not counted the same each time.
+        vendor.turns = itertools.count()
         ran.append(("pytest", run_watched([*pytest_, *url], cwd=tmp_path, env=env)))
     canaries = cards_shown(SEED, 5)
     canaries.secrets = {f"key {n}": key for n, key in enumerate(keys)}

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -15,7 +16,7 @@ from kycgate.chaos import BEHAVIOURS, ChaosTarget
 from kycgate.chaos.registry import Mode
 from kycgate.check.runner import run_contract_tests
 from kycgate.contracts.flows.national_id import TOKEN
-from kycgate.errors import CannotJudge
+from kycgate.errors import BudgetExhausted, CannotJudge, NotTheTarget
 from kycgate.gate.gate import Gate
 from kycgate.gate.minting import token_of
 from kycgate.load.client import Connection, NoAnswer
@@ -23,7 +24,7 @@ from kycgate.runs.clause import Verdict
 from kycgate.sandbox import RunningSandbox, SandboxSettings
 from kycgate.settings.profile import Limits, Profile, Secrets
 from kycgate.target.budget import Budget
-from kycgate.target.client import MAX_THROTTLED_S, STALE, Target, Wanted
+from kycgate.target.client import MAX_THROTTLED, STALE, Target, Wanted
 from kycgate.target.exchange import Exchange
 from kycgate.target.requests import CLIENT_HEADERS, to_json
 from kycgate.tests.suite.chaos_trial import SECRET, TENANT, run_trial
@@ -32,6 +33,8 @@ from kycgate.tests.suite.conftest import Call
 TIMEOUT_S = 0.4
 UNUSUAL = {"closed-when-idle", "interim", "answer-behind-the-answer", "http-1.0", "gzip-unasked", "tls-good"}
 """Lawful, or repaired by what any client does."""
+NOT_THE_TARGETS = {"no-such-host", "tls-unknown-ca", "tls-expired", "tls-wrong-host", "tls-self-signed", "tls-is-plain"}
+"""What is not known to be the target's doing: the run ends, and nobody is accused."""
 
 
 @pytest.fixture(scope="module")
@@ -62,18 +65,23 @@ def test_each_exchange_ends_and_is_recorded(
             monkeypatch.setenv(variable, chaos.canary.url)
         # So little time is left that no 429 is waited for.
         target = Target(_profile(chaos, tmp_path), Budget(time_s=3), lambda exchange, _: recorded.append(exchange))
-        exchange = target.send(wanted)
-        again = target.send(wanted) if name in UNUSUAL else exchange
+        if name in NOT_THE_TARGETS:
+            with pytest.raises(NotTheTarget, match="cannot be reached"):
+                target.send(wanted)
+        else:
+            with suppress(BudgetExhausted):  # a 429 slows the run down, here beyond its time
+                for _ in range(2 if name in UNUSUAL else 1):
+                    assert target.send(wanted) in recorded
         target.close()
         assert chaos.canary.contacts == 0
-    assert exchange in recorded
     if name in UNUSUAL:
-        tokens = [json.loads(answer.answer_body)["token"] for answer in (exchange, again)]
-        assert (exchange.status, again.status) == (200, 200)
-        assert tokens[0] != tokens[1]
+        tokens = {json.loads(exchange.answer_body)["token"] for exchange in recorded}
+        assert [exchange.status for exchange in recorded] == [200, 200]
+        assert len(tokens) == 2
     else:
-        assert token_of(exchange) is None
-    assert "\n" not in (exchange.failure or "")
+        assert recorded
+        assert {token_of(exchange) for exchange in recorded} == {None}
+    assert "\n" not in "".join(exchange.failure or "" for exchange in recorded)
 
 
 @pytest.mark.parametrize(
@@ -147,10 +155,11 @@ def test_nobody_waits_for_ever_for_a_name(monkeypatch: pytest.MonkeyPatch) -> No
     recorded: list[Exchange] = []
     profile = Profile(base_url="http://vendor.example", timeout_s=0.3)
     target = Target(profile, Budget(), lambda exchange, _: recorded.append(exchange))
-    exchange = target.send(Wanted("token", "POST", "/", {}))
+    with pytest.raises(NotTheTarget, match="was not resolved in time"):
+        target.send(Wanted("token", "POST", "/", {}))
     never.set()
     target.close()
-    assert "was not resolved in time" in (exchange.failure or "")
+    assert len(recorded) == 1
 
 
 def test_a_kept_connection_that_was_closed_is_no_answer_of_the_targets(upstream: str) -> None:
@@ -192,7 +201,7 @@ def test_what_is_unusual_is_no_failure_under_load(name: str, upstream: str) -> N
         ("endless-headers", "header is over 100 kB"),
         ("header-a-byte-a-second", "no whole answer within 0.5 s"),
         ("read-silent", "no whole answer within 0.5 s"),
-        ("http-9.9", "Invalid HTTP version"),
+        ("http-9.9", r"not complete, well-formed HTTP: its version is HTTP/9\.9"),
     ],
 )
 def test_no_answer_under_load_is_said(name: str, says: str, upstream: str) -> None:
@@ -209,20 +218,20 @@ def test_no_answer_under_load_is_said(name: str, says: str, upstream: str) -> No
 
 def test_a_target_that_always_says_soon_is_not_asked_for_ever(upstream: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Retry-After in the past is now: once it was not so, the waits grow, and then the run is over."""
-    waits: list[float] = []
-    monkeypatch.setattr("kycgate.target.client.time.sleep", waits.append)
-    sent = 0
+    monotonic, perf_counter_ns, slept = time.monotonic, time.perf_counter_ns, [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + sum(slept))
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: perf_counter_ns() + round(sum(slept) * 1e9))
+    monkeypatch.setattr(time, "sleep", slept.append)
+    recorded: list[Exchange] = []
     with ChaosTarget(BEHAVIOURS["429-in-the-past"], upstream) as chaos:
-        target = Target(Profile(base_url=chaos.base_url), Budget(), lambda *_: None)
+        target = Target(Profile(base_url=chaos.base_url), Budget(), lambda exchange, _: recorded.append(exchange))
         while not target.gave_up:
             assert target.send(Wanted("token", "POST", "/", {})).status == 429
-            sent += 1
-        with pytest.raises(CannotJudge, match="answers 429"):
+        with pytest.raises(CannotJudge, match="429"):
             target.send(Wanted("token", "POST", "/", {}))
         target.close()
-    assert waits[:6] == [0, 2, 4, 0, 2, 4]
-    assert sum(waits) <= MAX_THROTTLED_S
-    assert sent <= 21
+    assert sum(slept) > MAX_THROTTLED
+    assert len(recorded) == MAX_THROTTLED
 
 
 def test_time_outs_end_a_run(upstream: str) -> None:
