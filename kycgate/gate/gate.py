@@ -18,7 +18,15 @@ from kycgate.errors import CannotJudge
 from kycgate.files import no_links
 from kycgate.gate.minting import mint, optional_refused, seconds_to_expiry, token_body
 from kycgate.gate.session import REGISTERED, Credential, Dress, Session
-from kycgate.judging.answers import accepted, already_registered, customer_data, is_evidence, is_firewall, is_page, json_or_none
+from kycgate.judging.answers import (
+    accepted,
+    already_registered,
+    customer_data,
+    is_evidence,
+    is_firewall,
+    is_page,
+    json_or_none,
+)
 from kycgate.judging.behaviour import Behaviour
 from kycgate.judging.contradictions import Memory
 from kycgate.judging.ledger import Ledger, Observation

@@ -240,7 +240,7 @@ class FileStore(Store):
         Raises:
             UsageError: it is something else's database, or a newer kycgate's.
         """
-        # In this order: another writer makes the tables and sets the mark in one commit, which may fall between the two.
+        # In this order: another writer's one commit, of the tables and the mark, may fall between the two.
         (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (owner,) = self._connection.execute("PRAGMA application_id").fetchone()
         if owner == self._APPLICATION:

@@ -130,7 +130,7 @@ def test_fixed_keys_plain_pytest_and_crashes(tmp_path: Path) -> None:
             "-l",
             f"--junitxml={tmp_path / 'pytest.xml'}",
         ]
-        # Its breaches come in turns, which those before, some of them sent at once, have not counted the same each time.
+        # Its breaches come in turns; those before, some of them sent at once, were not counted the same each time.
         vendor.turns = itertools.count()
         ran.append(("pytest", run_watched([*pytest_, *url], cwd=tmp_path, env=env)))
     canaries = cards_shown(SEED, 5)
