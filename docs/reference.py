@@ -48,6 +48,14 @@ max_load_rate = 10.0           # onboardings a second that a load run may start;
 [environment]
 api_keys = "KYCGATE_API_KEYS"  # the names of the variables that hold the secrets
 
+[credentials]
+command = "bank-token --for kyc" # prints a session's token; runs only with KYCGATE_ALLOW_COMMAND=yes in the environment
+
+[oauth]                        # a gateway in front that wants a token of its own
+token_url = "https://login.bank.example/oauth2/token"
+scope = "kyc"
+header = "X-Gateway-Authorization"
+
 [severity]                     # fail or warn, by level or by clause
 "order.closed" = "fail"
 

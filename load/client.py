@@ -19,11 +19,13 @@ from gevent import socket as gsocket
 from gevent import ssl as gssl
 from gevent.timeout import Timeout
 
+from kycgate.errors import NotTheTarget
 from kycgate.load.wire import TlsWire, Wire
 from kycgate.target.blame import own_fault
 from kycgate.target.decoding import MAX_ANSWER, decoded
 from kycgate.target.exchange import NOT_HTTP, Clocks, Exchange, Picture
-from kycgate.target.route import PROXY_DEMANDS, Route, with_ours
+from kycgate.target.proxy import PROXY_DEMANDS
+from kycgate.target.route import Route, with_ours
 from kycgate.target.tunnel import dial
 
 READ = 65_536
@@ -200,6 +202,7 @@ class Connection:
         self._wire: Wire | None = None
         self._proxy = route.proxy if route is not None else None
         self._headers = route.headers if route is not None else {}
+        self._gateway = route.gateway if route is not None else None
         self._whole = ""
         """Where a proxy is asked in the clear: what of the target's URL stands before the path."""
         self._proxy_headers: dict[str, str] = {}
@@ -226,6 +229,11 @@ class Connection:
             OwnFault: this machine could not send it.
         """
         headers = with_ours(headers, self._headers) if self._headers else headers
+        if self._gateway is not None:
+            try:
+                headers = {**headers, **self._gateway.headers()}
+            except NotTheTarget as error:
+                raise OwnFault(str(error)) from None
         begun = time.perf_counter_ns()
         exchange = Exchange(
             number=0,

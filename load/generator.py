@@ -15,6 +15,7 @@ from locust import User, task
 
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
+from kycgate.errors import NotTheTarget
 from kycgate.judging.answers import customer_data
 from kycgate.judging.readings import compare
 from kycgate.load.client import NoAnswer, OwnFault
@@ -38,6 +39,8 @@ _COUNTED_AS = {
     Ended.THROTTLED: "throttled",
     Ended.CUT_OFF: "cut_off",
 }
+FRESH_S = 0.5
+"""Between two looks at whether a gateway's token is to be renewed."""
 LEAVING_S = 5.0
 """How long onboardings under way may go on once the run is stopped."""
 
@@ -77,6 +80,7 @@ class Generator:
         # A closed workload begins nobody knows how many; of an open one more than that is not counted either.
         mine = islice((n for n, _ in enumerate(self._due()) if n % self._count == self._index), UNKNOWN)
         count = UNKNOWN if self.plan.people else sum(1 for _ in mine)
+        self._keep_fresh()
         minting = gevent.spawn(self.credentials.fill, count)
         self._prepared = prepare(self.plan)
         self.judge.show(prepared.card for variants in self._prepared for prepared in variants)
@@ -92,7 +96,7 @@ class Generator:
         gevent.sleep(max((self.start_ns - time.perf_counter_ns()) / 1e9, 0))
         self._start_wall = time.time() - (time.perf_counter_ns() - self.start_ns) / 1e9
         self.watch.start()
-        helpers = [gevent.spawn(self.credentials.refill), gevent.spawn(self._tick)]
+        helpers = [gevent.spawn(run) for run in (self.credentials.refill, self._tick, self._stay_fresh)]
         try:
             if self.plan.people:
                 self._run_closed(environment)
@@ -104,6 +108,26 @@ class Generator:
             if self.credentials.own_fault:
                 self.give_up(f"no tokens could be minted for the load: {self.credentials.own_fault}")
             self.cut((time.perf_counter_ns() - self.start_ns) // 10**9, last=True)
+
+    def _keep_fresh(self) -> None:
+        """The gateway's token, where there is one, is asked for outside the timed part.
+
+        Raises:
+            OwnFault: it is not to be had.
+        """
+        if self.plan.route.gateway is not None:
+            try:
+                self.plan.route.gateway.keep_fresh()
+            except NotTheTarget as error:
+                raise OwnFault(str(error)) from None
+
+    def _stay_fresh(self) -> None:
+        while self.plan.route.gateway is not None and not self.stopping:
+            gevent.sleep(FRESH_S)
+            try:
+                self._keep_fresh()
+            except OwnFault as error:
+                self.give_up(f"the load could not be generated: {error}")
 
     def _tick(self) -> None:
         """Cut at each whole second."""

@@ -15,23 +15,24 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from kycgate.errors import KycgateError
-from kycgate.load.client import Connection, NoAnswer
+from kycgate.load.client import Connection, NoAnswer, OwnFault
 from kycgate.load.journey import Answered, Ended, Onboarding, Prepared, name_of
 from kycgate.load.page import Page, listen
 from kycgate.load.plan import LoadPlan
-from kycgate.load.tokens import ask_for_token, why_no_token
+from kycgate.load.tokens import ask_for_token, token_by_command, why_no_token
 from kycgate.load.verdicts import AnswerJudge
 from kycgate.runs.load_model import WHOLE
-from kycgate.settings.profile import Environment as Names
 from kycgate.settings.profile import Secrets, find_profile, load_profile, load_secrets, take_flow_of_call
 from kycgate.specimens.deck import Cards
-from kycgate.target.route import route_of
+from kycgate.target.route import Route, route_of
 
 _PREPARED: list[Prepared] = []
 _PAGES: list[Page] = []
 _SECRETS: list[Secrets] = []
 _FREE_KEYS: list[str] = []
 _JUDGES: list[AnswerJudge] = []
+_ROUTES: list[Route] = []
+"""One for all users: they share a gateway's token."""
 _PROPERTIES: dict[str, object] = {}
 """What the target demands in a request for a token besides the tenant's own, as far as it was learned."""
 
@@ -50,7 +51,8 @@ def _init(environment: Environment, **_: object) -> None:
         return
     try:
         take_flow_of_call()
-        secrets = load_secrets(Names())
+        profile = load_profile(find_profile(None))
+        secrets = load_secrets(profile.environment, profile.credentials)
     except KycgateError as error:
         raise SystemExit(f"kycgate: {error}") from None
     if secrets.api_keys and isinstance(environment.runner, WorkerRunner):
@@ -86,7 +88,9 @@ class Person(User):
             self._key = _FREE_KEYS.pop()
         try:
             base_url = (self.host or "").rstrip("/")
-            route = route_of(load_profile(find_profile(None), base_url=base_url))
+            if not _ROUTES:
+                _ROUTES.append(route_of(load_profile(find_profile(None), base_url=base_url)))
+            route = _ROUTES[0]
             self._tls = route.tls() if base_url.startswith("https") else None
         except KycgateError as error:
             _stop(self.environment, str(error), 2)
@@ -98,6 +102,8 @@ class Person(User):
             duration_s=1,
             tenant_id=secrets.tenant_id,
             tenant_secret=secrets.tenant_secret.get_secret_value() if secrets.tenant_secret else None,
+            token_command=secrets.command,
+            token_command_s=secrets.command_timeout_s,
         )
         if not _JUDGES:
             _JUDGES.append(AnswerJudge(self._plan, [prepared.card for prepared in _PREPARED]))
@@ -123,13 +129,27 @@ class Person(User):
         due = time.perf_counter_ns()
         recorder.start(WHOLE)
         whole: Counter[str] = Counter()
-        ended = onboarding.run(due, lambda answered: whole.update(self._report(answered)), may_send=begin)
+        try:
+            ended = onboarding.run(due, lambda answered: whole.update(self._report(answered)), may_send=begin)
+        except OwnFault as error:
+            _stop(self.environment, str(error), 3)
+            return
         recorder.add_whole(whole, failed=ended is not Ended.WELL)
 
     def _mint(self) -> str:
         """A token; empty, and told to Locust, when there is none."""
+        if self._plan.token_command:
+            try:
+                return token_by_command(self._plan)
+            except OwnFault as error:
+                _stop(self.environment, str(error), 3)
+                return ""
         connection = Connection(self._plan.base_url, self._plan.timeout_s, self._tls, self._plan.route)
-        minted = ask_for_token(connection, self._plan, _PROPERTIES, lambda exchange: None)
+        try:
+            minted = ask_for_token(connection, self._plan, _PROPERTIES, lambda exchange: None)
+        except OwnFault as error:
+            _stop(self.environment, str(error), 3)
+            return ""
         _JUDGES[0].judge(minted.exchange)
         connection.close()
         _PROPERTIES.update(minted.properties)

@@ -50,6 +50,8 @@ class LoadPlan(BaseModel):
     api_keys: tuple[str, ...] = Field(default=(), repr=False)
     tenant_id: str | None = Field(default=None, repr=False)
     tenant_secret: str | None = Field(default=None, repr=False)
+    token_command: tuple[str, ...] = Field(default=(), repr=False, description="Prints a session's token.")
+    token_command_s: float = Field(default=30.0, gt=0, description="Seconds that it may take.")
 
     @property
     def words(self) -> str:
@@ -114,6 +116,10 @@ class LoadOutcome(BaseModel):
     void: str = Field(default="", description="Why nothing can be concluded; empty when something can.")
 
 
+SECRET = {"api_keys", "tenant_id", "tenant_secret", "token_command", "route", "specimens"}
+"""What a worker on another machine knows itself: secrets, and paths of its machine."""
+
+
 def for_workers(plan: LoadPlan) -> dict[str, Any]:
     """The plan as it goes over the network: without secrets, and without paths of this machine."""
-    return plan.model_dump(mode="json", exclude={"api_keys", "tenant_id", "tenant_secret", "route", "specimens"})
+    return plan.model_dump(mode="json", exclude=SECRET)

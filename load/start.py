@@ -82,6 +82,8 @@ def with_secrets(plan: LoadPlan, secrets: Secrets) -> LoadPlan:
             "api_keys": tuple(key.get_secret_value() for key in secrets.api_keys),
             "tenant_id": secrets.tenant_id,
             "tenant_secret": secrets.tenant_secret.get_secret_value() if secrets.tenant_secret else None,
+            "token_command": secrets.command,
+            "token_command_s": secrets.command_timeout_s,
         }
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import gevent
 
 from kycgate.contracts.flows import flow
+from kycgate.errors import NotTheTarget
 from kycgate.gate.minting import Minted, mint, optional_refused, seconds_to_expiry, token_body
 from kycgate.judging.answers import json_or_none
 from kycgate.judging.ledger import Observation
@@ -17,6 +18,7 @@ from kycgate.load.verdicts import AnswerJudge
 from kycgate.target.client import THROTTLED_TRIES, retry_after_s
 from kycgate.target.exchange import Exchange
 from kycgate.target.requests import CLIENT_HEADERS
+from kycgate.target.token_command import SAME_AGAIN, ask_command
 
 MINTERS = 8
 SPARE_LIFE_S = 30.0
@@ -45,6 +47,18 @@ def ask_for_token(
     return mint(ask, properties)
 
 
+def token_by_command(plan: LoadPlan) -> str:
+    """A token by the plan's command.
+
+    Raises:
+        OwnFault: it gives none.
+    """
+    try:
+        return ask_command(plan.token_command, plan.token_command_s)
+    except NotTheTarget as error:
+        raise OwnFault(str(error)) from None
+
+
 def why_no_token(exchange: Exchange) -> str:
     """In words, of a request for a token that brought none."""
     if exchange.status is None:
@@ -66,7 +80,7 @@ class Credentials:
         self._known: dict[str, None] = {}
         self.failed = 0
         """Requests for tokens that brought none."""
-        self.fixed = plan.tenant_id is None
+        self.fixed = plan.tenant_id is None and not plan.token_command
         self._keys = deque(plan.api_keys)
         self._tokens: deque[tuple[str, float]] = deque()
         self._kept = self._wanted = 0
@@ -142,7 +156,17 @@ class Credentials:
         return Connection(self._plan.base_url, self._plan.timeout_s, self._tls, self._plan.route)
 
     def _add(self, connection: Connection) -> Exchange | None:
-        """Mint one; None when that succeeded, else the exchange that brought no token."""
+        """Mint one; None when that succeeded, else the exchange that brought no token.
+
+        Raises:
+            OwnFault: this machine, or the command that prints tokens, gives none.
+        """
+        if self._plan.token_command:
+            printed = token_by_command(self._plan)
+            if not self._distinct(printed).ok:
+                raise OwnFault(SAME_AGAIN)
+            self._tokens.append((printed, float("inf")))
+            return None
         for attempt in range(1, THROTTLED_TRIES + 1):
             while (wait := self._next_at - time.monotonic()) > 0 and not self.closed:
                 gevent.sleep(min(wait, 0.5))

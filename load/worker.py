@@ -31,7 +31,7 @@ from kycgate.load.client import NoAnswer, OwnFault
 from kycgate.load.files import take_all_files
 from kycgate.load.generator import LEAVING_S, ArrivalUser, Generator
 from kycgate.load.interval import Interval
-from kycgate.load.plan import Job, LoadPlan, for_workers
+from kycgate.load.plan import SECRET, Job, LoadPlan, for_workers
 
 PLAN, READY, GO, INTERVAL, STOP = (f"kycgate-{word}" for word in ("plan", "ready", "go", "interval", "stop"))
 HEAD_START_S = 0.5
@@ -267,9 +267,7 @@ def run_worker(job: Job) -> None:
             send(Interval(second=0, last=True))
 
     def on_plan(msg: Any, **_: Any) -> None:
-        told = LoadPlan.model_validate(
-            msg.data["plan"] | own.model_dump(include={"api_keys", "tenant_id", "tenant_secret", "route", "specimens"})
-        )
+        told = LoadPlan.model_validate(msg.data["plan"] | own.model_dump(include=SECRET))
         if told.base_url != own.base_url:
             # Credentials go to the target they were given for, whatever a master says.
             _refuse(f"a worker's target is {own.base_url}, and the master's {told.base_url}")

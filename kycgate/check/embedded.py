@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from kycgate.sandbox import RunningSandbox, SandboxSettings
-from kycgate.settings.profile import Profile, Secrets
+from kycgate.settings.profile import OAuth, Profile, Secrets
 
 TENANT = "tenant-1"
 TENANT_SECRET = "sandbox-secret"  # noqa: S105 - of a server that lives as long as this process
@@ -38,9 +38,15 @@ def embedded_sandbox(
     )
     with RunningSandbox(chosen, faults) as sandbox:
         yield Embedded(
-            # It is this process's own: no proxy stands between, and it wants no certificate.
+            # It is this process's own: no proxy stands between, and no gateway; it wants no certificate.
             profile.model_copy(
-                update={"base_url": sandbox.base_url, "proxy": None, "client_cert": None, "client_key": None}
+                update={
+                    "base_url": sandbox.base_url,
+                    "proxy": None,
+                    "client_cert": None,
+                    "client_key": None,
+                    "oauth": OAuth(),
+                }
             ),
             secrets,
             None if fixed else sandbox.expired_token(),

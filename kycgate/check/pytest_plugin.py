@@ -260,7 +260,7 @@ class GatePlugin:
         elif profile.base_url is None:
             raise UsageError(NO_TARGET)
         seed = option("seed") if option("seed") is not None else random.randrange(2**31)
-        secrets = load_secrets(profile.environment) if profile.base_url is not None else None
+        secrets = load_secrets(profile.environment, profile.credentials) if profile.base_url is not None else None
         out = option("kycgate_out")
         self._folder = RunFolder.create(Path(out), "check") if out else None
         if secrets is not None:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kycgate.contracts.flows import flow
-from kycgate.errors import BudgetExhausted, CannotJudge
+from kycgate.errors import BudgetExhausted, CannotJudge, NotTheTarget
 from kycgate.gate.gate import Gate
 from kycgate.gate.session import Credential, Session
 from kycgate.settings.profile import Profile, Secrets
@@ -67,6 +67,11 @@ def examine(profile: Profile, secrets: Secrets) -> Iterator[Symptom]:
     limits = profile.limits.model_copy(update={"requests": MAX_REQUESTS, "uploads": MAX_REQUESTS})
     gate = Gate(profile.model_copy(update={"limits": limits}), secrets, seed=random.randrange(2**31))
     try:
+        gateway = _gateway(gate)
+        if gateway is not None:
+            yield gateway
+            if gateway.state is State.FAILED:
+                return
         yield from _onboarding(gate)
         yield from _burst(gate)
     finally:
@@ -140,6 +145,20 @@ def _connection(profile: Profile) -> Symptom:
         )
 
 
+def _gateway(gate: Gate) -> Symptom | None:
+    """Whether the gateway in front gives a token; None where there is none."""
+    gateway = gate.target.route.gateway
+    if gateway is None:
+        return None
+    try:
+        (name,) = gateway.headers()
+    except NotTheTarget as error:
+        return Symptom(State.FAILED, "gateway", gate.redactor.text(str(error)))
+    life = gateway.grant.life_s
+    lives = f"that lives {life:.0f} s" if life is not None else "whose life is not said"
+    return Symptom(State.OK, "gateway", f"it gives a token {lives}, sent as {name}")
+
+
 def _wait_for_refusal(tls: ssl.SSLSocket) -> None:
     """With TLS 1.3 a server says after the handshake that it does not take our certificate.
 
@@ -173,7 +192,9 @@ def _onboarding(gate: Gate) -> Iterator[Symptom]:
     # A wrong base path answers 404 everywhere, also for tokens.
     nowhere = failure is not None and {exchange.status for exchange in gate.recorded} == {404}
     let_in = any(exchange.status not in (None, 401, 429) for exchange in uploads) and not nowhere
-    kind = "a token is minted for each session" if gate.mints_tokens else counted(gate.concurrent_sessions, "fixed key")
+    kind = counted(gate.concurrent_sessions, "fixed key")
+    if gate.mints_tokens:
+        kind = f"a token {'is minted' if gate.has_tenant else 'comes by credentials.command'} for each session"
     if failure is None:
         written = "Bearer" if gate.scheme == "bearer" else "bare"
         yield Symptom(State.OK, "credentials", f"{kind}; written {written}")

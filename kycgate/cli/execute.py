@@ -111,7 +111,7 @@ def execute(
     """
     seed = random.randrange(2**31) if seed is None else seed
     wanted = clauses_named(only)
-    secrets = load_secrets(profile.environment) if profile.base_url is not None else None
+    secrets = load_secrets(profile.environment, profile.credentials) if profile.base_url is not None else None
     if load is not None and profile.base_url is not None:
         demand_permission(profile, load, only=not check)
     if load is not None:

@@ -105,7 +105,7 @@ def plan_for(load: LoadOptions, profile: Profile, gate: Gate) -> LoadPlan:
             "translation": gate.translation,
             "token_properties": dict(gate.token_properties),
             "timeout_s": profile.timeout_s,
-            "route": gate.target.route,
+            "route": gate.target.route.shared(),
             "specimens": profile.specimens,
         }
     )

@@ -14,7 +14,7 @@ from itertools import takewhile
 
 from kycgate.contracts.flow import Endpoint
 from kycgate.contracts.flows import flow
-from kycgate.errors import CannotJudge
+from kycgate.errors import CannotJudge, NotTheTarget
 from kycgate.files import no_links
 from kycgate.gate.minting import mint, optional_refused, seconds_to_expiry, token_body
 from kycgate.gate.session import REGISTERED, Credential, Dress, Session
@@ -40,8 +40,10 @@ from kycgate.target.budget import Budget
 from kycgate.target.client import Target, Wanted, unreachable
 from kycgate.target.curl import curl_for
 from kycgate.target.exchange import EARLIER_FLOW, Exchange, RecordedExchange
+from kycgate.target.oauth import TOKEN_NAME
 from kycgate.target.redaction import Redactor
 from kycgate.target.requests import CLIENT_HEADERS, Outcome, Variation
+from kycgate.target.token_command import KIND, SAME_AGAIN, ask_command
 
 _FIRST_DRESSED = 8
 """The number of the first session that goes about its steps in another way: those before it are as plain as can be."""
@@ -117,6 +119,8 @@ class Gate:
         self._sink = sink or None
         for name, value in self.target.route.secrets().items():
             self.redactor.add_secret(value, name)
+        if self.target.route.gateway is not None:
+            self.target.route.gateway.on_token = lambda token: self.redactor.add_secret(token, TOKEN_NAME)
         for number, key in enumerate(self._keys, 1):
             self.redactor.add_secret(key, f"KYCGATE_API_KEY_{number}")
         if secrets.tenant_secret is not None and secrets.tenant_id is not None:
@@ -154,6 +158,11 @@ class Gate:
     @property
     def mints_tokens(self) -> bool:
         return self._secrets.mints
+
+    @property
+    def has_tenant(self) -> bool:
+        """Whether tokens come from the target's own endpoint."""
+        return self._secrets.tenant_id is not None
 
     @property
     def tenant_secret(self) -> str:
@@ -324,11 +333,13 @@ class Gate:
             self.cards.give_back(session.card)
 
     def mint(self) -> str:
-        """A fresh token.
+        """A fresh token, from the target or by the profile's command.
 
         Raises:
             CannotJudge: none came.
         """
+        if self._secrets.command:
+            return self._by_command()
         minted = mint(lambda properties: self.request_token(properties=properties), self.token_properties)
         if minted.exchange.status is not None and minted.exchange.status >= 500:
             # It is counted as what it is. That the target is not up, a second one says.
@@ -346,6 +357,24 @@ class Gate:
                 f"{names.tenant_secret}"
             )
         raise why_not(exchange, self.target.base_url, "a request for a token")
+
+    def _by_command(self) -> str:
+        if self.gave_up:
+            raise CannotJudge(self.gave_up)
+        try:
+            token = ask_command(self._secrets.command, self._secrets.command_timeout_s)
+        except NotTheTarget as error:
+            # Each later session would wait for it as long.
+            self.gave_up = str(error)
+            raise
+        self.redactor.add_secret(token, "KYCGATE_TOKEN")
+        with self._lock:
+            again = token in self._tokens
+            self._tokens[token] = None
+        if again:
+            self.gave_up = SAME_AGAIN
+            raise NotTheTarget(SAME_AGAIN, KIND)
+        return token
 
     def request_token(
         self,

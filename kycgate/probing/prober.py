@@ -146,6 +146,8 @@ class Prober:
         scheme = "bare" if self._profile.auth_scheme == "bare" else "bearer"
         if not self._secrets.mints:
             return Credential(self._secrets.api_keys[0].get_secret_value(), scheme, fixed=True)
+        if self._secrets.command:
+            return Credential(self._gate.mint(), scheme)
         minted = mint(lambda properties: self._gate.request_token(properties=properties), {})
         if minted.token is not None:
             course.exchanges.append(minted.exchange)

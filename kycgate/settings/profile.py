@@ -3,6 +3,8 @@
 import ipaddress
 import os
 import re
+import shlex
+import shutil
 import tomllib
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -32,6 +34,9 @@ NO_TARGET: Final = (
 MAX_URL = 2_000
 ALLOWED_HOSTS = "KYCGATE_ALLOWED_HOSTS"
 """The variable that names, comma separated, the hosts that may be called at all."""
+COMMAND_VARIABLE: Final = "KYCGATE_CREDENTIALS__COMMAND"
+ALLOW_COMMAND: Final = "KYCGATE_ALLOW_COMMAND"
+"""The variable that lets a command run that a file names: set to yes."""
 
 
 def demand_allowed(base_url: str | None) -> None:
@@ -144,8 +149,83 @@ def check_headers(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
+def check_command(command: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    """A command line, or its words.
+
+    Raises:
+        ValueError: it cannot be split into words, or has none.
+    """
+    if not words_of(command):
+        raise ValueError("the command is empty")
+    return command
+
+
+def words_of(command: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """The command's words: a list as it is, a text split as a POSIX shell splits it; no shell ever runs it.
+
+    Raises:
+        ValueError: a quotation in it has no end.
+    """
+    words = tuple(shlex.split(command)) if isinstance(command, str) else tuple(command or ())
+    return words if words and words[0] else ()
+
+
+def check_token_url(text: str) -> str:
+    """The URL of a token endpoint.
+
+    Raises:
+        ValueError: it is no URL of a host, or secrets would go to it in the clear (RFC 6749, 3.2).
+    """
+    found = check_base_url(text)
+    if found.startswith("http://") and not is_loopback(found):
+        raise ValueError("the client secret goes there: write an https:// URL")
+    return found
+
+
+def check_gateway_header(name: str) -> str:
+    """The header that a gateway reads its token from.
+
+    Raises:
+        ValueError: it is no header's name, or one that the tests vary.
+    """
+    check_headers({name: "-"})
+    return name
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TokenCommand(_Section):
+    """Where a session's token comes from, when neither a fixed key nor the target's token endpoint gives it."""
+
+    command: Annotated[str | tuple[str, ...], AfterValidator(check_command)] | None = Field(
+        default=None,
+        repr=False,
+        description="A command that prints a token; it is run once for each session, without a shell. Where a file "
+        f"names it, it runs only with {ALLOW_COMMAND}=yes in the environment.",
+        examples=["bank-token --for kyc"],
+    )
+    command_timeout_s: float = Field(
+        default=30.0, gt=0, le=600, description="Seconds that the command may take; then it is ended."
+    )
+
+
+class OAuth(_Section):
+    """A gateway in front of the target that wants a token of its own: OAuth 2 client credentials (RFC 6749, 4.4)."""
+
+    token_url: Annotated[str, AfterValidator(check_token_url)] | None = Field(
+        default=None,
+        description="The token endpoint of a gateway in front. Its client id and secret come from the environment.",
+        examples=["https://login.bank.example/oauth2/token"],
+    )
+    scope: str = Field(default="", description="The scope that is asked for; empty for none.")
+    header: Annotated[str, AfterValidator(check_gateway_header)] = Field(
+        default="X-Gateway-Authorization", description="The header that carries it, as `Bearer …`, on every request."
+    )
+    client_authentication: Literal["basic", "body"] = Field(
+        default="basic", description="How the client id and secret are sent: as HTTP Basic, or in the body."
+    )
 
 
 class Environment(_Section):
@@ -162,6 +242,8 @@ class Environment(_Section):
     )
     proxy_user: str = Field(default="KYCGATE_PROXY_USER", description="Who we are to the proxy, where it asks.")
     proxy_password: str = Field(default="KYCGATE_PROXY_PASSWORD", description="The password for that.")
+    oauth_client_id: str = Field(default="KYCGATE_OAUTH_CLIENT_ID", description="Who we are to oauth.token_url.")
+    oauth_client_secret: str = Field(default="KYCGATE_OAUTH_CLIENT_SECRET", description="The secret for that.")
 
 
 class Limits(_Section):
@@ -241,7 +323,8 @@ class Profile(BaseSettings):
     )
     client_cert: Path | None = Field(
         default=None,
-        description="A PEM file with the certificate, and its chain, that is shown to a target that asks for one.",
+        description="A PEM file with the certificate, and its chain, that is shown to a target that asks for one; or "
+        "a .p12 or .pfx with its key, which takes the extra pkcs12.",
         examples=["client.pem"],
     )
     client_key: Path | None = Field(
@@ -286,6 +369,8 @@ class Profile(BaseSettings):
     )
     environment: Environment = Environment()
     limits: Limits = Limits()
+    credentials: TokenCommand = TokenCommand()
+    oauth: OAuth = OAuth()
 
     _instead_of: str = PrivateAttr("")
 
@@ -430,6 +515,7 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
     try:
         profile = Layered(**given)
         demand_allowed(profile.base_url)
+        demand_allowed(profile.oauth.token_url)
         filed = raw.get("base_url")
         if isinstance(filed, str) and profile.base_url is not None and filed.strip().rstrip("/") != profile.base_url:
             profile.__pydantic_private__ = {"_instead_of": filed[:200]}
@@ -451,9 +537,12 @@ def first_line(error: ValidationError) -> str:
 
 
 class Secrets(BaseModel):
-    """The credentials, read from the environment and never from a file."""
+    """The credentials, read from the environment and never from a file, or the command that prints them."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    command: tuple[str, ...] = Field(default=(), repr=False, description="Prints a token; empty for none.")
+    command_timeout_s: float = 30.0
 
     api_keys: tuple[SecretStr, ...] = ()
     tenant_id: str | None = Field(default=None, repr=False)
@@ -463,17 +552,52 @@ class Secrets(BaseModel):
 
     @property
     def mints(self) -> bool:
-        return self.tenant_id is not None
+        """Whether each session gets a token of its own."""
+        return self.tenant_id is not None or bool(self.command)
 
 
-def load_secrets(names: Environment) -> Secrets:
-    """The credentials that the environment holds under `names`.
+def demand_allowed_command(command: TokenCommand) -> tuple[str, ...]:
+    """The words of the command, where there is one and it may be run.
+
+    Whoever edits a file, in a pull request say, must not run code with what the environment holds: the command stands
+    in the environment, or the environment lets the file's run.
 
     Raises:
-        UsageError: there are none, half of the tenant's pair is missing, one is set but empty, or one cannot stand in
-            a header.
+        UsageError: a file names it, and the environment does not let it run; or there is no such program.
+    """
+    words = words_of(command.command)
+    if not words:
+        return ()
+    if not os.environ.get(COMMAND_VARIABLE, "").strip() and os.environ.get(ALLOW_COMMAND, "").strip() != "yes":
+        raise UsageError(
+            f"the profile names a command, credentials.command: it is not run unasked. Read it, then export "
+            f"{ALLOW_COMMAND}=yes, or export the command itself as {COMMAND_VARIABLE}"
+        )
+    if shutil.which(words[0]) is None:
+        raise UsageError(f"credentials.command: there is no program {words[0][:80]!r} that can be run")
+    return words
+
+
+def load_secrets(names: Environment, command: TokenCommand | None = None) -> Secrets:
+    """The credentials that the environment holds under `names`, or the command that prints them.
+
+    Raises:
+        UsageError: there are none, half of the tenant's pair is missing, one is set but empty, one cannot stand in
+            a header, or what `demand_allowed_command` says.
     """
     refuse_empty(names.model_dump().values())
+    words = demand_allowed_command(command) if command is not None else ()
+    if command is not None and words:
+        held = [name for name in (names.api_keys, names.tenant_id) if os.environ.get(name)]
+        return Secrets(
+            command=words,
+            command_timeout_s=command.command_timeout_s,
+            expired_token=os.environ.get(names.expired_token, "").strip() or None,
+            left_out=f"{' and '.join(held)} {'are' if len(held) > 1 else 'is'} not used: credentials.command gives a "
+            "token for each session."
+            if held
+            else "",
+        )
     keys = tuple(key.strip() for key in os.environ.get(names.api_keys, "").split(",") if key.strip())
     tenant_id = os.environ.get(names.tenant_id, "").strip()
     tenant_secret = os.environ.get(names.tenant_secret, "").strip()

@@ -19,7 +19,7 @@ from tomlkit.items import Table
 from kycgate.settings.profile import Profile
 from kycgate.settings.severity import Waiver
 
-SECTIONS = ("limits", "environment")
+SECTIONS = ("limits", "environment", "credentials", "oauth")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from kycgate.target.blame import PROXY_REFUSES, Blame, blame_of
 from kycgate.target.budget import Budget
 from kycgate.target.decoding import MAX_ANSWER, decoded
 from kycgate.target.exchange import NOT_HTTP, Clocks, Exchange, Picture
-from kycgate.target.route import PROXY_DEMANDS, route_of, with_ours
+from kycgate.target.proxy import PROXY_DEMANDS
+from kycgate.target.route import route_of, with_ours
 from kycgate.target.transport import BoundedTransport, TooMuch
 
 CONNECTIONS = 32
@@ -193,7 +194,20 @@ class Target:
         if self._away:
             time.sleep(min(PAUSES_S[self._in_a_row], max(self.budget.left_s, 0.0)))
 
+    def _gateway_headers(self) -> dict[str, str]:
+        """What a gateway in front wants to see.
+
+        Raises:
+            NotTheTarget: its token is not to be had; nothing more is sent.
+        """
+        try:
+            return self.route.gateway.headers() if self.route.gateway is not None else {}
+        except NotTheTarget as error:
+            self.gave_up = str(error)
+            raise
+
     def _send_once(self, wanted: Wanted) -> Exchange:
+        gateway = self._gateway_headers()
         self.budget.take(upload=wanted.upload)
         with self._lock:
             self._number += 1
@@ -235,7 +249,7 @@ class Target:
                 other.at_once = True
             self._under_way.append(exchange)
         try:
-            self._receive(wanted, exchange, trace)
+            self._receive(wanted, exchange, gateway, trace)
         except (httpx.HTTPError, OSError, MemoryError) as error:
             exchange.failure = describe_failure(error)
             blame = blame_of(error)
@@ -271,7 +285,13 @@ class Target:
             raise NotTheTarget(self.gave_up, blame.kind)
         return exchange
 
-    def _receive(self, wanted: Wanted, exchange: Exchange, trace: Callable[[str, Mapping[str, Any]], None]) -> None:
+    def _receive(
+        self,
+        wanted: Wanted,
+        exchange: Exchange,
+        gateway: Mapping[str, str],
+        trace: Callable[[str, Mapping[str, Any]], None],
+    ) -> None:
         seconds = min(self._timeout, max(self.budget.left_s, 0.001))
         content = wanted.body if wanted.body or wanted.method == "POST" else None
         with (
@@ -280,7 +300,10 @@ class Target:
                 wanted.method,
                 wanted.path,
                 # Bytes, not text: an ill-formed header must leave as it was meant.
-                headers=[(name.encode(), value.encode("latin-1", "replace")) for name, value in wanted.headers.items()],
+                headers=[
+                    (name.encode(), value.encode("latin-1", "replace"))
+                    for name, value in (*wanted.headers.items(), *gateway.items())
+                ],
                 content=content,
                 extensions={"trace": trace},
             ) as response,

@@ -4,6 +4,7 @@ import json
 import shlex
 
 from kycgate.target.exchange import Exchange
+from kycgate.target.oauth import TOKEN_NAME
 from kycgate.target.route import Route
 
 MAX_BODY = 4_000
@@ -22,7 +23,9 @@ def curl_for(exchange: Exchange, route: Route | None = None) -> str:
         if variable:
             parts += ["-H", f'"{name}: ${variable}"']
             continue
-        if name.lower() == "authorization":
+        if route.grant is not None and name.lower() == route.grant.header.lower():
+            parts += ["-H", f'"{name}: Bearer ${TOKEN_NAME}"']
+        elif name.lower() == "authorization":
             parts += ["-H", f'"{name}: {_credential(value)}"']
         else:
             parts += ["-H", shlex.quote(f"{name}: {value}")]

@@ -19,7 +19,7 @@ import httpx
 
 from kycgate.target.blame import NameLate, NameUnknown, ProxyAway
 from kycgate.target.decoding import MAX_ANSWER
-from kycgate.target.route import Proxy
+from kycgate.target.proxy import Proxy
 
 MAX_ON_THE_WIRE = MAX_ANSWER + 500_000
 """Bytes that are read for one answer in all: interim answers, header, chunk sizes."""

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable
 
 from kycgate.target.blame import ProxyAway, ProxyRefuses
-from kycgate.target.route import Proxy
+from kycgate.target.proxy import Proxy
 
 MAX_HEAD = 16_384
 Dial = Callable[[tuple[str, int], float], socket.socket]

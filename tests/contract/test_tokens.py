@@ -20,8 +20,9 @@ MIN_LIFE_S = 60.0
 
 
 def _needs_tenant(gate: Gate) -> None:
-    if not gate.mints_tokens:
-        raise CannotJudge("fixed keys were given: judging the token endpoints takes a tenant")
+    if not gate.has_tenant:
+        given = "tokens come by a command" if gate.mints_tokens else "fixed keys were given"
+        raise CannotJudge(f"{given}: judging the token endpoints takes a tenant")
 
 
 @judges("token.issued", "token.distinct", "token.optional", "token.expiry-ahead", "token.expiry-agrees",

@@ -38,7 +38,7 @@ def doctor(
             embedded = stack.enter_context(embedded_sandbox(chosen))
             chosen, secrets = embedded.profile, embedded.secrets
         else:
-            secrets = load_secrets(chosen.environment)
+            secrets = load_secrets(chosen.environment, chosen.credentials)
         failed = 0
         for symptom in examine(chosen, secrets):
             print(one_line(str(symptom), 400), flush=True)

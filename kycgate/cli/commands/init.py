@@ -89,6 +89,7 @@ def init(
         out, {"environment": {"api_keys": api_keys, "tenant_id": tenant_id, "tenant_secret": tenant_secret}}
     )
     profile = load_profile(None, **(sections | ({"specimens": specimens} if specimens else {})))
+    chosen |= _way(profile, out.parent)
     learned: dict[str, str] = {}
     said = ""
     failed = False
@@ -102,13 +103,24 @@ def init(
     except OSError as error:
         raise UsageError(f"cannot write {out}: {error.strerror}") from None
     names = profile.environment
-    wanted = (names.api_keys,) if fixed else (names.tenant_id, names.tenant_secret)
+    wanted: tuple[str, ...] = (names.api_keys,) if fixed else (names.tenant_id, names.tenant_secret)
+    wanted = wanted if profile.credentials.command is None else ()
     missing = [variable for variable in wanted if not os.environ.get(variable)]
     print(f"{out} is written" + (f"; {said}" if said else ""))
     if missing:
         print(f"export {' '.join(f'{variable}=…' for variable in missing)}")
     print(f"then: kycgate doctor --profile {out} && kycgate check --profile {out}")
     raise typer.Exit(int(ExitCode.UNCLEAR if failed else ExitCode.KEPT))
+
+
+def _way(profile: Any, folder: Path) -> dict[str, Any]:
+    """How the environment says that the target is reached, by key of the profile: by that way it is probed."""
+    found: dict[str, Any] = {"proxy": profile.proxy}
+    for key in ("ca_file", "client_cert", "client_key"):
+        path = getattr(profile, key)
+        found[key] = os.path.relpath(path, folder) if path is not None else None
+    found |= {f"oauth.{key}": getattr(profile.oauth, key) for key in profile.oauth.model_fields_set}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _ask_url() -> str:
@@ -136,8 +148,10 @@ def _probe(profile: Any, chosen: dict[str, Any], learned: dict[str, str]) -> str
     if profile.specimens is not None:
         cards.load_directory(profile.specimens)
     try:
-        secrets = load_secrets(profile.environment)
+        secrets = load_secrets(profile.environment, profile.credentials)
     except UsageError:
+        if profile.credentials.command is not None:
+            raise
         return "not probed, as no credentials are exported yet"
     limits = profile.limits.model_copy(update={"requests": PROBE_REQUESTS, "uploads": PROBE_REQUESTS})
     gate = Gate(profile.model_copy(update={"limits": limits}), secrets, seed=random.randrange(2**31))

@@ -160,4 +160,4 @@ def _serve_master(profile: Any, workload: Any, host: str, port: int, *, otel: bo
     if profile.base_url is None:
         raise UsageError("--worker needs the target too (--base-url): it sends its credentials nowhere else")
     print(f"kycgate: serving the master at {host}:{port} against {profile.base_url}")
-    run_worker(workload, load_secrets(profile.environment), host, port, otel=otel)
+    run_worker(workload, load_secrets(profile.environment, profile.credentials), host, port, otel=otel)

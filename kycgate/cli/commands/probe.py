@@ -68,7 +68,7 @@ def probe(
     most, uploads = limits()
     bounds = chosen.limits.model_copy(update={"requests": most, "uploads": uploads})
     chosen = chosen.model_copy(update={"limits": bounds})
-    secrets = load_secrets(chosen.environment) if chosen.base_url is not None else None
+    secrets = load_secrets(chosen.environment, chosen.credentials) if chosen.base_url is not None else None
     if chosen.specimens is not None:
         cards.load_directory(chosen.specimens)
     # To open the store, to open it again and to append to it may each take as long as a writer waits.

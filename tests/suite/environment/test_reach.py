@@ -14,12 +14,16 @@ from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
     PrivateFormat,
     load_pem_private_key,
 )
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
+from cryptography.x509 import load_pem_x509_certificate
 
 from kycgate.check.embedded import TENANT, TENANT_SECRET
 from kycgate.sandbox import RunningSandbox, SandboxSettings
@@ -57,6 +61,7 @@ BasicAuth teller proxy-word
 ConnectPort {allowed}
 """
 WORD = "key-word"
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def free_port() -> int:
@@ -113,6 +118,11 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
     key = load_pem_private_key(ours.private_key_pem.bytes(), None)
     locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(WORD.encode()))
     (folder / "ours.key").write_bytes(locked)
+    chain = [load_pem_x509_certificate(part.bytes()) for part in ours.cert_chain_pems]
+    assert isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey)
+    packed = serialize_key_and_certificates(b"ours", key, chain[0], chain[1:], BestAvailableEncryption(WORD.encode()))
+    (folder / "ours.p12").write_bytes(packed)
+    (folder / "broken.pfx").write_bytes(packed[:200])
     port, proxy = free_port(), free_port()
     settings = SandboxSettings(tenants={TENANT: TENANT_SECRET})
     # As another user its workers could not write into this folder.
@@ -191,6 +201,112 @@ def test_load_goes_the_same_way(bank: Bank, profile: dict[str, str], tmp_path: P
     )
     assert code == 0, said + wrong
     assert log.read_text().count("CONNECT") > before + 3
+
+
+def with_pkcs12(bank: Bank, profile: dict[str, str], name: str = "ours.p12") -> dict[str, str]:
+    return {key: value for key, value in profile.items() if key != "client_key"} | {
+        "client_cert": str(bank.folder / name)
+    }
+
+
+def test_a_pkcs12_file_holds_certificate_and_key(
+    bank: Bank, profile: dict[str, str], tmp_path: Path, call: Call
+) -> None:
+    """For check and load; its key never lies on the disk in the clear, nor longer than it takes to read it."""
+    path = written(tmp_path, with_pkcs12(bank, profile))
+    code, said, wrong = call("check", "--profile", str(path), "--only", "upload.accepted", "--out", str(tmp_path / "a"))
+    assert code == 0, said + wrong
+    code, said, wrong = call(
+        "load", "--profile", str(path), "--rate", "2", "--duration", "2", "--out", str(tmp_path / "b")
+    )
+    assert code == 0, said + wrong
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "said"),
+    [
+        ("ours.p12", "another-word", "cannot use the client certificate"),
+        ("broken.pfx", WORD, "cannot use the client certificate"),
+        ("gone.p12", WORD, "No such file or directory"),
+    ],
+)
+def test_a_pkcs12_file_that_cannot_be_used_is_one_line(
+    bank: Bank, profile: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call, name: str,
+    word: str, said: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("KYCGATE_CLIENT_KEY_PASSWORD", word)
+    path = written(tmp_path, with_pkcs12(bank, profile, name))
+    code, _, wrong = call("check", "--profile", str(path), "--out", str(tmp_path / "a"))
+    assert code == 2
+    assert said in wrong
+    assert wrong.count("\n") == 1
+    assert "another-word" not in wrong
+
+
+def test_without_the_extra_a_pkcs12_file_is_refused_with_the_way_out(
+    bank: Bank, profile: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call
+) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.serialization", None)
+    path = written(tmp_path, with_pkcs12(bank, profile))
+    code, _, wrong = call("check", "--profile", str(path), "--out", str(tmp_path / "a"))
+    assert code == 2
+    assert "install kycgate[pkcs12]" in wrong
+    assert "openssl pkcs12 -in ours.p12" in wrong
+
+
+def test_init_and_probe_go_the_same_way(
+    bank: Bank, profile: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call
+) -> None:
+    """What init probes by stands in the profile that it writes."""
+    log = bank.folder / "tinyproxy.log"
+    before = log.read_text().count("CONNECT")
+    for key in ("ca_file", "client_cert", "client_key", "proxy"):
+        monkeypatch.setenv(f"KYCGATE_{key.upper()}", profile[key])
+    monkeypatch.setenv("KYCGATE_HEADERS", '{"X-Subscription": "env:KYCGATE_SUBSCRIPTION"}')
+    code, said, wrong = call("init", "--base-url", bank.target, "--out", "made.toml")
+    assert code == 0, said + wrong
+    assert "probed with" in said
+    assert log.read_text().count("CONNECT") > before
+    for key in ("ca_file", "client_cert", "client_key", "proxy"):
+        monkeypatch.delenv(f"KYCGATE_{key.upper()}")
+    before = log.read_text().count("CONNECT")
+    code, said, wrong = call("probe", "--profile", "made.toml", "--store", "probes.sqlite")
+    assert code == 0, said + wrong
+    assert log.read_text().count("CONNECT") > before
+
+
+def test_workers_and_locust_go_the_same_way(bank: Bank, profile: dict[str, str], tmp_path: Path, call: Call) -> None:
+    path = written(tmp_path, profile)
+    log = bank.folder / "tinyproxy.log"
+    before = log.read_text().count("CONNECT")
+    workload = ("--rate", "3", "--duration", "2", "--processes", "2")
+    code, said, wrong = call("load", "--profile", str(path), *workload, "--out", str(tmp_path / "r"))
+    assert code == 0, said + wrong
+    assert log.read_text().count("CONNECT") > before + 4
+    before = log.read_text().count("CONNECT")
+    done = locust(bank, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "kycgate: upload_front  n " in done.stdout
+    assert log.read_text().count("CONNECT") > before + 2
+
+
+def test_locust_ends_where_the_proxy_refuses(
+    bank: Bank, profile: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KYCGATE_PROXY_PASSWORD", "wrong")
+    written(tmp_path, profile)
+    done = locust(bank, tmp_path)
+    assert done.returncode == 3
+    assert "kycgate: the proxy refuses" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def locust(bank: Bank, folder: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "locust", "-f", str(ROOT / "load" / "locustfile.py"), "--host", bank.target,
+         "--headless", "-u", "2", "-r", "2", "-t", "3s"],
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
 
 
 def test_plain_http_goes_through_the_proxy(bank: Bank, profile: dict[str, str], tmp_path: Path, call: Call) -> None:
