@@ -36,6 +36,7 @@ from kycgate.settings.profile import Profile, load_secrets
 from kycgate.settings.selection import clauses_named
 from kycgate.sla.policy import Policy
 from kycgate.target.client import STOPPED
+from kycgate.text import counted
 
 Say = Callable[[str], None]
 
@@ -291,6 +292,12 @@ def _keep(
 def _enter_check(run: Run, gate: Gate, profile: Profile, not_tried: dict[str, str], *, check: bool) -> None:
     run.requests_sent += gate.budget.requests_sent
     run.uploads_sent += gate.budget.uploads_sent
+    run.held_to = gate.budget.slowest and round(gate.budget.slowest, 3)
+    if run.held_to is not None:
+        run.notes.append(
+            f"The target limits its rate: {counted(gate.budget.put_offs, 'request')} put off (429), so the pace was "
+            f"lowered, to {run.held_to:.3g} requests a second at the slowest."
+        )
     if check or run.load is not None:
         wanted = clauses_named(run.options.get("only", ()))
         seen = gate.ledger.results(not_tried)

@@ -167,6 +167,11 @@ class Run(RunModel):
     policy: dict[str, Any] | None = Field(default=None, description="The SLA policy that it was judged against.")
     waivers: list[WaiverResult] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
+    held_to: float | None = Field(
+        default=None,
+        description="Requests a second, at the slowest, that a check kept to as the target limits its rate; null: "
+        "it met no limit.",
+    )
     versions: dict[str, str] = Field(default_factory=dict)
     profile_file: str = Field(default="", description="The profile's path from the working directory, if beneath it.")
     since: Baseline | None = None

@@ -29,6 +29,10 @@ class Budget:
     uploads_sent: int = 0
     held_to: float | None = None
     """Requests a second that the target's own rate limit seems to allow; None while none was met."""
+    slowest: float | None = None
+    """The least of those paces; None while none was met."""
+    put_offs: int = 0
+    """Requests that the target put off (429)."""
     _next_at: float = 0.0
     _answered_at: deque[float] = field(default_factory=deque, repr=False)
     _limited_at: float = -math.inf
@@ -84,6 +88,8 @@ class Budget:
                 answered = sum(moment >= now - _WINDOW_S for moment in self._answered_at) / _WINDOW_S
                 # What the target takes in a second, as far as was seen, and less than the pace that was too quick.
                 self.held_to = max(min(answered, self.held_to or math.inf) * _UNDER, _SLOWEST)
+                self.slowest = min(self.held_to, self.slowest or math.inf)
+            self.put_offs += 1
             self._limited_at = now
             until = max(now + seconds, self._waited_until)
             longer = until - max(now, self._waited_until)

@@ -1,23 +1,26 @@
 """Several contract tests at once give the verdicts that one after another gives."""
 
+import json
 import os
 import random
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from kycgate.check.embedded import embedded_sandbox
+from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
 from kycgate.check.runner import run_contract_tests
 from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.judging.ledger import Ledger, Observation
 from kycgate.runs.clause import Verdict
-from kycgate.sandbox import FAULTS, SandboxSettings, variants
+from kycgate.sandbox import FAULTS, RunningSandbox, SandboxSettings, variants
 from kycgate.settings.profile import Profile
 from kycgate.target.budget import Budget
 from kycgate.target.exchange import Clocks, Exchange
+from kycgate.tests.suite.conftest import Call
 
 WHOLE = bool(os.environ.get("KYCGATE_WHOLE"))
 """Compare twenty faults and all variants, which takes ten minutes; else a few of them."""
@@ -102,7 +105,8 @@ def test_requests_keep_under_a_rate_limit_that_was_met() -> None:
         budget.answered()
     assert budget.put_off(time.monotonic(), 0.5) == pytest.approx(0.5, abs=0.1)
     assert budget.put_off(time.monotonic() - 1, 0.5) < 0.1, "what was put off together waits together"
-    assert budget.held_to == pytest.approx(8.0)
+    assert budget.held_to == budget.slowest == pytest.approx(8.0)
+    assert budget.put_offs == 2
     begun = time.monotonic()
     threads = [threading.Thread(target=budget.take, kwargs={"upload": False}) for _ in range(4)]
     for thread in threads:
@@ -110,6 +114,28 @@ def test_requests_keep_under_a_rate_limit_that_was_met() -> None:
     for thread in threads:
         thread.join()
     assert time.monotonic() - begun >= 0.45 + 3 / 8
+
+
+def test_a_run_says_that_its_pace_was_lowered(tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In run.json, and in one line on the terminal; where no limit was met, in neither."""
+    monkeypatch.setenv("KYCGATE_TENANT_ID", TENANT)
+    monkeypatch.setenv("KYCGATE_TENANT_SECRET", TENANT_SECRET)
+    for limit in (0, 1):
+        settings = SandboxSettings(tenants={TENANT: TENANT_SECRET}, tokens_a_second=limit)
+        out = tmp_path / str(limit)
+        with RunningSandbox(settings) as sandbox:
+            wanted = ("--only", "token.issued", "--only", "token.refused", "--jobs", "8", "--out", str(out))
+            code, said, wrong = call("check", "--base-url", sandbox.base_url, *wanted)
+        assert code == 0, said + wrong
+        held_to = json.loads((out / "run.json").read_text())["held_to"]
+        lines = [line for line in said.splitlines() if "limits its rate" in line]
+        if limit:
+            assert 0 < held_to < 50
+            assert len(lines) == 1
+            assert f"to {held_to:.3g} requests a second" in lines[0]
+        else:
+            assert held_to is None
+            assert not lines
 
 
 def test_a_fixed_key_runs_one_test_at_a_time(sandbox_with_key: Gate) -> None:
