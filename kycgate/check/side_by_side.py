@@ -91,7 +91,7 @@ class SideBySide:
                 self._begin(item)
                 self._run(item)
             return True
-        self._waiting = sorted(items, key=lambda item: -_plan(item).requests)
+        self._waiting = sorted(items, key=lambda item: (not _plan(item).slow, -_plan(item).requests))
         self._sure = self._surely_paid(items)
         while self._waiting:
             item = self._next()

@@ -8,6 +8,7 @@ import os
 import platform
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,7 +19,7 @@ from types import FrameType
 from typing import Any, Self
 
 import kycgate
-from kycgate.cli.load_part import LoadOptions, Screen, demand_permission, may_load, send_load
+from kycgate.cli.load_part import LoadOptions, Screen, demand_permission, load_reports, may_load, send_load
 from kycgate.contracts.clauses import CORE
 from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge, ExitCode, UsageError
@@ -279,8 +280,13 @@ def _keep(
 ) -> Callable[[int, int, str], None]:
     """As each test begins, what is known so far is kept; where it cannot be, nothing more is sent."""
     checkpoint = Checkpoint(folder, run)
+    loading: list[threading.Thread] = []
 
     def progress(done: int, total: int, name: str) -> None:
+        if not loading and 2 * done >= total:
+            # Then tests begin to wait for each other.
+            loading.append(threading.Thread(target=load_reports, daemon=True))
+            loading[0].start()
         checkpoint.take(lambda copy: _enter_check(copy, gate, gate.profile, {}, check=True))
         gate.gave_up = gate.gave_up or checkpoint.problem
         if then is not None:

@@ -177,7 +177,7 @@ def _send(
 
     def on_second(collector: Collector, second: Second) -> str | None:
         if second.number == 0:
-            threading.Thread(target=_load_reports, daemon=True).start()
+            threading.Thread(target=load_reports, daemon=True).start()
         if screen is not None:
             screen.second(collector, second)
 
@@ -212,8 +212,8 @@ def _send(
     )
 
 
-def _load_reports() -> None:
-    """Load what the reports take while the load goes on, in nobody's way: its end need not wait for it."""
+def load_reports() -> None:
+    """Load what the reports take while requests are sent, in nobody's way: the end need not wait for it."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
     import matplotlib.figure

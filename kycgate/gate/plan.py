@@ -11,17 +11,20 @@ from kycgate.contracts.clauses import CORE, clauses
 MARK = "judges"
 
 
-def judges(*ids: str, requests: int, uploads: int = 0, telling: int = 5, asked: str = "") -> pytest.MarkDecorator:
+def judges(
+    *ids: str, requests: int, uploads: int = 0, telling: int = 5, asked: str = "", slow: bool = False
+) -> pytest.MarkDecorator:
     """Marks a contract test with the clauses it judges, what it sends at most, and how telling it is.
 
     `telling` orders the plan: 9 goes first, 0 last. A test that the budget has no room for is not begun. `asked` names
-    the profile's switch without which the test is no part of the plan.
+    the profile's switch without which the test is no part of the plan. A `slow` one pauses, or waits for one upload
+    after the other: where several run at once it begins first.
 
     Raises:
         KeyError: the catalogue has no such clause.
     """
     clauses(ids)
-    return getattr(pytest.mark, MARK)(*ids, requests=requests, uploads=uploads, telling=telling, asked=asked)  # type: ignore[no-any-return]
+    return getattr(pytest.mark, MARK)(*ids, requests=requests, uploads=uploads, telling=telling, asked=asked, slow=slow)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class PlannedTest:
     uploads: int
     telling: int
     asked: str
+    slow: bool = False
 
 
 def planned(item: pytest.Item) -> PlannedTest | None:
@@ -48,6 +52,7 @@ def planned(item: pytest.Item) -> PlannedTest | None:
         mark.kwargs["uploads"],
         mark.kwargs["telling"],
         mark.kwargs["asked"],
+        mark.kwargs["slow"],
     )
 
 
