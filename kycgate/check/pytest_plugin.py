@@ -153,16 +153,21 @@ class GatePlugin:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Plain pytest, where no test failed, is green only where something was judged of each core clause it ran."""
         gate = self.bound
-        if gate is not None and self._made_it and self._folder is not None:
+        if gate is None or not self._made_it:
+            return
+        before = gate.ledger.breaches()
+        gate.judge_whole_run()
+        if self._folder is not None:
             self._write_folder(gate, self._folder)
-        if gate is None or not self._made_it or exitstatus != pytest.ExitCode.OK:
+        if exitstatus != pytest.ExitCode.OK:
             return
         wanted = {name for item in session.items if (plan := planned(item)) for name in plan.clauses}
         lacking = [name for name in CORE if name in wanted and not gate.ledger.judged(name)]
-        before = gate.ledger.breaches()
         self._said = gate.settle() or (f"too little evidence: no verdict on {', '.join(lacking)}" if lacking else "")
-        if self._failing(gate, gate.ledger.breaches() - before):
-            session.exitstatus, self._said = pytest.ExitCode.TESTS_FAILED, "broken: answer.in-time, at the very end"
+        failing = self._failing(gate, gate.ledger.breaches() - before)
+        if failing:
+            said = f"broken: {', '.join(failing)}, as the whole run shows"
+            session.exitstatus, self._said = pytest.ExitCode.TESTS_FAILED, said
         elif self._said:
             session.exitstatus = int(ExitCode.UNCLEAR)
 
@@ -345,6 +350,9 @@ def pytest_configure(config: pytest.Config) -> None:
     elif not named and not _has_target(config):
         # All tests of this repository, as `pytest` runs them there: they are of kycgate itself.
         config.option.sandbox = True
+    if config.option.sandbox and not named:
+        # Each worker has a budget, and one may be given most of the contract tests.
+        config.option.budget, config.option.uploads = THOROUGH_REQUESTS, THOROUGH_UPLOADS
     if config.getoption("numprocesses", default=None) and _has_target(config):
         raise pytest.UsageError("-n: each process would have a budget of its own; leave it out for a target")
     if not any(isinstance(plugin, GatePlugin) for plugin in config.pluginmanager.get_plugins()):

@@ -28,6 +28,7 @@ from kycgate.judging.answers import (
     json_or_none,
 )
 from kycgate.judging.behaviour import Behaviour
+from kycgate.judging.connections import ANY_CONNECTION, Connections
 from kycgate.judging.contradictions import Memory
 from kycgate.judging.ledger import Ledger, Observation
 from kycgate.judging.shape import judge_answer
@@ -95,7 +96,8 @@ class Gate:
         """How long the last token lives, by its own expiry."""
         self.token_properties: Mapping[str, object] = {}
         """What the target demands in a request for a token besides the tenant's own, as far as it was learned."""
-        self._tokens: dict[str, None] = {}
+        self._tokens: dict[str, int] = {}
+        """The tokens given out, oldest first, and when (ns)."""
         """All that were given out, the oldest first."""
         self.first_session: Session | None = None
         """The preflight's: its token is the run's oldest."""
@@ -108,6 +110,7 @@ class Gate:
         self._sessions = 0
         self._forms_read = self._forms_refused = 0
         self._suspected: list[tuple[str, str, Exchange, str]] = []
+        self._connections = Connections()
         self._keys = [key.get_secret_value() for key in secrets.api_keys]
         self._key_sessions: dict[str, Session] = {}
         self._spent_keys: set[str] = set()
@@ -205,6 +208,8 @@ class Gate:
         else:
             self.ledger.add(observations, exchange, recorded)
         self._note_choices(exchange)
+        with self._lock:
+            self._connections.note(exchange)
         self.behaviour.note(exchange, self.memory.truth(exchange.picture.card) if exchange.picture else {})
         return exchange
 
@@ -224,6 +229,9 @@ class Gate:
             accused = own if own in broken else clause
             self.observe(accused, exchange, False, "accepted in its turn, as in other sessions", came)
         self._suspected = []
+        self.ledger.put_down_to(
+            ANY_CONNECTION, self._connections.refused_elsewhere(), "accepted over another connection, as over the first"
+        )
 
     def suspect(self, clause: str, own: str, exchange: Exchange, came: str) -> None:
         """A step was refused in a session that went about it in another way: `clause` says what may not matter."""
@@ -303,9 +311,16 @@ class Gate:
         """What the target chose where the sources leave room."""
         self.ledger.open_point(point, choice)
 
-    def has_newer(self, token: str) -> bool:
-        """Whether another token was given out after this one: a vendor may end the oldest."""
-        return token in self._tokens and next(reversed(self._tokens)) != token
+    def has_newer(self, token: str, since: int = 0) -> bool:
+        """Whether another token was given out after this one, and after `since` (ns): a vendor may end the oldest."""
+        with self._lock:
+            newest = next(reversed(self._tokens), token)
+            return token in self._tokens and newest != token and self._tokens[newest] > since
+
+    def enter(self, exchange: Exchange, observations: Iterable[Observation]) -> None:
+        """Enter what is known of an exchange only now, as later ones have shown it."""
+        exchange.excused = ""
+        self.ledger.add([*observations], exchange, self._by_number[exchange.number])
 
     # Sessions
 
@@ -398,7 +413,7 @@ class Gate:
             self.token_life_s = seconds_to_expiry(value, exchange.answer_header("Date")) or self.token_life_s
             with self._lock:
                 new = value["token"] not in self._tokens
-                self._tokens[value["token"]] = None
+                self._tokens.setdefault(value["token"], exchange.clocks.last_byte)
             self.observe("token.distinct", exchange, new, "a token of its own for each call", "the same token again")
             jwt = value["token"].count(".") == 2 and value["token"].startswith("eyJ")
             self.ledger.open_point("token-form", "a JWT" if jwt else "opaque")

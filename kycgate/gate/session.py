@@ -9,6 +9,7 @@ from kycgate.contracts.flow import Expected, Step
 from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
 from kycgate.judging.answers import accepted, already_registered, customer_data, is_evidence, is_firewall, json_or_none
+from kycgate.judging.connections import ANY_CONNECTION
 from kycgate.judging.ledger import Observation
 from kycgate.specimens.deck import Card
 from kycgate.specimens.forms import in_form
@@ -53,7 +54,9 @@ class Sender(Protocol):
 
     def note(self, point: str, choice: str) -> None: ...
 
-    def has_newer(self, token: str) -> bool: ...
+    def has_newer(self, token: str, since: int = 0) -> bool: ...
+
+    def enter(self, exchange: Exchange, observations: Iterator[Observation]) -> None: ...
 
     @property
     def translation(self) -> str: ...
@@ -113,6 +116,12 @@ class Session:
         self._tries: Counter[Step] = Counter()
         self._excused = False
         """Whether the contract leaves room for the last refusal."""
+        self._worked_at = 0
+        """When the last request was sent that was not refused for its token (ns)."""
+        self._doubtful: list[tuple[Step, Variation, Expected, Exchange]] = []
+        """Answers of 401 that were put down to newer tokens; the next answer may tell otherwise."""
+        self._connections: set[int] = set()
+        """Those over which steps of this flow were accepted; before the first such step, the one that it began on."""
         self._unsure: set[Step] = set()
         """Steps that failed without an answer to judge (none, 5xx, 429): they may have been performed or not."""
 
@@ -195,7 +204,7 @@ class Session:
         """Show the picture in another form: read or refused, as the target likes, but for one that is merely turned."""
         shown = in_form(self.card.image(step.shows), form)
         kind = "image/png" if "PNG" in form else "image/jpeg"
-        variation = Variation(f"the card as {form}", Outcome.ANY)
+        variation = Variation(f"the card as {form}", Outcome.ANY, by_chance=True)
         exchange = self.do(step, variation, image=shown, wrapping=wrapping, media_type=kind, demand=False)
         if not self._excused:
             self._sender.note_form(form, exchange)
@@ -260,13 +269,26 @@ class Session:
         self, step: Step, variation: Variation, expected: Expected, exchange: Exchange, interrupt: list[str]
     ) -> Iterator[Observation]:
         """What the answer says of the promise behind this request."""
-        status = exchange.status
         excuse = self._excuse(variation, expected, exchange)
         if excuse:
             self._excused = True
             exchange.excused = excuse
             interrupt.append(excuse)
+            if exchange.status == 401:
+                self._doubtful.append((step, variation, expected, exchange))
             return
+        if variation.authorization == KEEP and (accepted(exchange) or exchange.status == 400):
+            # The token lives: no newer one had ended it.
+            self._worked_at = exchange.clocks.sent
+            doubtful, self._doubtful = self._doubtful, []
+            for before in doubtful:
+                self._sender.enter(before[-1], self._judge_answer(*before, []))
+        yield from self._judge_answer(step, variation, expected, exchange, interrupt)
+
+    def _judge_answer(
+        self, step: Step, variation: Variation, expected: Expected, exchange: Exchange, interrupt: list[str]
+    ) -> Iterator[Observation]:
+        status = exchange.status
         if status is None or status == 429:
             interrupt.append(exchange.why_not if status is None else "the target is rate limited (429)")
             if expected is Expected.ACCEPT or variation.outcome is not Outcome.BY_ORDER:
@@ -310,7 +332,7 @@ class Session:
             return "something before the target took the request for an attack (403)"
         if variation.authorization != KEEP:
             return ""
-        if exchange.status == 401 and self._sender.has_newer(self.credential.value):
+        if exchange.status == 401 and self._sender.has_newer(self.credential.value, self._worked_at):
             self._sender.note("older-tokens", "an older token ends when newer ones are given out (401)")
             return "the session's token was ended by newer ones (401): the target allows only so many at once"
         if exchange.may_be_limited and (expected is not Expected.REFUSE or exchange.status != 400):
@@ -336,17 +358,18 @@ class Session:
         size = exchange.picture.size if exchange.picture else 0
         if not ok and exchange.status == 413 and variation.clause == "image.full-size" and size >= LARGE_CAPTURE:
             return
-        because = self.because or ("session.any-connection" if self.dress.fresh and step != flow().first else "")
+        moved = bool(self._connections) and exchange.connection not in {0, *self._connections}
+        because = self.because or (ANY_CONNECTION if moved else "")
         self.because = ""
+        own = "upload.accepted" if step.is_upload else "approve.accepted"
         if because and variation is LEGAL and self._refused_since is None:
-            if not ok:
+            if ok:
+                yield Observation(because, True)
+            elif because != ANY_CONNECTION:
                 # Decided at the end of the run: a step that plain sessions may not take either is another cause.
-                own = "upload.accepted" if step.is_upload else "approve.accepted"
                 self._sender.suspect(because, own, exchange, came)
                 return
-            yield Observation(because, True)
         required = "accepted in its turn" if variation.name == "legal" else f"accepted: {variation.name}"
-        own = "upload.accepted" if step.is_upload else "approve.accepted"
         if step in self.state.done and step.is_upload and (ok or variation.clause is None):
             retry = "accepted: a side uploaded again before its approval"
             yield Observation("order.retry", ok, retry, came, because=own)
@@ -393,6 +416,8 @@ class Session:
     def _move(self, step: Step, variation: Variation, exchange: Exchange) -> None:
         self.registered = self.registered or already_registered(exchange)
         done = accepted(exchange)
+        if exchange.connection and not self._connections and variation.authorization == KEEP:
+            self._connections.add(exchange.connection)
         if not done:
             if not is_evidence(exchange):
                 self._unsure.add(step)
@@ -404,10 +429,13 @@ class Session:
             return
         if self.state.complete and step == flow().first:
             self.state = flow().start
+            self._connections.clear()
         self.state = self.state.after(step, accepted=True)
         self._refused_since = None
         self._attempted.discard(step)
         self._unsure.discard(step)
+        if exchange.connection:
+            self._connections.add(exchange.connection)
         if step == flow().first:
             self.reading = customer_data(exchange) or {}
         self.completed_once = self.completed_once or self.state.complete

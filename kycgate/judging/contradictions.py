@@ -46,6 +46,9 @@ _COMPARED = (
     "documentNumber", "birthdate", "expirationDate",
 )  # fmt: skip
 """Properties whose printed value is one and the same for every vendor: words, translations and months apart."""
+_COMPARED_IN_ARABIC = frozenset({"profession"})
+"""Free text that may also come back in English."""
+_ARABIC = re.compile(r"[\u0621-\u064a]")
 _ENOUGH_READINGS, _READS_WELL = 8, 0.9
 _DATED = ("issueDate", "expirationDate")
 """Printed dates that the number does not give."""
@@ -217,7 +220,9 @@ class Memory:
         for name, right in compare({**data}, truth).items():
             value = data.get(name)
             # Letters that were lost on the way are another cause, judged by themselves.
-            if name in _COMPARED and isinstance(value, str) and value and not what_is_wrong(value):
+            if not isinstance(value, str) or not value or what_is_wrong(value):
+                continue
+            if name in _COMPARED or (name in _COMPARED_IN_ARABIC and _ARABIC.search(value)):
                 self._fields[name][right] += 1
 
     def always_wrong(self) -> Iterator[Observation]:

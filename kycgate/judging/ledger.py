@@ -2,8 +2,8 @@
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from kycgate.contracts.clauses import OPEN_POINTS, Clause, clause
 from kycgate.contracts.flows import catalogue
@@ -109,6 +109,23 @@ class Ledger:
                 if not observation.ok:
                     breaches.append(observation)
         return breaches
+
+    def put_down_to(self, clause_id: str, numbers: Collection[int], required: str) -> None:
+        """All breaches by these exchanges have one cause, which only the whole run has shown: this clause's breach."""
+        with self._lock:
+            cause = self._tallies[clause_id]
+            for name, tally in self._tallies.items():
+                if name == clause_id:
+                    continue
+                for place, entry in enumerate(tally.entries):
+                    if entry.ok or entry.recorded is None or entry.recorded.number not in numbers:
+                        continue
+                    seen = replace(entry.observation, because=clause_id)
+                    tally.entries[place] = replace(entry, observation=seen)
+                    if entry.recorded.number not in self._numbers(clause_id):
+                        own = replace(seen, clause=clause_id, required=required, because="")
+                        cause.entries.append(replace(entry, observation=own))
+                        cause.tests += [entry.test] if entry.test and entry.test not in cause.tests else []
 
     def add_counted(self, clause_id: str, broken: int, observed: int, findings: Iterable[Finding], test: str) -> None:
         """Enter what was judged and counted elsewhere, by `test`; the findings are redacted already.

@@ -68,7 +68,7 @@ class RunningSandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.should_exit = True
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=60)
         self._socket.close()
         self._server.config.app.state.vendor.close()  # type: ignore[union-attr]
 

@@ -1,6 +1,8 @@
 """The forms in which phones, scanners and web pages hand over one picture: coding, colour, turned by EXIF, profiles."""
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
 from typing import Final
 
@@ -42,6 +44,7 @@ FORMS: Final[dict[str, Callable[[Image.Image], bytes]]] = {
     "a JPEG without colour subsampling": _jpeg(subsampling=0),
     "a JPEG with restart markers": _jpeg(restart_marker_rows=1),
     "an RGB PNG": lambda picture: _saved(picture, "PNG"),
+    "an interlaced PNG": lambda picture: _interlaced(picture),
     "a palette PNG": lambda picture: _saved(picture.convert("P", palette=Image.Palette.ADAPTIVE), "PNG"),
     "a grey PNG of 16 bits": lambda picture: _saved(picture.convert("I;16"), "PNG"),
     "a PNG with transparency": lambda picture: _saved(_with_alpha(picture), "PNG"),
@@ -52,6 +55,35 @@ FORMS: Final[dict[str, Callable[[Image.Image], bytes]]] = {
 def _with_alpha(picture: Image.Image) -> Image.Image:
     found = picture.convert("RGBA")
     found.putalpha(Image.linear_gradient("L").resize(picture.size).point(lambda level: 200 + level // 5))
+    return found
+
+
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""The first column and row of each of the seven passes, and its steps (PNG, third edition, 8.2)."""
+
+
+def _interlaced(picture: Image.Image) -> bytes:
+    """Pillow reads interlaced PNG and writes none."""
+    width, height = picture.size
+    lines = bytearray()
+    for x, y, across, down in _ADAM7:
+        rows = range(y, height, down)
+        size = len(range(x, width, across)), len(rows)
+        if not all(size):
+            continue
+        bands = []
+        for band in picture.split():
+            pixels = band.tobytes()
+            chosen = b"".join(pixels[row * width + x : (row + 1) * width : across] for row in rows)
+            bands.append(Image.frombytes("L", size, chosen))
+        chosen, stride = Image.merge("RGB", bands).tobytes(), 3 * size[0]
+        for start in range(0, len(chosen), stride):
+            lines += b"\0" + chosen[start : start + stride]
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 1)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(lines), 6)), (b"IEND", b""))
+    found = b"\x89PNG\r\n\x1a\n"
+    for kind, data in parts:
+        found += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
     return found
 
 

@@ -10,7 +10,7 @@ from kycgate.errors import BudgetExhausted
 
 _WINDOW_S = 1.0
 """Seconds of answers by which a target's rate limit is estimated."""
-_UNDER, _GROWTH, _SLOWEST = 0.8, 0.01, 0.2
+_UNDER, _GROWTH, _SLOWEST = 0.8, 0.01, 0.5
 """The share of that estimate which is sent; how it grows with each answer; and requests a second at the least."""
 
 

@@ -273,6 +273,7 @@ class Target:
             due, moments.get("sent", due), end, moments.get("body_sent"), moments.get("first_byte")
         )
         exchange.request_headers = self._transport.sent_headers() or exchange.request_headers
+        exchange.connection = self._transport.connection()
         self._on_exchange(exchange, at)
         if exchange.failure and self.budget.left_s <= 0:
             # It was we who did not wait: the target is not to blame.

@@ -95,6 +95,8 @@ class Exchange:
     turn: str | None = None
     """Whether the step was in its turn, in words; None where chance decided what was sent or what state it met."""
 
+    connection: int = 0
+    """The number of the connection that it went over; 0 where none was made."""
     tries: int = 0
     """How often this side was uploaded before with this token, whatever came of it."""
     odd: bool = False

@@ -4,6 +4,7 @@ httpx counts its time-outs for each read, so a target that sends a byte a second
 read and write of an exchange gets what is left of the exchange's own time.
 """
 
+import itertools
 import math
 import socket
 import ssl
@@ -48,9 +49,13 @@ class _Exchange(threading.local):
         return min(left, _LONGEST_S if asked is None else asked)
 
 
+_SERIAL = itertools.count(1)
+
+
 class _Stream(httpcore.NetworkStream):
     def __init__(self, inner: httpcore.NetworkStream, exchange: _Exchange) -> None:
         self._inner = inner
+        self.serial = next(_SERIAL)
         self._exchange = exchange
         self.received = bytearray()
         """What came since the last request began."""
@@ -203,6 +208,10 @@ class BoundedTransport(httpx.HTTPTransport):
         head, whole, _ = self._exchange.head.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")[1:] if whole else []
         return {name: value.strip(" \t") for name, _, value in (line.partition(":") for line in lines)}
+
+    def connection(self) -> int:
+        """Which connection this thread's last request was written to, by a number of its own; 0 where none was."""
+        return self._exchange.stream.serial if self._exchange.stream is not None else 0
 
     def found_closed(self) -> bool:
         """Whether this thread's last exchange met a kept connection that the target had closed in between.

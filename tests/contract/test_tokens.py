@@ -126,19 +126,24 @@ def test_oldest_token_still_works(gate: Gate) -> None:
     )
 
 
-@judges("token.sibling", requests=2, uploads=1, telling=4)
+@judges("token.sibling", requests=3, uploads=1, telling=4)
 def test_sibling(gate: Gate) -> None:
-    """The other token endpoint takes the same body."""
+    """The other token endpoint takes the same bodies, and refuses the same."""
     _needs_tenant(gate)
+    sibling = flow().tokens[1]
 
     def answers(exchange: Exchange) -> Iterator[Observation]:
-        if exchange.status != 404:
-            ok = token_of(exchange) is not None
-            yield Observation("token.sibling", ok, "200 with a token", f"status {exchange.status}", "status")
+        ok = token_of(exchange) is not None
+        yield Observation("token.sibling", ok, "200 with a token", f"status {exchange.status}", "status")
 
-    exchange = gate.request_token(flow().tokens[1], answers)
-    if exchange.status == 404:
-        raise CannotJudge("the target does not offer GenerateOnboardingSessionToken (404)")
+    def refuses(exchange: Exchange) -> Iterator[Observation]:
+        if exchange.status != 404:
+            yield Observation("token.refused", exchange.status == 401, "401", f"status {exchange.status}", "status")
+
+    nulls = {"kycRequestTypeId": None, **dict.fromkeys(OPTIONAL_TOKEN_PROPERTIES)}
+    exchange = gate.request_token(sibling, answers, intent="optional properties null", properties=nulls)
+    wrong = {"tenantSecret": f"{gate.tenant_secret}x"}
+    gate.request_token(sibling, refuses, intent="the secret with a letter more", properties=wrong)
     token = token_of(exchange)
     if token is not None:
         session = gate.session_with(token)

@@ -270,8 +270,9 @@ def test_plain_pytest_is_green_only_with_a_verdict_on_the_core(
     assert ("auth.missing, auth.unknown" in said) == (code == 3)
 
 
-def test_a_target_that_dies_halfway_is_accused_of_nothing_else(tmp_path: Path) -> None:
+def test_a_target_that_dies_halfway_is_accused_of_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was never answered breaks no clause but that of answering in time."""
+    monkeypatch.setattr("kycgate.target.client.PAUSES_S", (0.0,) * 14)
     with RunningSandbox(SandboxSettings(tenants={TENANT: TENANT_SECRET})) as sandbox:
         profile = Profile(base_url=sandbox.base_url)
         secrets = Secrets(tenant_id=TENANT, tenant_secret=SecretStr(TENANT_SECRET))
