@@ -385,7 +385,7 @@ class Gate:
         self.redactor.add_secret(token, "KYCGATE_TOKEN")
         with self._lock:
             again = token in self._tokens
-            self._tokens[token] = None
+            self._tokens[token] = time.perf_counter_ns()
         if again:
             self.gave_up = SAME_AGAIN
             raise NotTheTarget(SAME_AGAIN, KIND)
