@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from kycgate.contracts.clauses import Level
 from kycgate.reports import charts, diff
+from kycgate.reports.repeat import lines_before
 from kycgate.reports.sla_page import sla_page
 from kycgate.reports.status import STATES, accused, decided_by, status, worst_first
 from kycgate.runs.clause import ClauseResult, Finding, Verdict
@@ -43,6 +44,7 @@ def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
             run=run,
             script=Markup(script),  # noqa: S704 - our own file
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            before_curl=lines_before(run, exchanges),
             filters=[
                 ("all", "all"),
                 *((name, name.replace("_", " ")) for name in (*(step.id for step in run.flow.steps), "token")),

@@ -2,17 +2,22 @@
 
 import json
 import shlex
+from typing import Any
 
 from kycgate.target.exchange import Exchange
 from kycgate.target.oauth import TOKEN_NAME
 from kycgate.target.route import Route
 
 MAX_BODY = 4_000
+MAX_RAW = 300
+"""Bytes of a body that is not JSON from which on it is not printed."""
+CARDS = "cards"
+"""The folder that `kycgate specimens` has drawn a card into."""
 _HEADERS_LEFT_OUT = frozenset({"host", "content-length", "connection", "accept-encoding", "user-agent"})
 
 
 def curl_for(exchange: Exchange, route: Route | None = None) -> str:
-    """One shell command. An upload's picture is read from `card.jpg`; personal values stand as placeholders."""
+    """One shell command. An upload's picture is read from `cards/`; personal values stand as placeholders."""
     route = route or Route()
     ours = {name.lower() for name in route.headers}
     parts = ["curl", "-sS", "-i", *route.curl(), "-X", exchange.method, f'"$KYCGATE_BASE_URL{exchange.path}"']
@@ -33,27 +38,58 @@ def curl_for(exchange: Exchange, route: Route | None = None) -> str:
     if exchange.picture is not None:
         command = {"none": "base64 -w0", "lf": "base64 -w76"}.get(exchange.picture.wrapping, "base64 -w0")
         breaks = "" if exchange.picture.wrapping == "none" else r""" | sed ':a;N;$!ba;s/\n/\\n/g'"""
-        return f"""printf '{{"image":"%s"}}' "$({command} card.jpg{breaks})" | {" ".join(parts)} --data-binary @-"""
-    if body:
-        parts += ["--data-binary", shlex.quote(_placeholder(exchange.endpoint, body))]
-    return " ".join(parts)
+        card = f"{CARDS}/card0000-{exchange.picture.side}.jpg"
+        return f"""printf '{{"image":"%s"}}' "$({command} {card}{breaks})" | {" ".join(parts)} --data-binary @-"""
+    if not body:
+        return " ".join(parts)
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return _with_raw(parts, body)
+    if exchange.endpoint.startswith("token") and isinstance(value, dict):
+        return " ".join([*parts, "--data-binary", _with_variables(value, exchange.intent)])
+    return " ".join([*parts, "--data-binary", shlex.quote(_placeholder(value, len(body)))])
+
+
+def token_body() -> str:
+    """The legal body of a request for a token as a shell word; the shell puts the credentials in."""
+    return _with_variables({"tenantId": "-", "tenantSecret": "-", "kycRequestTypeId": "1"}, "legal")
 
 
 def _credential(value: str) -> str:
     return "Bearer $KYCGATE_TOKEN" if value.startswith("Bearer ") else "$KYCGATE_TOKEN" if value else ""
 
 
-def _placeholder(endpoint: str, body: bytes) -> str:
-    """The body with each string value replaced by its property's name, or a note that it was no JSON."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return f"<{len(body)} bytes that are no JSON, see exchanges.ndjson>"
+def _with_raw(parts: list[str], body: bytes) -> str:
+    """The command with a body that is not JSON: as it is where it is short, and printable or not."""
+    if len(body) > MAX_RAW:
+        return " ".join([*parts, "--data-binary", shlex.quote(f"<{len(body)} bytes that are not JSON>")])
+    text = body.decode("ascii", "replace")
+    if text.isprintable() and text.isascii():
+        return " ".join([*parts, "--data-binary", shlex.quote(text)])
+    octal = "".join(f"\\{byte:03o}" for byte in body)
+    return f"printf '{octal}' | {' '.join(parts)} --data-binary @-"
+
+
+def _with_variables(value: dict[str, Any], intent: str) -> str:
+    """A token request's body as a shell word in double quotes, its credentials from the environment."""
+    variables = {"tenantId": "KYCGATE_TENANT_ID", "tenantSecret": "KYCGATE_TENANT_SECRET"}
+    wrong = {"tenantId": "unknown tenant" in intent, "tenantSecret": "the secret" in intent}
+    given = dict(value)
+    for name, variable in variables.items():
+        if isinstance(given.get(name), str) and given[name]:
+            given[name] = "wrong" if wrong[name] else f"\0{variable}\0"
+    text = json.dumps(given)
+    for mark in ("\\", '"', "$", "`"):
+        text = text.replace(mark, f"\\{mark}")
+    for variable in variables.values():
+        text = text.replace(f"\\\\u0000{variable}\\\\u0000", f"${variable}")
+    return f'"{text}"'
+
+
+def _placeholder(value: object, size: int) -> str:
+    """The body with each string value replaced by its property's name."""
     if isinstance(value, dict):
-        secret = endpoint.startswith("token")
-        value = {
-            key: (f"${key}" if secret else f"<{key}>") if isinstance(item, str) and item else item
-            for key, item in value.items()
-        }
+        value = {key: f"<{key}>" if isinstance(item, str) and item else item for key, item in value.items()}
     text = json.dumps(value)
-    return text if len(text) <= MAX_BODY else f"<{len(body)} bytes>"
+    return text if len(text) <= MAX_BODY else f"<{size} bytes>"
