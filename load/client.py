@@ -9,7 +9,7 @@ The body goes out by reference, and the clocks are read where connecting, sendin
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +24,7 @@ from kycgate.load.wire import TlsWire, Wire
 from kycgate.target.blame import own_fault
 from kycgate.target.decoding import MAX_ANSWER, decoded
 from kycgate.target.exchange import NOT_HTTP, Clocks, Exchange, Picture
-from kycgate.target.proxy import PROXY_DEMANDS
+from kycgate.target.proxy import CUT_SHORT, PROXY_DEMANDS
 from kycgate.target.route import Route, with_ours
 from kycgate.target.tunnel import dial
 
@@ -269,11 +269,11 @@ class Connection:
         head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode("latin-1")
         begun = time.perf_counter_ns()
         deadline = Timeout.start_new(self._timeout_s)
+        answer = _Answer()
         try:
             if self._wire is not None and self._wire.ended():
                 self.close()
             kept = self._wire is not None
-            answer = _Answer()
             try:
                 connected, sent, first_byte, done = self._exchange(head, body, answer)
             except (OSError, NoAnswer):
@@ -292,6 +292,7 @@ class Connection:
             raise NoAnswer(f"no whole answer within {self._timeout_s:g} s") from None
         except (OSError, NoAnswer) as error:
             self.close()
+            self._demand_no_refusal(answer, CUT_SHORT if self._whole else {PROXY_DEMANDS})
             if own := own_fault(error):
                 raise OwnFault(own) from error
             raise NoAnswer(str(error) if isinstance(error, NoAnswer) else f"{type(error).__name__}: {error}") from error
@@ -300,13 +301,17 @@ class Connection:
             raise
         finally:
             deadline.close()
-        if self._proxy is not None and answer.status == PROXY_DEMANDS:
-            self.close()
-            raise OwnFault("the proxy refuses (407): its credentials come from KYCGATE_PROXY_USER")
+        self._demand_no_refusal(answer, {PROXY_DEMANDS})
         # A wall clock that jumped in between must not turn the phases around.
         body_sent = min(max(sent, connected), first_byte)
         clocks = Clocks(due_ns, begun, done, body_sent, first_byte, connected)
         return answer.status, answer.headers, content, clocks
+
+    def _demand_no_refusal(self, answer: _Answer, statuses: Set[int]) -> None:
+        """Raises OwnFault where the proxy has answered instead of the target, as one of `statuses` says."""
+        if self._proxy is not None and answer.status in statuses:
+            self.close()
+            raise OwnFault(f"the proxy refuses ({answer.status}): its credentials come from KYCGATE_PROXY_USER")
 
     def _exchange(self, head: bytes, body: bytes | memoryview, answer: _Answer) -> tuple[int, int, int, int]:
         """Connected, sent, first byte, last byte."""

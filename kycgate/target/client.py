@@ -24,7 +24,7 @@ from kycgate.target.blame import PROXY_REFUSES, Blame, blame_of
 from kycgate.target.budget import Budget
 from kycgate.target.decoding import MAX_ANSWER, decoded
 from kycgate.target.exchange import NOT_HTTP, Clocks, Exchange, Picture
-from kycgate.target.proxy import PROXY_DEMANDS
+from kycgate.target.proxy import CUT_SHORT, PROXY_DEMANDS
 from kycgate.target.route import route_of, with_ours
 from kycgate.target.transport import BoundedTransport, TooMuch
 
@@ -253,6 +253,9 @@ class Target:
         except (httpx.HTTPError, OSError, MemoryError) as error:
             exchange.failure = describe_failure(error)
             blame = blame_of(error)
+            in_the_clear = self.route.proxy is not None and self.base_url.startswith("http:")
+            if in_the_clear and exchange.status in CUT_SHORT:
+                blame, exchange.failure = PROXY_REFUSES, f"{exchange.status}, and the connection was reset"
             self._away = isinstance(error, httpx.NetworkError)
             if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError) and self._transport.found_closed():
                 exchange.failure = STALE
@@ -312,6 +315,10 @@ class Target:
             if response.http_version not in _VERSIONS:
                 raise httpx.RemoteProtocolError(f"its version is {response.http_version}")
             exchange.answer_headers = response.headers.multi_items()
+            exchange.status = response.status_code
+            if self.route.proxy is not None and exchange.status == PROXY_DEMANDS:
+                # Its page may not come whole, see CUT_SHORT.
+                return
             received = bytearray()
             for part in response.iter_raw():
                 received += part
@@ -323,7 +330,6 @@ class Target:
                 )
             except ValueError as error:
                 raise httpx.DecodingError(str(error)) from None
-            exchange.status = response.status_code
 
 
 def retry_after_s(value: str | None, attempt: int) -> float:

@@ -153,6 +153,9 @@ class Gateway:
                 transport.within(grant.timeout_s),
                 client.stream("POST", grant.token_url, headers=headers, content=urlencode(fields)) as response,
             ):
+                if grant.proxy is not None and response.status_code == PROXY_DEMANDS:
+                    # Its page is not read: a proxy that has not read the request resets the connection.
+                    raise self._failed("the proxy refuses (407): its credentials come from KYCGATE_PROXY_USER")
                 body = bytearray()
                 for part in response.iter_bytes():
                     body += part
@@ -161,8 +164,6 @@ class Gateway:
         except (httpx.HTTPError, OSError) as error:
             blame = blame_of(error)
             raise self._failed(f"{blame.kind}{f': {blame.advice}' if blame.whose != 'theirs' else ''}") from None
-        if grant.proxy is not None and response.status_code == PROXY_DEMANDS:
-            raise self._failed("the proxy refuses (407): its credentials come from KYCGATE_PROXY_USER")
         return self._token_of(response.status_code, bytes(body))
 
     def _token_of(self, status: int, body: bytes) -> tuple[str, float | None]:

@@ -4,6 +4,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 PROXY_DEMANDS = 407
 """No target of ours is a proxy, so this status is another's (RFC 9110, 15.5.8)."""
+CUT_SHORT = frozenset({401, 403, PROXY_DEMANDS})
+"""Statuses of a proxy that is asked in the clear and resets the connection, as it has not read the request: of no whole
+answer it can be said whose these are."""
 
 
 class Proxy(BaseModel):

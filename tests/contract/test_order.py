@@ -153,9 +153,7 @@ def test_open_repeats(gate: Gate, session: Session) -> None:
         session.approve_back()
 
 
-@judges(
-    *(edge.clause for edge in flow().edges), "order.closed", "order.retry", requests=10, uploads=6, telling=0, slow=True
-)
+@judges(*(edge.clause for edge in flow().edges), "order.closed", "order.retry", requests=10, uploads=6, telling=0)
 def test_random_walks(gate: Gate, thorough: bool) -> None:
     """Random walks over the steps; the model says at each what must come.
 

@@ -58,7 +58,7 @@ def _odd_uploads() -> Iterator[Variation]:
 @judges(
     *("refusal.broken-json", "refusal.image-missing", "refusal.image-type", "refusal.error-body", "refusal.no-leak"),
     *("refusal.changes-nothing", "status.no-5xx", "safety.no-echo"),
-    requests=24,
+    requests=21,
     uploads=2,
     telling=7,
 )

@@ -27,7 +27,7 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from kycgate.check.embedded import TENANT, TENANT_SECRET
 from kycgate.sandbox import RunningSandbox, SandboxSettings
-from kycgate.tests.suite.conftest import Call
+from kycgate.tests.suite.conftest import Call, went_well
 
 NGINX = """
 daemon off;
@@ -199,7 +199,7 @@ def test_load_goes_the_same_way(bank: Bank, profile: dict[str, str], tmp_path: P
     code, said, wrong = call(
         "load", "--profile", str(path), "--rate", "2", "--duration", "2", "--out", str(tmp_path / "r")
     )
-    assert code == 0, said + wrong
+    assert went_well(code, said), said + wrong
     assert log.read_text().count("CONNECT") > before + 3
 
 
@@ -219,7 +219,7 @@ def test_a_pkcs12_file_holds_certificate_and_key(
     code, said, wrong = call(
         "load", "--profile", str(path), "--rate", "2", "--duration", "2", "--out", str(tmp_path / "b")
     )
-    assert code == 0, said + wrong
+    assert went_well(code, said), said + wrong
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_workers_and_locust_go_the_same_way(bank: Bank, profile: dict[str, str],
     before = log.read_text().count("CONNECT")
     workload = ("--rate", "3", "--duration", "2", "--processes", "2")
     code, said, wrong = call("load", "--profile", str(path), *workload, "--out", str(tmp_path / "r"))
-    assert code == 0, said + wrong
+    assert went_well(code, said), said + wrong
     assert log.read_text().count("CONNECT") > before + 4
     before = log.read_text().count("CONNECT")
     done = locust(bank, tmp_path)
@@ -318,6 +318,35 @@ def test_plain_http_goes_through_the_proxy(bank: Bank, profile: dict[str, str], 
     assert call("check", "--profile", str(path), "--only", "upload.accepted", "--out", str(tmp_path / "a"))[0] == 0
     assert call("load", "--profile", str(path), "--rate", "2", "--duration", "2", "--out", str(tmp_path / "b"))[0] == 0
     assert log.stat().st_size > before
+
+
+@pytest.mark.parametrize("credentials", ["none", "wrong"])
+def test_a_proxy_that_refuses_in_the_clear_is_not_the_target(
+    bank: Bank, profile: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call, credentials: str
+) -> None:
+    """It answers and resets the connection, on which an upload is under way; wrong ones tinyproxy meets by a 401."""
+    profile["base_url"] = bank.upstream
+    path = written(tmp_path, profile)
+    if credentials == "none":
+        monkeypatch.delenv("KYCGATE_PROXY_USER")
+        monkeypatch.delenv("KYCGATE_PROXY_PASSWORD")
+    else:
+        monkeypatch.setenv("KYCGATE_PROXY_PASSWORD", "wrong")
+    for variable in ("KYCGATE_TENANT_ID", "KYCGATE_TENANT_SECRET"):
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("KYCGATE_API_KEYS", "one-key,another-key")
+    # Where a 401 comes whole, nobody can say that it is not the target's.
+    expected = (
+        ("the proxy refuses",) if credentials == "none" else ("the proxy refuses", "refuses the credentials (401)")
+    )
+    for number, command in enumerate((("check",), ("load", "--rate", "1", "--duration", "1"))):
+        out = tmp_path / str(number)
+        code, said, wrong = call(*command, "--profile", str(path), "--out", str(out))
+        assert code == 3
+        assert any(words in said + wrong for words in expected), said + wrong
+    code, said, _ = call("probe", "--profile", str(path), "--store", str(tmp_path / "probes.sqlite"))
+    assert code == 3
+    assert "refuse" in said
 
 
 @pytest.mark.parametrize(
