@@ -73,7 +73,7 @@ def check(upload_s: float, jobs: int) -> Took:
             env={**os.environ, "KYCGATE_TENANT_ID": TENANT, "KYCGATE_TENANT_SECRET": TENANT_SECRET},
         )  # fmt: skip
         seconds = time.perf_counter() - begun
-        lines = (Path(folder) / "run" / "exchanges.ndjson").read_text(encoding="utf-8").splitlines()
+        lines = (Path(folder) / "run" / "exchanges.ndjson").read_text(encoding="utf-8").strip().split("\n")
         slow = sum(json.loads(line)["clocks"]["service_ms"] >= 900 * upload_s for line in lines) if upload_s else 0
         return Took(seconds, len(lines), slow, done.returncode)
 
