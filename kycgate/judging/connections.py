@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from kycgate.judging.answers import accepted, is_evidence
-from kycgate.target.exchange import Exchange
+from kycgate.target.exchange import Exchange, header_of
 
 ANY_CONNECTION = "session.any-connection"
 _TWICE = 2
@@ -21,6 +21,8 @@ class _Seen:
     fair: bool
     """Whether the contract has it accepted."""
     ok: bool
+    closes: bool
+    """Whether the session ends its connection with each request."""
 
 
 class Connections:
@@ -33,11 +35,9 @@ class Connections:
         """Count one exchange of a session."""
         if exchange.session and exchange.step is not None and exchange.connection and is_evidence(exchange):
             fair = exchange.turn == "in its turn" and not exchange.odd and not exchange.excused
-            self._seen.append(
-                _Seen(
-                    exchange.number, exchange.session, exchange.connection, exchange.endpoint, fair, accepted(exchange)
-                )
-            )
+            ok, number, step = accepted(exchange), exchange.number, exchange.endpoint
+            closes = header_of(exchange.request_headers.items(), "Connection") == "close"
+            self._seen.append(_Seen(number, exchange.session, exchange.connection, step, fair, ok, closes))
 
     def refused_elsewhere(self) -> set[int]:
         """The numbers of the exchanges that another connection explains; empty where it is not what matters.
@@ -45,20 +45,22 @@ class Connections:
         It matters where steps that are accepted on the connection of the session's accepted ones are refused over
         another one each time, and more than once.
         """
-        explained = (self._explained(began_with=began_with) for began_with in ("a request", "an accepted step"))
-        return max(explained, key=len)
+        return max((self._explained(hangs_on) for hangs_on in ("a request", "an accepted step", "an end")), key=len)
 
-    def _explained(self, *, began_with: str) -> set[int]:
-        """The same where a session is taken to hang on the connection of its first request, or first accepted step."""
+    def _explained(self, hangs_on: str) -> set[int]:
+        """The same where a session is taken to hang on the connection of its first request, or first accepted step.
+
+        Or to end with the connection that its client ends.
+        """
         homes: dict[str, int] = {}
         under_way: set[str] = set()
         counts: dict[str, Counter[tuple[bool, bool]]] = defaultdict(Counter)
         away: list[_Seen] = []
         for seen in sorted(self._seen, key=lambda seen: seen.number):
-            if began_with == "a request" or seen.ok:
+            if hangs_on == "a request" or seen.ok:
                 homes.setdefault(seen.session, seen.connection)
             if seen.session in under_way:
-                moved = seen.connection != homes[seen.session]
+                moved = seen.closes if hangs_on == "an end" else seen.connection != homes[seen.session]
                 if moved:
                     away.append(seen)
                 if seen.fair:

@@ -237,6 +237,49 @@ class SiblingTokenIsDead(Vendor):
         return reply
 
 
+@fault("sibling-is-gone", "token.sibling", "status")
+class SiblingIsGone(Vendor):
+    """GenerateOnboardingSessionToken is no path of this server."""
+
+    def dispatch(self, request: Incoming) -> Reply:
+        if request.path == TOKEN_SIBLING.path:
+            raise Refused(404, "Not found")
+        return super().dispatch(request)
+
+
+@fault("sibling-refuses-nulls", "token.sibling", "status")
+class SiblingRefusesNulls(Vendor):
+    """The sibling takes no null, which its twin does."""
+
+    def issue(self, request: Incoming) -> Reply:
+        if request.path == TOKEN_SIBLING.path and None in self.parse(request.body).values():
+            raise Refused(400, "null is not a string")
+        return super().issue(request)
+
+
+@fault("sibling-takes-a-longer-secret", "token.refused", "auth")
+class SiblingTakesALongerSecret(Vendor):
+    """The sibling compares as many characters of the secret as it has itself."""
+
+    def issue(self, request: Incoming) -> Reply:
+        body = self.parse(request.body)
+        secret = self.settings.tenants.get(str(body.get("tenantId")), "")
+        if request.path == TOKEN_SIBLING.path and secret and str(body.get("tenantSecret")).startswith(secret):
+            expires = time.time() + 600
+            return self.token_reply(self.mint(600), expires)
+        return super().issue(request)
+
+
+@fault("image-list-unauthorized", "refusal.image-type", "status")
+class ImageListUnauthorized(Vendor):
+    """An image that is a list makes the server forget who asked: 401, though the token works on."""
+
+    def judge_upload(self, body: dict[str, Any]) -> str:
+        if isinstance(body.get("image"), list):
+            raise Refused(401, "Unauthorized")
+        return super().judge_upload(body)
+
+
 class _Welcoming(Vendor):
     """Lets some wrong tenants in."""
 

@@ -17,14 +17,16 @@ class Sent:
     step: str
     ok: bool = True
     turn: str | None = "in its turn"
+    closes: bool = False
 
 
 def explained(*sent: Sent) -> set[int]:
     connections = Connections()
     for number, one in enumerate(sent, 1):
         success = b'{"isSuccess": true}' if one.step == UPLOAD else b"true"
+        headers = {"Connection": "close"} if one.closes else {}
         exchange = Exchange(
-            number, one.step, "POST", "/", {}, b"", one.session, Clocks(0, 0, 0), status=200 if one.ok else 404,
+            number, one.step, "POST", "/", headers, b"", one.session, Clocks(0, 0, 0), status=200 if one.ok else 404,
             answer_body=success if one.ok else b"{}", turn=one.turn, connection=one.connection,
         )  # fmt: skip
         connections.note(exchange)
@@ -56,6 +58,15 @@ def test_a_session_may_hang_on_its_first_request() -> None:
         Sent("d", 8, APPROVE, ok=False),
     )
     assert explained(*sent) == {6, 10}
+
+
+def test_a_session_may_end_with_a_connection_that_its_client_ends() -> None:
+    """Sessions that merely move to another one go on."""
+    moved = (Sent("c", 3, UPLOAD), Sent("c", 4, APPROVE))
+    ended = (
+        Sent(name, n, step, ok=step == UPLOAD, closes=True) for name in "de" for n, step in ((5, UPLOAD), (6, APPROVE))
+    )
+    assert explained(*HOME, *moved, *ended) == {8, 10}
 
 
 @pytest.mark.parametrize(
