@@ -7,6 +7,8 @@ escapes for its format.
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
 from functools import cache
 from typing import Final
 
@@ -116,3 +118,9 @@ def fragments(sentence: str) -> list[tuple[str, bool]]:
     """The parts of a sentence in their order, each with whether a target wrote it."""
     parts = _FRAGMENTS.split(sentence)
     return [(unmarked(part), bool(number % 2)) for number, part in enumerate(parts) if part]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`: did you mean 'x'?` where one of the known names is close to this one; else nothing."""
+    found = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f": did you mean {found[0]!r}?" if found else ""

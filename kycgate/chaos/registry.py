@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from kycgate.errors import UsageError
+from kycgate.text import nearest
 
 if TYPE_CHECKING:
     from kycgate.chaos.connection import Hand
@@ -121,4 +122,4 @@ def named(name: str) -> Behaviour:
     try:
         return BEHAVIOURS[name]
     except KeyError:
-        raise UsageError(f"no behaviour is named {name!r}: see --list") from None
+        raise UsageError(f"no behaviour is named {name!r}{nearest(name, BEHAVIOURS) or ': see --list'}") from None

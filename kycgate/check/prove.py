@@ -26,6 +26,7 @@ from kycgate.runs.clause import Verdict
 from kycgate.runs.verdict import exit_code_of
 from kycgate.sandbox import FAULTS, SandboxSettings, variants
 from kycgate.settings.profile import Limits, Profile
+from kycgate.text import nearest
 
 SEED = 7
 KEY_VARIANTS = {"fixed-keys": SandboxSettings(), "fixed-keys-bare": SandboxSettings(schemes=frozenset({"bare"}))}
@@ -158,7 +159,8 @@ def trials_named(only: Sequence[str]) -> list[tuple[Literal["fault", "variant"],
     jobs += [("variant", name) for name in variants() | KEY_VARIANTS]
     unknown = set(only) - {name for _, name in jobs}
     if unknown:
-        raise UsageError(f"no fault or variant is named {min(unknown)!r}")
+        name = min(unknown)
+        raise UsageError(f"no fault or variant is named {name!r}{nearest(name, [known for _, known in jobs])}")
     return [job for job in jobs if not only or job[1] in only]
 
 

@@ -21,6 +21,7 @@ from kycgate.runs.model import Run
 from kycgate.settings.profile import Profile, Secrets, is_loopback
 from kycgate.sla.policy import DEFAULT_POLICY, Policy
 from kycgate.target.client import STOPPED
+from kycgate.text import counted
 
 NOWHERE = "http://127.0.0.1"
 """Stands for the target until it is known."""
@@ -131,6 +132,8 @@ def send_load(
     for short in _too_short(load, policy):
         say(f"note: {short}")
         run.notes.append(f"{short[0].upper()}{short[1:]}.")
+    if plan.specimens is None:
+        say(f"preparing {counted(plan.cards, 'card')} at most")
     if load.capacity is not None:
         outcome = find_capacity(
             load.capacity, plan, secrets, folder.path, topology=load.topology, within_s=within_s, say=say,

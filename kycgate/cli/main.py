@@ -26,6 +26,7 @@ from kycgate.cli.commands import (
     schema,
     sla,
 )
+from kycgate.cli.help import CONTEXT, lay_out
 from kycgate.cli.options import (
     BaseUrlOption,
     BudgetOption,
@@ -68,8 +69,8 @@ from kycgate.settings.selection import clauses_named
 
 app = typer.Typer(
     help="Contract, load and SLA testing of a National ID onboarding API, with evidence.",
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings=CONTEXT,
 )
 for _command in (bundle, chaos, compare, doctor, init, load, pin, probe, prove, rehearse, report, schema, sla):
     _command.register(app)
@@ -186,6 +187,7 @@ def sandbox(
     """Serve a vendor that keeps the contract, and breaks it on request."""
     from kycgate.check.embedded import TENANT, TENANT_SECRET
     from kycgate.sandbox import FAULTS, LOAD_FAULTS, SandboxSettings, parse_latency, serve
+    from kycgate.sandbox.faults import vendor_with
 
     take_flow_of_call()
     if list_faults:
@@ -205,13 +207,15 @@ def sandbox(
         reading=reading.value,
         latency=parse_latency(latency),
     )
-    _err.print(f"export KYCGATE_TENANT_ID={TENANT} KYCGATE_TENANT_SECRET={TENANT_SECRET}; Ctrl-C ends")
+    # A misspelt fault is answered before the banner.
+    vendor_with(settings, fault or ()).close()
+    _err.print(f"export KYCGATE_TENANT_ID={TENANT} KYCGATE_TENANT_SECRET={TENANT_SECRET}; Ctrl-C ends", soft_wrap=True)
     serve(settings, fault or (), host=host, port=port, allow_remote=allow_remote)
 
 
 @app.command()
 def specimens(
-    out: Annotated[Path, typer.Option("--out", help="Where to write the pictures and truth.jsonl.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the pictures and truth.jsonl.")],
     count: Annotated[int, typer.Option(min=1, max=10_000, help="People to draw.")] = 1,
     seed: Annotated[int, typer.Option(help="The same seed draws the same people.")] = 0,
     size: Annotated[int | None, typer.Option(help="Bytes of each JPEG, 100000 to 4000000.")] = None,
@@ -247,15 +251,24 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _main(
-    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Print the version and end.")
+    ] = False,
 ) -> None:
     pass
 
 
+lay_out(app)
+
+
 def main() -> None:
     """The console script."""
+    bare = not sys.argv[1:]
     try:
-        code = app(standalone_mode=False)
+        code = app(["--help"] if bare else None, standalone_mode=False, prog_name="kycgate")
+        if bare:
+            # The help, but nothing was done: a script that lost its arguments must see that.
+            code = ExitCode.USAGE
         if code == _TYPER_INTERRUPTED:
             code = _complain("stopped", ExitCode.UNCLEAR)
     except _WRONG_CALL as error:
@@ -264,9 +277,9 @@ def main() -> None:
         code = _complain("stopped", ExitCode.UNCLEAR)
     except KycgateError as error:
         code = _complain(str(error), error.exit_code)
-    except SystemExit:
-        # Typer's way of saying that the reader of our output has left.
-        code = ExitCode.UNCLEAR
+    except SystemExit as ended:
+        # Shell completion ends so; with 1 it is Typer's way of saying that the reader of our output has left.
+        code = ExitCode.UNCLEAR if ended.code else ExitCode.KEPT
     except Exception as error:  # noqa: BLE001 - whatever is left is a bug of ours, and no verdict
         full = isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None
         said = f"the output cannot be written: {error.strerror}" if full else _bug(error)  # type: ignore[attr-defined]

@@ -46,14 +46,16 @@ class Format(StrEnum):
 
 
 BaseUrlOption = Annotated[
-    str | None, typer.Option("--base-url", help="The target. Default: KYCGATE_BASE_URL, else the profile's base_url.")
+    str | None, typer.Option("--base-url", "-u", help="The target. Else KYCGATE_BASE_URL, the profile's.")
 ]
-SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Judge the embedded sandbox, whatever target is set.")]
+SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Judge the embedded sandbox instead.")]
 ProfileOption = Annotated[
     Path | None,
-    typer.Option("--profile", help="Default: ./kycgate.toml, else [tool.kycgate] in ./pyproject.toml."),
+    typer.Option("--profile", "-p", help="Else ./kycgate.toml, tool.kycgate in pyproject.toml."),
 ]
-OutOption = Annotated[Path | None, typer.Option("--out", help="The run's folder. Default: a new one in kycgate-out/.")]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", "-o", help="The run's folder. Else a new one in kycgate-out/.")
+]
 TranslationOption = Annotated[Switch | None, typer.Option(help="The vendor's translation feature.")]
 SpecimensOption = Annotated[Path | None, typer.Option(help="A folder with the vendor's own test cards.")]
 SeedOption = Annotated[int | None, typer.Option(help="Repeat a run: its seed stands in run.json.")]
@@ -69,29 +71,29 @@ UploadsOption = Annotated[int | None, typer.Option(help="Billed uploads to send 
 RateOption = Annotated[float | None, typer.Option(help="Requests a second at most.")]
 JobsOption = Annotated[
     int | None,
-    typer.Option("--jobs", min=1, max=32, help="Tests to run at once. Default: 4, or as many as there are fixed keys."),
+    typer.Option(
+        "--jobs", "-j", min=1, max=32, help="Tests to run at once. Default: 4, or as many as there are fixed keys."
+    ),
 ]
 OnlyOption = Annotated[
     list[str] | None,
-    typer.Option("--only", help="Judge this clause or family (auth, order, …) alone; may be given again."),
+    typer.Option("--only", "-k", help="Judge this clause or family (auth, order, …) alone; may be given again."),
 ]
 ThoroughOption = Annotated[bool, typer.Option("--thorough", help="Up to 3,000 requests and longer random walks.")]
-LoadRateOption = Annotated[float, typer.Option(min=0.01, max=10_000, help="Onboardings that arrive each second.")]
+LoadRateOption = Annotated[
+    float, typer.Option("--load-rate", min=0.01, max=10_000, help="Onboardings that arrive each second.")
+]
 DurationOption = Annotated[float, typer.Option(min=1, max=86_400, help="Seconds of load.")]
 TimeLimitOption = Annotated[
     float | None,
-    typer.Option(help="Seconds the whole run may take; without it 1800 to check, 300 and --duration for load."),
+    typer.Option(help="Seconds for the whole run. Else 1800; load: 300 and --duration."),
 ]
 PolicyOption = Annotated[Path | None, typer.Option("--policy", help="An SLA policy (TOML).")]
 StoreOption = Annotated[
     str, typer.Option("--store", envvar="KYCGATE_STORE", help="A file, or postgresql://… (a password: in PGPASSWORD).")
 ]
-SinceOption = Annotated[
-    Path | None, typer.Option("--since", help="An earlier run's folder: marks what is new, known or gone since.")
-]
-FormatOption = Annotated[
-    Format, typer.Option("--format", help="github also prints annotations and appends to the job's summary.")
-]
+SinceOption = Annotated[Path | None, typer.Option("--since", help="An earlier run: marks what is new, known or gone.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="github adds annotations and the job's summary.")]
 MineOption = Annotated[bool, typer.Option("--yes-this-is-mine", help="Allow load on another machine.")]
 
 

@@ -1,16 +1,10 @@
 """Which clauses `--only` names: single ones, and families (what stands before the dot of an id)."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from kycgate.contracts.flows import catalogue
 from kycgate.errors import UsageError
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`: did you mean 'x'?` where one of the known names is close to this one; else nothing."""
-    found = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f": did you mean {found[0]!r}?" if found else ""
+from kycgate.text import nearest
 
 
 def clauses_named(names: Iterable[str]) -> frozenset[str]:

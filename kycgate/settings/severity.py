@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from kycgate.contracts.clauses import Level, known_clauses
+from kycgate.text import nearest
 
 Severity = Literal["fail", "warn"]
 
@@ -47,8 +48,9 @@ REHEARSED = ("fault.", "line.", "client.")
 
 
 def _known(name: str) -> str:
-    if not name.startswith(REHEARSED) and name not in {promise.id for promise in known_clauses()}:
-        raise ValueError(f"no clause is named {name!r}: `kycgate clauses` lists them")
+    known = {promise.id for promise in known_clauses()}
+    if not name.startswith(REHEARSED) and name not in known:
+        raise ValueError(f"no clause is named {name!r}{nearest(name, known) or ': `kycgate clauses` lists them'}")
     return name
 
 

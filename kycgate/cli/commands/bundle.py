@@ -20,7 +20,9 @@ def register(app: typer.Typer) -> None:
 def bundle(
     run: Annotated[Path | None, typer.Argument(help="The folder of a run.")] = None,
     policy: Annotated[Path | None, typer.Option("--policy", help="Judge by this one, not the run's own.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="The archive. Default: beside the run, with .zip.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The archive. Default: beside the run, with .zip.")
+    ] = None,
     verify: Annotated[Path | None, typer.Option("--verify", help="Check this bundle instead.")] = None,
     digest: Annotated[str | None, typer.Option("--digest", help="With --verify: the digest that was kept.")] = None,
 ) -> None:

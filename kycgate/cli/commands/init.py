@@ -40,7 +40,7 @@ def init(
     translation: TranslationOption = None,
     specimens: SpecimensOption = None,
     max_load_rate: Annotated[float | None, typer.Option(help="Onboardings a second that load may start there.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="The profile to write.")] = Path("kycgate.toml"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The profile to write.")] = Path("kycgate.toml"),
     force: Annotated[bool, typer.Option("--force", help="Overwrite it when it is there.")] = False,
     probe: Annotated[bool, typer.Option("--probe/--no-probe", help="Learn from the target with some requests.")] = True,
 ) -> None:

@@ -6,10 +6,8 @@ import typer
 
 from kycgate.cli.options import (
     BaseUrlOption,
-    DurationOption,
     Format,
     FormatOption,
-    LoadRateOption,
     MineOption,
     OutOption,
     PolicyOption,
@@ -27,7 +25,7 @@ from kycgate.cli.options import (
 from kycgate.errors import UsageError
 from kycgate.settings.profile import find_profile
 
-_WORKLOAD, _LIMITS, _WHERE, _CAPACITY = "Workload", "Hard stops", "Cores and machines", "Capacity"
+_WORKLOAD = _LIMITS = _WHERE = _CAPACITY = "Advanced: workload, hard stops, machines, capacity"
 
 
 def register(app: typer.Typer) -> None:
@@ -42,51 +40,53 @@ def load(
     base_url: BaseUrlOption = None, sandbox: SandboxOption = False, profile: ProfileOption = None,
     out: OutOption = None,
     translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
-    rate: LoadRateOption = 10.0, duration: DurationOption = 30.0,
+    rate: Annotated[float, typer.Option(
+        "--rate", "-r", min=0.01, max=10_000, help="Onboardings that arrive each second.")] = 10.0,
+    duration: Annotated[float, typer.Option("--duration", "-d", min=1, max=86_400, help="Seconds of load.")] = 30.0,
     poisson: Annotated[bool, _option("Arrivals at random instead of evenly.", _WORKLOAD, "--poisson")] = False,
-    shape: Annotated[Shape, _option("How the rate goes over time; --rate is its peak.", _WORKLOAD)] = Shape.STEADY,
-    people: Annotated[int, _option("Closed workload: people at the same time.", _WORKLOAD, min=0, max=5_000)] = 0,
+    shape: Annotated[Shape, _option("steady, ramp, step, spike or soak, up to --rate.", _WORKLOAD)] = Shape.STEADY,
+    people: Annotated[int, _option("Closed workload: so many people at once.", _WORKLOAD, min=0, max=5_000)] = 0,
     think: Annotated[str, _option(
-        "Closed: pause between steps, s: a mean, uniform:1,5, lognormal:3,0.5, constant:2.", _WORKLOAD)] = "0",
+        "Closed: pause in s: a mean, uniform:1,5, lognormal:3,0.5.", _WORKLOAD)] = "0",
     client_order: Annotated[float, _option("Share in the Android client's order.", _WORKLOAD, min=0, max=1)] = 0.0,
     retries: Annotated[float, _option("Share that begins with an unreadable photo.", _WORKLOAD, min=0, max=1)] = 0.0,
     sizes: Annotated[str, _option(
-        "Picture sizes in kB, in turn: 300,1000,3000 (fits ms per MB); a mix: lognormal:900,0.5.", _WORKLOAD)] = "",
+        "Picture sizes in kB: 300,1000,3000 or lognormal:900,0.5.", _WORKLOAD)] = "",
     degrade: Annotated[str, _option(
-        "What is done to the pictures, in turn: blur:0.2,rotation:0.1,none.", _WORKLOAD)] = "",
+        "Done to the pictures, in turn: blur:0.2,rotation:0.1,none.", _WORKLOAD)] = "",
     cards: Annotated[int, _option(
-        "Different people to draw at most; reading accuracy counts different pictures.", _WORKLOAD, min=1, max=1_000)]
+        "Different people to draw at most.", _WORKLOAD, min=1, max=1_000)]
         = 40,
     grace: Annotated[float, _option(
-        "Seconds after --duration in which what is under way may end.", _LIMITS, min=0, max=3_600)] = 30.0,
-    max_requests: Annotated[int | None, _option("Stop there.", _LIMITS, min=1)] = None,
-    max_uploads: Annotated[int | None, _option("Stop there.", _LIMITS, min=1)] = None,
-    max_seconds: Annotated[float | None, _option("Stop then.", _LIMITS, min=1)] = None,
-    max_error_share: Annotated[float, _option("Stop when more answers fail.", _LIMITS, min=0, max=1)] = 1.0,
+        "Seconds after --duration for what is under way.", _LIMITS, min=0, max=3_600)] = 30.0,
+    max_requests: Annotated[int | None, _option("Stop after so many requests.", _LIMITS, min=1)] = None,
+    max_uploads: Annotated[int | None, _option("Stop after so many uploads.", _LIMITS, min=1)] = None,
+    max_seconds: Annotated[float | None, _option("Stop after so many seconds.", _LIMITS, min=1)] = None,
+    max_error_share: Annotated[float, _option("Stop when a larger share fails.", _LIMITS, min=0, max=1)] = 1.0,
     time_limit: TimeLimitOption = None,
-    processes: Annotated[int, _option("Worker processes here; 0 is one a core.", _WHERE, min=0, max=256)] = 1,
-    master: Annotated[bool, _option("Deal the load out to workers on other machines.", _WHERE, "--master")] = False,
+    processes: Annotated[int, _option("Worker processes; 0 is one a core.", _WHERE, min=0, max=256)] = 1,
+    master: Annotated[bool, _option("Deal the load out to other machines.", _WHERE, "--master")] = False,
     expect_workers: Annotated[int, _option("With --master: workers to wait for.", _WHERE, min=1, max=1_000)] = 1,
     bind_host: Annotated[str, _option("With --master: where to listen.", _WHERE)] = "0.0.0.0",  # noqa: S104
-    bind_port: Annotated[int, _option("With --master: where to listen.", _WHERE, min=0, max=65_535)] = 5557,
-    worker: Annotated[bool, _option("Serve the master at --master-host, with one's own secrets.", _WHERE, "--worker")]
+    bind_port: Annotated[int, _option("With --master: its port.", _WHERE, min=0, max=65_535)] = 5557,
+    worker: Annotated[bool, _option("Serve a master, with this side's secrets.", _WHERE, "--worker")]
         = False,
     master_host: Annotated[str, _option("With --worker: the master's machine.", _WHERE)] = "",
     master_port: Annotated[int, _option("With --worker: the master's port.", _WHERE, min=1, max=65_535)] = 5557,
     find_capacity: Annotated[bool, _option(
-        "Raise the rate from --rate until p95 or throughput gives in.", _CAPACITY, "--find-capacity")] = False,
+        "Raise --rate until p95 exceeds --limit-ms.", _CAPACITY, "--find-capacity")] = False,
     highest_rate: Annotated[float, _option("Go no higher.", _CAPACITY, min=0.01, max=10_000)] = 200.0,
     plateau: Annotated[float, _option("Seconds at each rate.", _CAPACITY, min=5, max=3_600)] = 15.0,
     limit_ms: Annotated[float, _option("The uploads' p95 that a rate must keep.", _CAPACITY, min=1, max=120_000)]
         = 5_000.0,
     otel: Annotated[bool, typer.Option(
-        "--otel", help="Export Locust's metrics by OpenTelemetry, as OTEL_* variables say (extra `otel`).")] = False,
+        "--otel", rich_help_panel=_WHERE, help="Export metrics as OTEL_* variables say (extra otel).")] = False,
     policy: PolicyOption = None,
     until_decided: Annotated[bool, typer.Option(
-        "--until-decided", help="End once the policy is decided; --duration is the longest it may take.")] = False,
+        "--until-decided", help="End once the policy is decided, or after --duration.")] = False,
     yes_this_is_mine: MineOption = False, since: SinceOption = None, output_format: FormatOption = Format.TEXT,
 ) -> None:  # fmt: skip
-    """Onboardings arrive at a rate (or people come in a circle); response times count from when they were due."""
+    """Start onboardings at a rate, or by a number of people; response times count from when each was due."""
     import os
     from importlib.util import find_spec
 

@@ -29,7 +29,7 @@ def pin(
     runs: Annotated[
         list[Path] | None, typer.Argument(help="Folders of recorded checks, counted together. Default: a new check.")
     ] = None,
-    out: Annotated[Path, typer.Option("--out", help="The pins file, .toml or .json.")] = Path("kycgate.pins.toml"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file, .toml or .json.")] = Path("kycgate.pins.toml"),
     base_url: BaseUrlOption = None, sandbox: SandboxOption = False, profile: ProfileOption = None,
     translation: TranslationOption = None,
     specimens: SpecimensOption = None, seed: SeedOption = None, budget: BudgetOption = None,

@@ -34,7 +34,7 @@ def probe(
     jitter: Annotated[
         float, typer.Option(min=0, max=3_600, help="First wait a random time of at most this many seconds.")
     ] = 0.0,
-    out: Annotated[Path | None, typer.Option("--out", help="Keep the redacted exchanges, as a run's folder.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep the exchanges, as a run's folder.")] = None,
 ) -> None:  # fmt: skip
     """Take one person through the four steps, judge and time them, append the result to a store.
 

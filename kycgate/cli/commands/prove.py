@@ -13,7 +13,7 @@ def register(app: typer.Typer) -> None:
 
 
 def prove(
-    out: Annotated[Path, typer.Option("--out", help="Where to write prove.json and prove.md.")] = Path(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write prove.json and prove.md.")] = Path(
         "kycgate-out/prove"
     ),
     only: Annotated[list[str] | None, typer.Option(help="A fault or variant; may be given again.")] = None,

@@ -9,6 +9,7 @@ from kycgate.contracts.clauses import clause
 from kycgate.errors import UsageError
 from kycgate.sandbox.settings import SandboxSettings
 from kycgate.sandbox.vendor import Vendor
+from kycgate.text import nearest
 
 Kind = Literal["shape", "status", "auth", "order", "semantics", "robustness", "state", "load"]
 _MODULES = ("shape", "behaviour", "answers", "readings", "inputs", "orders", "sessions", "access", "phones")
@@ -71,7 +72,8 @@ def vendor_with(settings: SandboxSettings, names: Sequence[str] = ()) -> Vendor:
     known = {**FAULTS.load(), **LOAD_FAULTS}
     for name in names:
         if name not in known:
-            raise UsageError(f"no fault is named {name!r}: see `kycgate sandbox --list-faults`")
+            hint = nearest(name, known) or ": see `kycgate sandbox --list-faults`"
+            raise UsageError(f"no fault is named {name!r}{hint}")
     if not names:
         return Vendor(settings)
     return type("FaultyVendor", tuple(known[name].vendor for name in names), {})(settings)  # type: ignore[no-any-return]

@@ -66,6 +66,8 @@ def always_401() -> Iterator[str]:
         (["specimens", "--out", "cards", "--size", "5"], "sizes go from"),
         (["sandbox", "--host", "0.0.0.0"], "--allow-remote"),
         (["sandbox", "--fault", "none-such"], "no fault is named"),
+        (["sandbox", "--fault", "approve-as-object"], "did you mean 'approved-as-object'?"),
+        (["chaos", "bom"], "no behaviour is named"),
         (["load", "--base-url", "http://192.0.2.1", "--rate", "5"], "--yes-this-is-mine"),
     ],
 )
@@ -85,6 +87,10 @@ def test_wrong_profiles_end_2(text: str, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("kycgate: ")
     assert "Traceback" not in done.stderr
+
+
+def test_a_misspelt_fault_is_answered_before_the_banner(tmp_path: Path) -> None:
+    assert "export" not in kycgate("sandbox", "--fault", "none-such", cwd=tmp_path).stderr
 
 
 def test_half_a_tenant_ends_2(tmp_path: Path) -> None:

@@ -173,6 +173,7 @@ WAIVER = '[[waiver]]\nclause = "order.closed"\nreason = "r"\nowner = "o"\nexpire
     ("text", "says"),
     [
         (WAIVER.replace("order.closed", "no.such"), "no clause is named 'no.such'"),
+        (WAIVER.replace("order.closed", "order.close"), "did you mean 'order.closed'?"),
         (WAIVER.replace('owner = "o"\n', ""), "owner: Field required"),
         (WAIVER.replace('owner = "o"', 'owner = " "'), "owner: it is empty"),
         (WAIVER.replace('reason = "r"\n', ""), "reason: Field required"),
