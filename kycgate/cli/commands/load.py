@@ -74,7 +74,7 @@ def load(
     master_host: Annotated[str, _option("With --worker: the master's machine.", _WHERE)] = "",
     master_port: Annotated[int, _option("With --worker: the master's port.", _WHERE, min=1, max=65_535)] = 5557,
     find_capacity: Annotated[bool, _option(
-        "Raise --rate until p95 exceeds --limit-ms.", _CAPACITY, "--find-capacity")] = False,
+        "Raise --rate until p95 or throughput fails.", _CAPACITY, "--find-capacity")] = False,
     highest_rate: Annotated[float, _option("Go no higher.", _CAPACITY, min=0.01, max=10_000)] = 200.0,
     plateau: Annotated[float, _option("Seconds at each rate.", _CAPACITY, min=5, max=3_600)] = 15.0,
     limit_ms: Annotated[float, _option("The uploads' p95 that a rate must keep.", _CAPACITY, min=1, max=120_000)]
