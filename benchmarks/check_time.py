@@ -25,9 +25,9 @@ from typing import NamedTuple
 
 import httpx
 
-from kycgate.check.embedded import TENANT, TENANT_SECRET
 from kycgate.contracts.flows.national_id import TOKEN
 from kycgate.contracts.openapi import text as openapi_text
+from kycgate.sandbox import TENANT, TENANT_SECRET
 
 MOST_S = 60.0
 """What schemathesis is given; it ends by itself where an upload takes no time."""

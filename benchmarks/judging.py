@@ -9,14 +9,13 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 
-from kycgate.check.embedded import TENANT, TENANT_SECRET
 from kycgate.contracts.flows import flow
 from kycgate.judging.answers import customer_data
 from kycgate.judging.contradictions import Memory
 from kycgate.judging.shape import judge_answer
 from kycgate.load.plan import LoadPlan
 from kycgate.load.verdicts import AnswerJudge
-from kycgate.sandbox import SandboxSettings
+from kycgate.sandbox import TENANT, TENANT_SECRET, SandboxSettings
 from kycgate.sandbox.vendor import Incoming, Vendor
 from kycgate.specimens.deck import Card, Cards
 from kycgate.target.exchange import Clocks, Exchange, Picture

@@ -18,7 +18,8 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
+from kycgate.check.embedded import embedded_sandbox
+from kycgate.sandbox import TENANT, TENANT_SECRET
 from kycgate.settings.profile import Profile
 
 LOAD_S = 3

@@ -6,11 +6,8 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from kycgate.sandbox import RunningSandbox, SandboxSettings
+from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings
 from kycgate.settings.profile import OAuth, Profile, Secrets
-
-TENANT = "tenant-1"
-TENANT_SECRET = "sandbox-secret"  # noqa: S105 - of a server that lives as long as this process
 
 
 @dataclass(frozen=True)

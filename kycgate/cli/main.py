@@ -183,10 +183,15 @@ def sandbox(
     reading: Annotated[
         Reading, typer.Option(help="By the specimen's code, or by OCR (extra `ocr`), which errs.")
     ] = Reading.CODE,
+    like: Annotated[
+        list[Path] | None, typer.Option(help="Answer as the vendor of this recorded run did; may be given again.")
+    ] = None,
+    control: Annotated[
+        bool, typer.Option("--control", help="Also serve a control endpoint on loopback; its token is printed.")
+    ] = False,
 ) -> None:
     """Serve a vendor that keeps the contract, and breaks it on request."""
-    from kycgate.check.embedded import TENANT, TENANT_SECRET
-    from kycgate.sandbox import FAULTS, LOAD_FAULTS, SandboxSettings, parse_latency, serve
+    from kycgate.sandbox import FAULTS, LOAD_FAULTS, TENANT, TENANT_SECRET, SandboxSettings, parse_latency, serve
     from kycgate.sandbox.faults import vendor_with
 
     take_flow_of_call()
@@ -207,9 +212,22 @@ def sandbox(
         reading=reading.value,
         latency=parse_latency(latency),
     )
+    if like:
+        from kycgate.rehearsal.like import settings_like
+
+        learnt = settings_like(like)
+        settings = learnt.model_copy(update={"latency": settings.latency, "reading": settings.reading})
     # A misspelt fault is answered before the banner.
     vendor_with(settings, fault or ()).close()
-    _err.print(f"export KYCGATE_TENANT_ID={TENANT} KYCGATE_TENANT_SECRET={TENANT_SECRET}; Ctrl-C ends", soft_wrap=True)
+    given = f"KYCGATE_TENANT_ID={TENANT} KYCGATE_TENANT_SECRET={TENANT_SECRET}"
+    if settings.api_keys and not control:
+        given = f"KYCGATE_API_KEYS={','.join(settings.api_keys)}"
+    _err.print(f"export {given}; Ctrl-C ends", soft_wrap=True)
+    if control:
+        from kycgate.rehearsal.control import serve_controlled
+
+        serve_controlled(settings, fault or (), host=host, port=port)
+        return
     serve(settings, fault or (), host=host, port=port, allow_remote=allow_remote)
 
 

@@ -1,8 +1,10 @@
 """The stand-in vendor for the tests of an onboarding client: faithful, faulty or behind a bad line, as it is told."""
 
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
 
@@ -10,11 +12,9 @@ from kycgate.chaos import BEHAVIOURS, ChaosTarget
 from kycgate.chaos.registry import named
 from kycgate.errors import UsageError
 from kycgate.rehearsal.received import Received
-from kycgate.sandbox import RunningSandbox, SandboxSettings, parse_latency, variants
+from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings, parse_latency, variants
 from kycgate.sandbox.vendor import Incoming, Reply
 
-TENANT: Final = "tenant-1"
-TENANT_SECRET: Final = "sandbox-secret"  # noqa: S105 - of a server that lives as long as this process
 _WELL: Final = "reset-in-answer"
 """Any behaviour of plain HTTP: with a share of 0 it never shows."""
 
@@ -29,6 +29,7 @@ class StandIn:
             vendor.use("variant", "order-404")      # take a liberty of the contract
             vendor.latency("base_ms=2000")          # read slowly
             vendor.line("reset-in-answer", after=2) # a bad connection, from the third request on
+            vendor.like("kycgate-out/their-check")  # as the vendor of a recorded run answered
             vendor.received                         # the requests that came
             vendor.reset()                          # faithful again, no session, nothing received
     """
@@ -36,13 +37,25 @@ class StandIn:
     tenant_id = TENANT
     tenant_secret = TENANT_SECRET
 
-    def __init__(self) -> None:
-        self._received: list[Received] = []
+    def __init__(
+        self, settings: SandboxSettings | None = None, faults: Sequence[str] = (), *, port: int = 0,
+        keep: int | None = None,
+    ) -> None:  # fmt: skip
+        """It begins with `settings` (its credentials are ours) and `faults`, to which a reset returns.
+
+        `keep` is how many received requests are held at most, the latest; None is all.
+
+        Raises:
+            UsageError: there is no such fault, or the port is taken.
+        """
+        given = settings or SandboxSettings()
+        self._received: deque[Received] = deque(maxlen=keep)
         self._lock = threading.Lock()
-        self._settings = SandboxSettings(tenants={TENANT: TENANT_SECRET})
-        self._faults: tuple[str, ...] = ()
-        self._sandbox = RunningSandbox(self._settings, observe=self._observe)
-        self._front = ChaosTarget(named(_WELL), self._sandbox.base_url, share=0.0)
+        self._line = ""
+        self._settings = self._first = given.model_copy(update={"tenants": {TENANT: TENANT_SECRET}, "api_keys": ()})
+        self._faults = self._first_faults = tuple(faults)
+        self._sandbox = RunningSandbox(self._settings, self._faults, observe=self._observe)
+        self._front = ChaosTarget(named(_WELL), self._sandbox.base_url, share=0.0, port=port)
 
     def __enter__(self) -> Self:
         self._sandbox.__enter__()
@@ -73,6 +86,16 @@ class StandIn:
     def settings(self) -> SandboxSettings:
         """What it does where the contract leaves room."""
         return self._settings
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The clauses that it breaks, by the names of the faults."""
+        return self._faults
+
+    @property
+    def bad_line(self) -> str:
+        """How connections are mistreated; empty for a good line."""
+        return self._line
 
     @property
     def received(self) -> list[Received]:
@@ -106,6 +129,18 @@ class StandIn:
             raise UsageError(f"no faithful variant is named {name!r}: there are {', '.join(known)}")
         self._switch(known[name].model_copy(update={"tenants": self._settings.tenants}))
 
+    def like(self, *runs: str | Path) -> None:
+        """Answer as the vendor of these recorded runs did; its credentials stay ours.
+
+        Raises:
+            UsageError: a folder holds no run, or nothing was observed in it.
+        """
+        # Imported here: it takes what reads histograms.
+        from kycgate.rehearsal.like import settings_like
+
+        learnt = settings_like([Path(run) for run in runs])
+        self._switch(learnt.model_copy(update={"tenants": self._settings.tenants, "api_keys": ()}))
+
     def latency(self, model: str) -> None:
         """Take time to read a picture: `base_ms=2000,sigma=0.4`, as `kycgate sandbox --latency` does.
 
@@ -121,12 +156,14 @@ class StandIn:
             UsageError: there is no such behaviour, or it takes an address of its own (TLS, no such host).
         """
         self._front.behave(named(name), after=after, share=share)
+        self._line = name
 
     def reset(self) -> None:
-        """Faithful again, on a good line, without sessions; what was received is forgotten."""
+        """As it began, on a good line, without sessions; what was received is forgotten."""
         self._front.behave(named(_WELL), share=0.0)
-        self._faults = ()
-        self._switch(SandboxSettings(tenants=self._settings.tenants))
+        self._line = ""
+        self._faults = self._first_faults
+        self._switch(self._first)
         with self._lock:
             self._received.clear()
 

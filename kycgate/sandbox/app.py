@@ -3,7 +3,7 @@
 import contextlib
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import anyio
 import anyio.to_thread
@@ -70,25 +70,31 @@ def create_app(settings: SandboxSettings, faults: Sequence[str] = (), observe: O
 
     async def serve(request: Request) -> Response:
         vendor, delay = app.state.vendor, app.state.delay
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw}
         body = bytearray()
         try:
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > settings.max_body:
-                    return _response(Reply.json(413, {"message": "Too large", "errorCode": "413"}))
+                if len(body) > vendor.settings.max_body:
+                    large = Incoming(request.method, request.url.path, headers, b"")
+                    refused = Reply.json(413, {"message": "Too large", "errorCode": "413"})
+                    return _response(refused, vendor.server_headers(large, refused.status))
         except ClientDisconnect:
             return Response(status_code=400)
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw}
         incoming = Incoming(request.method, request.url.path, headers, bytes(body))
+        began = time.monotonic()
         if "Upload" in incoming.path:
             await delay.read(len(body))
         reply = await anyio.to_thread.run_sync(vendor.handle, incoming)
+        learnt = vendor.latency_s(incoming, reply.status)
+        if learnt is not None:
+            await anyio.sleep(max(0.0, learnt - (time.monotonic() - began)))
         if observe is not None:
             observe(incoming, reply)
         stall = delay.stall_left_s()
         if stall:
             await anyio.sleep(stall)
-        return _response(reply)
+        return _response(reply, vendor.server_headers(incoming, reply.status))
 
     app = Starlette(routes=[Route("/{path:path}", serve, methods=METHODS)])
     app.state.vendor = vendor_with(settings, faults)
@@ -96,5 +102,7 @@ def create_app(settings: SandboxSettings, faults: Sequence[str] = (), observe: O
     return app
 
 
-def _response(reply: Reply) -> Response:
-    return Response(reply.body, reply.status, headers=reply.headers)
+def _response(reply: Reply, more: Mapping[str, str] | None = None) -> Response:
+    own = {name.lower() for name in reply.headers}
+    headers = {name: value for name, value in (more or {}).items() if name not in own}
+    return Response(reply.body, reply.status, headers=headers | reply.headers)

@@ -19,7 +19,7 @@ from kycgate.sandbox.faults import vendor_with
 from kycgate.sandbox.settings import SandboxSettings
 
 
-def _listen(host: str, port: int, *, allow_remote: bool) -> socket.socket:
+def listen(host: str, port: int, *, allow_remote: bool) -> socket.socket:
     try:
         loopback = ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -42,7 +42,16 @@ def _listen(host: str, port: int, *, allow_remote: bool) -> socket.socket:
 def _server(settings: SandboxSettings, faults: Sequence[str], observe: Observe | None = None) -> uvicorn.Server:
     app = create_app(settings, faults, observe)
     return uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+        # Date and Server are the vendor's own: the one that was learnt from a run may send neither.
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            date_header=False,
+            server_header=False,
+        )
     )
 
 
@@ -51,7 +60,7 @@ class RunningSandbox:
 
     def __init__(self, settings: SandboxSettings, faults: Sequence[str] = (), observe: Observe | None = None) -> None:
         self._server = _server(settings, faults, observe)
-        self._socket = _listen("127.0.0.1", 0, allow_remote=False)
+        self._socket = listen("127.0.0.1", 0, allow_remote=False)
         self.base_url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
 
@@ -106,7 +115,7 @@ def serve(
         UsageError: the address cannot be used, or there is no such fault.
     """
     server = _server(settings, faults)
-    listening = _listen(host, port, allow_remote=allow_remote)
+    listening = listen(host, port, allow_remote=allow_remote)
     address = listening.getsockname()
     shown = f"[{address[0]}]" if ":" in address[0] else address[0]
     print(json.dumps({"url": f"http://{shown}:{address[1]}"}), flush=True)  # noqa: T201 - it is the command's output

@@ -2,11 +2,16 @@
 
 import math
 from statistics import NormalDist
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kycgate.errors import UsageError
+from kycgate.sandbox.manner import Manner
+
+TENANT: Final = "tenant-1"
+TENANT_SECRET: Final = "sandbox-secret"  # noqa: S105 - of a server that lives as long as its process
+"""The credentials of every stand-in that this suite starts by itself."""
 
 
 class LatencyModel(BaseModel):
@@ -92,5 +97,6 @@ class SandboxSettings(BaseModel):
         default="code", description="What reads a picture: the specimen's code, or Tesseract (extra `ocr`), which errs."
     )
     latency: LatencyModel = LatencyModel()
+    manner: Manner | None = Field(default=None, description="What was learnt of a vendor from a recorded run.")
     max_body: int = 16_000_000
     max_sessions: int = 10_000

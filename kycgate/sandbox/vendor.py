@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from email.utils import formatdate
 from typing import Any
 
 import jwt
@@ -27,6 +28,7 @@ from kycgate.contracts.flows import flow
 from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.contracts.id_number import to_ascii_digits
 from kycgate.contracts.models import CUSTOMER_PROPERTIES, ENGLISH_NAMES, FOURTEEN_DIGITS
+from kycgate.sandbox.manner import Actor, Why
 from kycgate.sandbox.reader import OcrReader
 from kycgate.sandbox.settings import SandboxSettings
 
@@ -77,9 +79,11 @@ class Reply:
 class Refused(Exception):  # noqa: N818 - it is an answer, not a mishap
     """The request is refused with this status."""
 
-    def __init__(self, status: int, message: str, code: str | None = None) -> None:
+    def __init__(self, status: int, message: str, code: str | None = None, *, why: Why | None = None) -> None:
         super().__init__(message)
         self.status, self.message, self.code = status, message, code
+        self.why = why
+        """Which refusal of the contract it is; None where a fault refuses."""
 
 
 @dataclass
@@ -116,6 +120,8 @@ class Vendor:
         """The names of the tokens that are good, where only so many are at once."""
         self._lock = threading.Lock()
         self._reader = OcrReader() if settings.reading == "ocr" else None
+        self._actor = Actor(settings.manner) if settings.manner is not None else None
+        self._endpoints = {endpoint.path: endpoint.id for endpoint in self.flow.endpoints}
 
     def close(self) -> None:
         """End what reads in processes of its own."""
@@ -126,6 +132,28 @@ class Vendor:
 
     def handle(self, request: Incoming) -> Reply:
         """The answer to one request; never raises."""
+        reply = self._answer(request)
+        if self._actor is not None:
+            reply.headers = self._actor.headers(self.endpoint_of(request), reply.status, reply.headers)
+        return reply
+
+    def endpoint_of(self, request: Incoming) -> str:
+        """The endpoint as the flow names it; empty for a path that it does not know."""
+        return self._endpoints.get(request.path, "")
+
+    def server_headers(self, request: Incoming, status: int) -> dict[str, str]:
+        """The headers that an HTTP server adds by itself, as far as this vendor's server does."""
+        headers = {"date": formatdate(usegmt=True), "server": "uvicorn"}
+        if self._actor is None:
+            return headers
+        endpoint = self.endpoint_of(request)
+        return {name: value for name, value in headers.items() if self._actor.sends(endpoint, status, name)}
+
+    def latency_s(self, request: Incoming, status: int) -> float | None:
+        """Seconds that this answer takes in all; None: as long as it takes."""
+        return None if self._actor is None else self._actor.latency_s(self.endpoint_of(request), status)
+
+    def _answer(self, request: Incoming) -> Reply:
         if self.settings.firewall and _ATTACK.search(
             b"\n".join((*(value.encode("latin-1", "replace") for value in request.headers.values()), request.body))
         ):
@@ -138,18 +166,18 @@ class Vendor:
     def dispatch(self, request: Incoming) -> Reply:
         if any(token.path == request.path for token in self.flow.tokens):
             if request.method != "POST":
-                raise Refused(405, "Method not allowed")
+                raise Refused(405, "Method not allowed", why="method")
             return self.issue(request)
         step = next((step for step in self.flow.steps if step.path == request.path), None)
         if step is None:
             raise Refused(404, "Not found")
         if self.settings.credentials_before_method and self.authenticate(request, step) is None:
-            raise Refused(401, "Unauthorized")
+            raise Refused(401, "Unauthorized", why="credential")
         if not self.allows(request.method):
-            raise Refused(405, "Method not allowed")
+            raise Refused(405, "Method not allowed", why="method")
         session = self.authenticate(request, step)
         if session is None:
-            raise Refused(401, "Unauthorized")
+            raise Refused(401, "Unauthorized", why="credential")
         with self.turn(session):
             session.calls += 1
             self.count_try(session, step)
@@ -159,7 +187,7 @@ class Vendor:
         """Whatever comes of it: a side that was tried so often is refused until a new session."""
         tries, most = session.tries.get(step, 0), self.settings.tries_of_a_side
         if most and step.is_upload and tries >= most:
-            raise Refused(self.settings.tries_status, "Too many tries: begin a new session", "10020")
+            raise Refused(self.settings.tries_status, "Too many tries: begin a new session", "10020", why="tries")
         session.tries[step] = tries + 1
 
     def allows(self, method: str) -> bool:
@@ -173,11 +201,14 @@ class Vendor:
         reply = Reply.json(
             refused.status, {"message": refused.message, "errorCode": refused.code or str(refused.status)}
         )
-        if refused.status == 429:
+        if self._actor is not None and refused.why is not None:
+            learnt = self._actor.refusal(self.endpoint_of(request), refused.why, refused.message)
+            reply.status, reply.body = learnt or (reply.status, reply.body)
+        if reply.status == 429:
             reply.headers["Retry-After"] = "1"
-        if refused.status == 405:
+        if reply.status == 405:
             reply.headers["Allow"] = "POST"  # RFC 9110, 15.5.6
-        if refused.status == 401:
+        if reply.status == 401:
             reply.headers["WWW-Authenticate"] = "Bearer"  # RFC 9110, 15.5.2
         return reply
 
@@ -229,11 +260,16 @@ class Vendor:
         body = self.parse(request.body)
         tenant, secret = body.get("tenantId"), body.get("tenantSecret")
         if tenant is None or secret is None:
-            raise Refused(self.settings.missing_tenant_status, "tenantId and tenantSecret are required", NO_TENANT)
+            raise Refused(
+                self.settings.missing_tenant_status,
+                "tenantId and tenantSecret are required",
+                NO_TENANT,
+                why="tenant-missing",
+            )
         if not isinstance(tenant, str) or not isinstance(secret, str):
-            raise Refused(400, "tenantId and tenantSecret are strings", NO_TENANT)
+            raise Refused(400, "tenantId and tenantSecret are strings", NO_TENANT, why="tenant-type")
         if self.settings.tenants.get(tenant) != secret:
-            raise Refused(401, "Unknown tenant", NO_TENANT)
+            raise Refused(401, "Unknown tenant", NO_TENANT, why="tenant-unknown")
         self.allow_token()
         token = self.mint(self.settings.token_life_s)
         self.resume(body.get("requestId"), token)
@@ -262,7 +298,8 @@ class Vendor:
 
     def token_reply(self, token: str, expires: float) -> Reply:
         moment = datetime.fromtimestamp(expires, UTC).isoformat(timespec="milliseconds")
-        return Reply.json(200, {"token": token, "expirationDate": moment.replace("+00:00", "Z")})
+        value = {"token": token, "expirationDate": moment.replace("+00:00", "Z")}
+        return Reply.json(200, value if self._actor is None else self._actor.ordered("token", value))
 
     # Order
 
@@ -331,7 +368,7 @@ class Vendor:
 
     def demand_order(self, session: Onboarding, step: Step) -> None:
         if not self.order_allows(session, step):
-            raise Refused(self.settings.order_status, "This step is not possible now", "10010")
+            raise Refused(self.settings.order_status, "This step is not possible now", "10010", why="order")
 
     def parse(self, body: bytes) -> dict[str, Any]:
         """The JSON object in `body`; Refused otherwise."""
@@ -344,9 +381,9 @@ class Vendor:
             found = re.search(rb'"image"\s*:\s*"([^"\\]*)"', body)
             return {"image": found[1].decode("ascii", "replace")} if found else {}
         except ValueError:
-            raise Refused(400, "The body is not JSON") from None
+            raise Refused(400, "The body is not JSON", why="not-json") from None
         if not isinstance(value, dict):
-            raise Refused(400, "The body is not a JSON object")
+            raise Refused(400, "The body is not a JSON object", why="not-json")
         return value
 
     def judge_last_body(self, request: Incoming) -> None:
@@ -356,27 +393,27 @@ class Vendor:
     def judge_upload(self, body: dict[str, Any]) -> str:
         image = body.get("image")
         if not isinstance(image, str):
-            raise Refused(400, "image is required and is a string")
+            raise Refused(400, "image is required and is a string", why="image")
         return image
 
     def judge_approval(self, body: dict[str, Any]) -> None:
         if self.settings.translation and any(body.get(name) is None for name in ENGLISH_NAMES):
-            raise Refused(400, "fullNameEn, firstNameEn and familyNameEn are mandatory")
+            raise Refused(400, "fullNameEn, firstNameEn and familyNameEn are mandatory", why="names")
         if self.settings.ill_formed_optional == "accepted":
             return
         for name in (*ENGLISH_NAMES, "fullName", "idNumber", "documentNumber", "address", "state", "birthdate"):
             if body.get(name) is not None and not isinstance(body[name], str):
-                raise Refused(400, f"{name} is a string")
+                raise Refused(400, f"{name} is a string", why="ill-formed")
         number, born = body.get("idNumber"), body.get("birthdate")
         if number and self.settings.arabic_indic_digits == "accepted":
             number = to_ascii_digits(number)
         if number and not re.fullmatch(FOURTEEN_DIGITS, number):
-            raise Refused(400, "idNumber has 14 digits")
+            raise Refused(400, "idNumber has 14 digits", why="ill-formed")
         if born:
             try:
                 datetime.strptime(born, "%d/%m/%Y")  # noqa: DTZ007 - a birth date has no zone
             except ValueError:
-                raise Refused(400, "birthdate is written dd/MM/yyyy") from None
+                raise Refused(400, "birthdate is written dd/MM/yyyy", why="ill-formed") from None
 
     def upload(self, session: Onboarding, step: Step, image: str) -> Reply:
         with self._lock:
@@ -385,7 +422,7 @@ class Vendor:
             picture = self.decode(image)
         except (binascii.Error, ValueError):
             if self.settings.not_base64 == "400":
-                raise Refused(400, "image is not base64") from None
+                raise Refused(400, "image is not base64", why="not-base64") from None
             picture = b""
         fields = self.read(picture, step)
         if fields is None:
@@ -434,18 +471,22 @@ class Vendor:
 
     def unreadable(self, session: Onboarding, step: Step) -> Reply:
         if self.settings.unreadable == "400":
-            raise Refused(400, "The picture cannot be read", NOT_READ)
-        return Reply.json(200, self.result(False, "The picture cannot be read", NOT_READ, None))
+            raise Refused(400, "The picture cannot be read", NOT_READ, why="unreadable")
+        code = NOT_READ if self._actor is None else self._actor.code_of(step, "unreadable", NOT_READ)
+        return Reply.json(200, self.result(False, "The picture cannot be read", code, None))
 
     def known(self) -> Reply:
         message = "The national ID is already registered"
         if self.settings.unreadable == "400":
-            raise Refused(400, message, KNOWN)
+            raise Refused(400, message, KNOWN, why="known")
         return Reply.json(200, self.result(False, message, KNOWN, None))
 
     def result(self, success: Any, message: Any, code: Any, data: Any) -> dict[str, Any]:
         more = {"requestId": uuid.uuid4().hex} if self.settings.extra_properties else {}
-        return {"isSuccess": success, "message": message, "errorCode": code, "customerData": data, **more}
+        value = {"isSuccess": success, "message": message, "errorCode": code, "customerData": data, **more}
+        if self._actor is None:
+            return value
+        return self._actor.ordered(f"{UPLOAD_FRONT}, isSuccess {str(success).lower()}", value)
 
     def customer_data(self, session: Onboarding, step: Step, fields: Mapping[str, str]) -> dict[str, Any]:
         """The 27 properties for what was read; null for what the side does not carry."""
@@ -466,7 +507,11 @@ class Vendor:
             born = date.fromisoformat(carried["birthdate"])
             data["detectedAge"] = (datetime.now(UTC).date() - born).days // 365
             data["detectedGender"] = "Male" if int(carried["idNumber"][12]) % 2 else "Female"
-        return data
+        if self._actor is None:
+            return data
+        number = session.front.get("idNumber", "")
+        gender = "" if not number else "male" if int(number[12]) % 2 else "female"
+        return self._actor.customer_data(step, data, gender)
 
     def date_time(self, iso: str | None) -> str | None:
         endings = {"Z": "T00:00:00.000Z", "offset": "T00:00:00+02:00", "naive": "T00:00:00"}

@@ -24,8 +24,7 @@ def chaos(
     """Serve the sandbox behind a misbehaving connection: resets, silence, endless answers, bombs, odd TLS."""
     from kycgate.chaos import BEHAVIOURS, ChaosTarget
     from kycgate.chaos.registry import named
-    from kycgate.check.embedded import TENANT, TENANT_SECRET
-    from kycgate.sandbox import RunningSandbox, SandboxSettings
+    from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings
 
     if list_all or not name:
         for known in BEHAVIOURS.values():

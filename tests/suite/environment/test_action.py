@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
-from kycgate.sandbox import RunningSandbox, SandboxSettings
+from kycgate.check.embedded import embedded_sandbox
+from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings
 from kycgate.settings.profile import Profile
 from kycgate.tests.suite.actions_runner import ROOT, Runner, read
 from kycgate.tests.suite.conftest import Shared

@@ -17,8 +17,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from kycgate.check.embedded import TENANT, TENANT_SECRET
-from kycgate.sandbox import RunningSandbox, SandboxSettings
+from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings
 from kycgate.tests.suite.conftest import Call, went_well
 from kycgate.tests.suite.environment.test_reach import TINYPROXY, free_port, running
 

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from kycgate.check.embedded import TENANT, TENANT_SECRET
 from kycgate.errors import UsageError
 from kycgate.gate.gate import Gate
 from kycgate.judging.answers import accepted
 from kycgate.judging.readings import Readings
-from kycgate.sandbox import RunningSandbox, SandboxSettings
+from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings
 from kycgate.sandbox.reader import OcrReader
 from kycgate.settings.profile import Profile, Secrets
 from kycgate.specimens import Degradation, draw, make_person, ocr

@@ -25,8 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 from cryptography.x509 import load_pem_x509_certificate
 
-from kycgate.check.embedded import TENANT, TENANT_SECRET
-from kycgate.sandbox import RunningSandbox, SandboxSettings
+from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings
 from kycgate.tests.suite.conftest import Call, went_well
 
 NGINX = """

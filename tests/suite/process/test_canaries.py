@@ -9,8 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from kycgate.check.embedded import TENANT
-from kycgate.sandbox import SandboxSettings
+from kycgate.sandbox import TENANT, SandboxSettings
 from kycgate.tests.suite.canary import (
     HOSTILE,
     WRITINGS,

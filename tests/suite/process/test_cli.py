@@ -14,12 +14,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from pydantic import SecretStr
 
-from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
+from kycgate.check.embedded import embedded_sandbox
 from kycgate.check.runner import run_contract_tests
 from kycgate.gate.gate import Gate
 from kycgate.runs.clause import Verdict
 from kycgate.runs.folder import RunFolder
-from kycgate.sandbox import RunningSandbox, SandboxSettings
+from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings
 from kycgate.settings.profile import Profile, Secrets
 from kycgate.tests import contract
 from kycgate.tests.suite.command_line import kycgate

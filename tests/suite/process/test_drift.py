@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
+from kycgate.check.embedded import embedded_sandbox
 from kycgate.check.runner import run_contract_tests
 from kycgate.errors import UsageError
 from kycgate.gate.gate import Gate
 from kycgate.judging.behaviour import SECTIONS, Behaviour
 from kycgate.judging.drift import Pins, drift_since, load_pins, pins_of, save_pins
 from kycgate.runs.model import DriftItem, Observed, OpenPointResult, Run
-from kycgate.sandbox import RunningSandbox, SandboxSettings, variants
+from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings, variants
 from kycgate.settings.profile import Limits, Profile
 from kycgate.specimens import card_set
 from kycgate.target.exchange import Clocks, Exchange, Picture

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
+from kycgate.check.embedded import embedded_sandbox
 from kycgate.check.runner import run_contract_tests
 from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.judging.ledger import Ledger, Observation
 from kycgate.runs.clause import Verdict
-from kycgate.sandbox import FAULTS, RunningSandbox, SandboxSettings, variants
+from kycgate.sandbox import FAULTS, TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings, variants
 from kycgate.settings.profile import Profile
 from kycgate.target.budget import Budget
 from kycgate.target.exchange import Clocks, Exchange

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
+from kycgate.check.embedded import embedded_sandbox
 from kycgate.errors import UsageError
 from kycgate.gate.gate import Gate
 from kycgate.load import LoadOutcome, LoadPlan, Topology, run_load
 from kycgate.load.files import demand_files
 from kycgate.reports.crosscheck import Evidence, contradictions
 from kycgate.runs.folder import RunFolder
-from kycgate.sandbox import LatencyModel, SandboxSettings
+from kycgate.sandbox import TENANT, TENANT_SECRET, LatencyModel, SandboxSettings
 from kycgate.sandbox.faults import LOAD_FAULTS
 from kycgate.sandbox.faults.under_load import STEADY
 from kycgate.settings.profile import Profile

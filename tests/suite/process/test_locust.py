@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from kycgate.chaos.target import Canary
-from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
+from kycgate.check.embedded import embedded_sandbox
 from kycgate.load.plan import Job, LoadPlan
+from kycgate.sandbox import TENANT, TENANT_SECRET
 from kycgate.settings.profile import Profile
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -19,12 +19,12 @@ from pathlib import Path
 import pytest
 import trustme
 
-from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
+from kycgate.check.embedded import embedded_sandbox
 from kycgate.cli.examine import BURST, MAX_REQUESTS, State, _clock, _connection, examine
 from kycgate.cli.execute import CHECK_S
 from kycgate.contracts.clauses import CATALOGUE
 from kycgate.files import write_atomically
-from kycgate.sandbox import SandboxSettings
+from kycgate.sandbox import TENANT, TENANT_SECRET, SandboxSettings
 from kycgate.settings.profile import Profile, Secrets, load_profile
 from kycgate.settings.severity import Effect, severity_by_level
 from kycgate.settings.template import keys, profile_text

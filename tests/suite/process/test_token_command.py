@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from kycgate.check.embedded import TENANT, TENANT_SECRET
 from kycgate.contracts.flows import flow
 from kycgate.errors import NotTheTarget
-from kycgate.sandbox import RunningSandbox, SandboxSettings
+from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings
 from kycgate.target.token_command import ask_command
 from kycgate.tests.suite.conftest import Call, went_well
 

@@ -9,11 +9,11 @@ from subprocess import run
 
 import pytest
 
-from kycgate.check.embedded import TENANT, TENANT_SECRET
 from kycgate.errors import UsageError
 from kycgate.reports.write import write_all
 from kycgate.runs.folder import RunFolder
 from kycgate.runs.model import Run
+from kycgate.sandbox import TENANT, TENANT_SECRET
 from kycgate.settings.profile import Environment, find_profile, load_profile, load_secrets
 from kycgate.tests.suite.conftest import Call
 from kycgate.text import markdown
