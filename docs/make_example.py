@@ -15,14 +15,14 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from kycgate.check.embedded import TENANT, TENANT_SECRET, embedded_sandbox
+from kycgate.check.embedded import embedded_sandbox
 from kycgate.cli.execute import execute
 from kycgate.cli.load_part import LoadOptions
 from kycgate.judging.drift import pins_of, save_pins
 from kycgate.load import LoadPlan
 from kycgate.runs.folder import RunFolder
 from kycgate.runs.model import Run
-from kycgate.sandbox import LatencyModel, SandboxSettings
+from kycgate.sandbox import TENANT, TENANT_SECRET, LatencyModel, SandboxSettings
 from kycgate.settings.profile import Profile
 from kycgate.settings.severity import Waiver
 

@@ -20,6 +20,7 @@ from kycgate.contracts.models import ENGLISH_NAMES
 from kycgate.errors import UsageError
 from kycgate.runs.folder import RunFolder
 from kycgate.runs.model import Run
+from kycgate.runs.percentile import percentile_us
 from kycgate.sandbox import TENANT, TENANT_SECRET, SandboxSettings
 from kycgate.sandbox.manner import Header, Manner, Said, Why, whose
 from kycgate.sandbox.vendor import KNOWN
@@ -365,7 +366,7 @@ def _of_load(run: Run) -> dict[str, tuple[float, ...]]:
         try:
             held = HdrHistogram.decode(latency.histogram.encode())
             places = [100 * place / (QUANTILES - 1) for place in range(QUANTILES)]
-            times = [held.get_value_at_percentile(place) / 1e3 for place in places]
+            times = [percentile_us(held, place) / 1e3 for place in places]
         except Exception as error:  # noqa: BLE001 - the library raises whatever its parts raise
             raise UsageError(f"the histogram of {latency.name} is damaged: {type(error).__name__}") from None
         found[latency.name] = tuple(times)
