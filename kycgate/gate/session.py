@@ -206,7 +206,7 @@ class Session:
         kind = "image/png" if "PNG" in form else "image/jpeg"
         variation = Variation(f"the card as {form}", Outcome.ANY, by_chance=True)
         exchange = self.do(step, variation, image=shown, wrapping=wrapping, media_type=kind, demand=False)
-        if not self._excused:
+        if not self._excused and not exchange.may_be_limited:
             self._sender.note_form(form, exchange)
         return exchange
 
