@@ -96,9 +96,10 @@ class Gate:
         """How long the last token lives, by its own expiry."""
         self.token_properties: Mapping[str, object] = {}
         """What the target demands in a request for a token besides the tenant's own, as far as it was learned."""
-        self._tokens: dict[str, int] = {}
-        """The tokens given out, oldest first, and when (ns)."""
-        """All that were given out, the oldest first."""
+        self._tokens: dict[str, tuple[int, int]] = {}
+        """All that were given out, the oldest first: when each was asked for and when it came (ns)."""
+        self._asked = 0
+        """Requests for a token that are under way."""
         self.first_session: Session | None = None
         """The preflight's: its token is the run's oldest."""
         self._held: list[tuple[list[Observation], Exchange]] | None = None
@@ -317,8 +318,11 @@ class Gate:
     def has_newer(self, token: str, since: int = 0) -> bool:
         """Whether another token was given out after this one, and after `since` (ns): a vendor may end the oldest."""
         with self._lock:
-            newest = next(reversed(self._tokens), token)
-            return token in self._tokens and newest != token and self._tokens[newest] > since
+            if token not in self._tokens:
+                return False
+            since = max(since, self._tokens[token][0])
+            # One that is asked for now may have ended it already, before its answer is read.
+            return self._asked > 0 or any(came > since for other, (_, came) in self._tokens.items() if other != token)
 
     def enter(self, exchange: Exchange, observations: Iterable[Observation]) -> None:
         """Enter what is known of an exchange only now, as later ones have shown it."""
@@ -379,6 +383,7 @@ class Gate:
     def _by_command(self) -> str:
         if self.gave_up:
             raise CannotJudge(self.gave_up)
+        asked = time.perf_counter_ns()
         try:
             token = ask_command(self._secrets.command, self._secrets.command_timeout_s)
         except NotTheTarget as error:
@@ -388,7 +393,7 @@ class Gate:
         self.redactor.add_secret(token, "KYCGATE_TOKEN")
         with self._lock:
             again = token in self._tokens
-            self._tokens[token] = time.perf_counter_ns()
+            self._tokens.setdefault(token, (asked, time.perf_counter_ns()))
         if again:
             self.gave_up = SAME_AGAIN
             raise NotTheTarget(SAME_AGAIN, KIND)
@@ -410,17 +415,26 @@ class Gate:
         wanted = Wanted(
             endpoint.id, "POST", endpoint.path, headers, body if raw is None else raw, intent=intent, turn=""
         )
-        exchange = self.send(wanted, judge)
+        with self._lock:
+            self._asked += 1
+        try:
+            exchange = self.send(wanted, judge)
+            self._note_token(exchange)
+        finally:
+            with self._lock:
+                self._asked -= 1
+        return exchange
+
+    def _note_token(self, exchange: Exchange) -> None:
         value = json_or_none(exchange)
         if isinstance(value, dict) and isinstance(value.get("token"), str):
             self.token_life_s = seconds_to_expiry(value, exchange.answer_header("Date")) or self.token_life_s
             with self._lock:
                 new = value["token"] not in self._tokens
-                self._tokens.setdefault(value["token"], exchange.clocks.last_byte)
+                self._tokens.setdefault(value["token"], (exchange.clocks.sent, exchange.clocks.last_byte))
             self.observe("token.distinct", exchange, new, "a token of its own for each call", "the same token again")
             jwt = value["token"].count(".") == 2 and value["token"].startswith("eyJ")
             self.ledger.open_point("token-form", "a JWT" if jwt else "opaque")
-        return exchange
 
     def _new_session(self, credential: Credential, card: Card | None) -> Session:
         with self._lock:

@@ -126,7 +126,7 @@ def test_oldest_token_still_works(gate: Gate) -> None:
     )
 
 
-@judges("token.sibling", requests=3, uploads=1, telling=4)
+@judges("token.sibling", "token.refused", requests=3, uploads=1, telling=4)
 def test_sibling(gate: Gate) -> None:
     """The other token endpoint takes the same bodies, and refuses the same."""
     _needs_tenant(gate)
