@@ -6,7 +6,7 @@ learned), and added to the run's histograms.
 
 import contextlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO, get_args
 
@@ -16,7 +16,7 @@ from hdrh.log import HistogramLogWriter
 from kycgate.files import no_links
 from kycgate.load.clocks import MAX_EXAMPLES
 from kycgate.load.interval import GENERATOR, Breach, Interval
-from kycgate.load.plan import LoadOutcome, LoadPlan
+from kycgate.load.plan import Limit, LoadOutcome, LoadPlan
 from kycgate.load.self_check import EVERY_S, MAX_CPU_SHARE, MAX_GC_MS, MAX_LAG_MS, MAX_SLIP_MS
 from kycgate.load.sizes import fit, size_points
 from kycgate.load.wire import SENDING_CLOCK
@@ -28,6 +28,7 @@ from kycgate.runs.load_model import (
     Clock,
     FieldReading,
     GeneratorHealth,
+    LimitCount,
     LoadPoint,
     LoadResult,
     StepLatency,
@@ -52,8 +53,17 @@ _LIMITS_MS: dict[str, Callable[[], float]] = {"slip": lambda: MAX_SLIP_MS, "lag"
 Histograms = dict[tuple[str, str], HdrHistogram]
 
 
+LimitKey = tuple[str, str, int]
+"""Step, clock, and the limit in microseconds."""
+
+
 def new_histogram() -> HdrHistogram:
     return HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+
+
+def lowest_of_cell(limit_us: int) -> int:
+    """The lowest value of the histogram's cell that holds the limit."""
+    return int(_GRID.get_lowest_equivalent_value(limit_us))
 
 
 def packed(histogram: HdrHistogram) -> str:
@@ -61,11 +71,17 @@ def packed(histogram: HdrHistogram) -> str:
     return str(histogram.encode().decode("ascii"))
 
 
+_GRID = new_histogram()
+
+
 class Second:
     """All workers' part of one second."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, limits: Sequence[Limit] = ()) -> None:
         self.number = number
+        self._limits = limits
+        self.within: Counter[LimitKey] = Counter()
+        """Samples in the cell that holds the limit, and at most the limit."""
         self.histograms: Histograms = defaultdict(new_histogram)
         self.sums: Counter[tuple[str, str]] = Counter()
         self.started: Counter[str] = Counter()
@@ -87,6 +103,9 @@ class Second:
             for value in values:
                 record(value)
             self.sums[step, clock] += sum(values)
+            for limit_us in {limit.limit_us for limit in self._limits if limit.matches(step, clock)}:
+                low = lowest_of_cell(limit_us)
+                self.within[step, clock, limit_us] += sum(low <= value <= limit_us for value in values)
         self.started.update(interval.started)
         self.failures.update(interval.failures)
         self.unavailable.update(interval.unavailable)
@@ -170,6 +189,7 @@ class Collector:
         self.void = ""
         self.stopped = ""
         self._late: Counter[str] = Counter()
+        self._within: dict[LimitKey, dict[int, int]] = defaultdict(dict)
         self._hlog = HlogWriter(hlog)
         self._on_second = on_second
         self._open: dict[int, Second] = {}
@@ -206,7 +226,7 @@ class Collector:
         self._breaches += interval.breaches
         self.gone = self.gone or interval.gone
         number = max(interval.second, self._next)
-        self._open.setdefault(number, Second(number)).add(interval)
+        self._open.setdefault(number, Second(number, self.plan.limits)).add(interval)
         for name in _COUNTS:
             self.counts[name] += getattr(interval, name)
         for sample in interval.sizes:
@@ -235,6 +255,10 @@ class Collector:
                 self.totals[key].add(histogram)
             self._sums.update(second.sums)
             self._late.update(second.late)
+            for limit, count in second.within.items():
+                counted = self._within[limit]
+                if count:
+                    counted[second.number] = count
             self.failures.update(second.failures)
             self.counts["unavailable"] += second.unavailable.total()
             self.in_flight = second.in_flight
@@ -363,6 +387,10 @@ class Collector:
             unavailable=counts["unavailable"],
             latencies=self._latencies(),
             series=self._series,
+            limits=[
+                LimitCount.model_validate({"step": step, "clock": clock, "limit_us": limit_us, "within": dict(counted)})
+                for (step, clock, limit_us), counted in sorted(self._within.items())
+            ],
             health=health,
             sending_clock=SENDING_CLOCK,
             readings=self.readings(self._read_right, self._readings),

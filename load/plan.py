@@ -8,10 +8,25 @@ from pydantic import BaseModel, ConfigDict, Field
 from kycgate.contracts.flows import Choice, choice
 from kycgate.load.interval import Breach
 from kycgate.load.think import Think
-from kycgate.runs.load_model import LoadResult
+from kycgate.runs.flow_model import is_upload
+from kycgate.runs.load_model import HIGHEST_US, LOWEST_US, Clock, LoadResult
 from kycgate.target.route import Route
 
 NO_PAUSE = Think("constant", 0.0)
+
+
+class Limit(BaseModel):
+    """A limit that samples are compared with as they are recorded; `upload` is every upload."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: str
+    clock: Clock
+    limit_us: int = Field(ge=LOWEST_US, lt=HIGHEST_US)
+
+    def matches(self, step: str, clock: str) -> bool:
+        """Whether samples of this step and clock are compared with it."""
+        return clock == self.clock and (step == self.step or (self.step == "upload" and is_upload(step)))
 
 
 class LoadPlan(BaseModel):
@@ -35,6 +50,7 @@ class LoadPlan(BaseModel):
     degradations: tuple[tuple[str, float], ...] = Field(
         default=(), description="What is done to the pictures, in turn, and how strongly (0 to 1)."
     )
+    limits: tuple[Limit, ...] = Field(default=(), description="Of the policy: samples are counted by them.")
     max_requests: int | None = Field(default=None, ge=0, description="Stop there.")
     max_uploads: int | None = Field(default=None, ge=0)
     max_error_share: float = Field(default=1.0, ge=0, le=1, description="Stop above it, from 50 answers on.")

@@ -12,14 +12,15 @@ from kycgate.gate.gate import Gate
 from kycgate.load import LoadOutcome, LoadPlan, Topology, run_load
 from kycgate.load.capacity import CapacitySearch, find_capacity
 from kycgate.load.collect import Collector, Second
+from kycgate.load.plan import Limit
 from kycgate.processes import Spare
 from kycgate.runs.checkpoint import Checkpoint
 from kycgate.runs.clause import MAX_FINDINGS, Finding
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.load_model import CapacityResult
+from kycgate.runs.load_model import HIGHEST_US, LOWEST_US, CapacityResult
 from kycgate.runs.model import Run
 from kycgate.settings.profile import Profile, Secrets, is_loopback
-from kycgate.sla.policy import DEFAULT_POLICY, Policy
+from kycgate.sla.policy import DEFAULT_POLICY, Latency, Policy
 from kycgate.target.client import STOPPED
 from kycgate.text import counted
 
@@ -112,6 +113,15 @@ def plan_for(load: LoadOptions, profile: Profile, gate: Gate) -> LoadPlan:
     )
 
 
+def limits_of(policy: Policy) -> tuple[Limit, ...]:
+    """What samples are compared with as they are recorded. Beyond the histograms' end there is nothing to compare."""
+    return tuple(
+        Limit(step=one.step, clock=one.clock, limit_us=one.limit_us)
+        for one in policy.objective
+        if isinstance(one, Latency) and LOWEST_US <= one.limit_us < HIGHEST_US
+    )
+
+
 def send_load(
     run: Run,
     load: LoadOptions,
@@ -126,8 +136,8 @@ def send_load(
     asked_to_stop: Callable[[], bool] = lambda: False,
 ) -> str:
     """Send the load and enter its results into `run`; returns why nothing can be concluded, or an empty string."""
-    plan = plan_for(load, gate.profile, gate)
     chosen = policy or DEFAULT_POLICY
+    plan = plan_for(load, gate.profile, gate).model_copy(update={"limits": limits_of(chosen)})
     say(f"load: {plan.words if load.capacity is None else load.capacity.words}")
     for short in _too_short(load, policy):
         say(f"note: {short}")
@@ -196,7 +206,9 @@ def _send(
         if decider is not None:
             readings = collector.readings(second.read_right, second.readings)
             unavailable = second.unavailable.total()
-            decider.add(second.histograms, second.requests, unavailable, second.wrong, readings, second.due)
+            decider.add(
+                second.histograms, second.requests, unavailable, second.wrong, readings, second.due, second.within
+            )
             if decider.decided:
                 return "every objective is decided"
         if load.max_seconds is not None and second.number + 1 >= load.max_seconds:

@@ -46,6 +46,18 @@ class LoadPoint(RunModel):
     max: float
 
 
+class LimitCount(RunModel):
+    """One step's samples against one limit, compared while they were recorded, where the histogram cannot tell."""
+
+    step: str
+    clock: Clock
+    limit_us: int
+    within: dict[int, int] = Field(
+        default_factory=dict,
+        description="By second: samples in the histogram's cell that holds the limit, and at most the limit.",
+    )
+
+
 class FieldReading(RunModel):
     """How often one field of cards with known truth was read as it is printed."""
 
@@ -142,6 +154,7 @@ class LoadResult(RunModel):
     unavailable: int = Field(default=0, description="5xx, time-outs and broken connections among them.")
     latencies: list[StepLatency]
     series: list[LoadPoint] = Field(default_factory=list)
+    limits: list[LimitCount] = Field(default_factory=list, description="Of the policy that it was measured with.")
     readings: list[FieldReading] = Field(default_factory=list)
     sizes: list[SizePoint] = Field(default_factory=list)
     size_fit: dict[str, float] = Field(default_factory=dict, description="slope_ms_per_mb, intercept_ms, …")

@@ -15,8 +15,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from kycgate.runs.model import ObjectiveResult
+from kycgate.runs.percentile import rank_of
 from kycgate.sla.blocks import MIN_BLOCKS, MIN_SECONDS, Seconds, design_effect, drifts, memory_s
-from kycgate.sla.histograms import edges, quantile_us, rank_us
+from kycgate.sla.histograms import edges, rank_us
 from kycgate.sla.needs import unstated
 from kycgate.sla.objectives import MOST_SAMPLES, Method, ranks, share_bounds, share_samples_needed
 from kycgate.sla.policy import Latency, Objective, Policy, Reading, share_of
@@ -158,8 +159,8 @@ def _latency_figures(samples: Samples, effect: float, confidence: float, method:
     objective, n = samples.objective, samples.total
     assert isinstance(objective, Latency)  # noqa: S101 - its only caller has looked
     lower, upper = ranks(n, share_of(objective), effect, confidence, method)
-    low, high = rank_us(samples.counts, lower, highest=False) / 1e3, rank_us(samples.counts, upper, highest=True) / 1e3
-    value = quantile_us(samples.counts, share_of(objective)) / 1e3 if n else None
+    low, high = _rank_ms(samples, lower, highest=False), _rank_ms(samples, upper, highest=True)
+    value = _rank_ms(samples, rank_of(share_of(objective), n), highest=True) if n else None
     return {
         "measured": "nothing measured" if value is None else f"{value:.1f} ms",
         "limit": f"at most {objective.limit_ms:g} ms",
@@ -170,6 +171,15 @@ def _latency_figures(samples: Samples, effect: float, confidence: float, method:
         "high": high if math.isfinite(high) else None,
         "bound": objective.limit_ms,
     }
+
+
+def _rank_ms(samples: Samples, rank: int, *, highest: bool) -> float:
+    """An edge of the `rank`-th smallest sample's cell, cut at the limit where its side of it is known."""
+    assert isinstance(samples.objective, Latency)  # noqa: S101 - its only caller has looked
+    value, limit_us = rank_us(samples.counts, rank, highest=highest), samples.objective.limit_us
+    if samples.unclear or not 1 <= rank <= samples.total:
+        return value / 1e3
+    return (min(value, limit_us) if rank <= samples.good else max(value, limit_us + 1)) / 1e3
 
 
 def _needed(samples: Samples, effect: float, policy: Policy, method: Method) -> int | None:

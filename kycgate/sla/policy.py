@@ -1,5 +1,6 @@
 """The SLA policy: what was promised, as a TOML file."""
 
+import math
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -71,6 +72,11 @@ class Latency(_Timed):
     clock: Literal["response", "service", "thinking"] = "response"
     percentile: float = Field(gt=0, lt=100)
     limit_ms: float = Field(gt=0, le=120_000)
+
+    @property
+    def limit_us(self) -> int:
+        """The limit in whole microseconds, as samples are."""
+        return math.floor(round(self.limit_ms * 1e3, 6))
 
     def steps_among(self, recorded: Iterable[str]) -> tuple[str, ...]:
         """The recorded steps that count: all uploads among them, or the one that is named."""

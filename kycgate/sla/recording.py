@@ -105,6 +105,13 @@ class Recording:
             raise UsageError(f"{self.name} is damaged: latency.hlog goes on after second {self.length_s}, its last")
         return found
 
+    def within(self, step: str, clock: str, limit_us: int) -> dict[int, int] | None:
+        """By second, the samples in the cell that holds this limit that are within it; None where nobody counted."""
+        for counted in self.load.limits:
+            if (counted.step, counted.clock, counted.limit_us) == (step, clock, limit_us):
+                return counted.within
+        return None
+
     def answers(self) -> dict[int, Answers] | None:
         """What was answered in each second; None when the seconds do not add up to the run's totals."""
         by_second: dict[int, Answers] = defaultdict(Answers)

@@ -88,19 +88,28 @@ class Samples:
         return self.total / sum(min(n, self._different.get(how) or n) for how, n in pictures.items())
 
     def add_second(
-        self, latencies: Sequence[Cells], answers: Answers, readings: Sequence[FieldReading], arrivals: int
+        self,
+        latencies: Sequence[tuple[Cells, int | None]],
+        answers: Answers,
+        readings: Sequence[FieldReading],
+        arrivals: int,
     ) -> None:
-        """Enter the next second; `latencies` are those of the objective's steps and clock that ended in it."""
+        """Enter the next second; `latencies` are those of the objective's steps and clock that ended in it, each with
+        how many in the cell that holds the limit are within it (None where nobody counted them).
+
+        Raises:
+            UsageError: more are within it than there are in that cell.
+        """
         self._arrivals.add(arrivals)
         if isinstance(self.objective, Reading):
             self.add_readings(readings)
             return
         row = _NOTHING
         if isinstance(self.objective, Latency):
-            for cells in latencies:
+            for cells, within in latencies:
                 # A sample belongs to the load that was on when it was due, not when it ended.
                 due = self._arrivals.ago(_middle(cells.places) / 1e6)
-                row = _sum(row, self._latencies(Cells(cells.places[due], cells.counts[due])))
+                row = _sum(row, self._latencies(Cells(cells.places[due], cells.counts[due]), within))
         elif self._arrivals.now():
             row = self._answers(answers)
         # A second without a sample counts as time, unless the stated load was not on.
@@ -136,11 +145,11 @@ class Samples:
             self.add_readings(load.readings)
             return
         answers = recording.answers()
+        steps = objective.steps_among(recording.run.flow.uploads) if isinstance(objective, Latency) else ()
         latencies = (
-            [recording.seconds(step, objective.clock) for step in objective.steps_among(recording.run.flow.uploads)]
-            if isinstance(objective, Latency)
-            else []
+            [recording.seconds(step, objective.clock) for step in steps] if isinstance(objective, Latency) else []
         )
+        within = [self._within(recording, step) for step in steps]
         if None in latencies or (not isinstance(objective, Latency) and answers is None):
             self._add_whole(recording)
             return
@@ -148,7 +157,11 @@ class Samples:
         self._arrivals = Arrivals(objective.at_rate)
         for second in range(recording.length_s):
             self.add_second(
-                [found[second] for found in latencies if found is not None and second in found],
+                [
+                    (found[second], None if counted is None else counted.get(second, 0))
+                    for found, counted in zip(latencies, within, strict=True)
+                    if found is not None and second in found
+                ],
                 (answers or {}).get(second, Answers()),
                 [],
                 arrivals.get(second, 0),
@@ -164,7 +177,9 @@ class Samples:
             for step in objective.steps_among(recording.run.flow.uploads):
                 counts = recording.histogram(step, objective.clock)
                 places = np.flatnonzero(counts)
-                self._count(self._latencies(Cells(places, counts[places])))
+                counted = self._within(recording, step)
+                within = None if counted is None else sum(counted.values())
+                self._count(self._latencies(Cells(places, counts[places]), within))
         else:
             self._count(self._answers(Answers(load.requests, load.unavailable, load.wrong_answers)))
 
@@ -179,16 +194,28 @@ class Samples:
             return (answers.requests, answered, 0.0, 0.0, 0.0)
         return (answered, answered - answers.wrong, 0.0, 0.0, 0.0)
 
-    def _latencies(self, cells: Cells) -> Row:
+    def _within(self, recording: Recording, step: str) -> dict[int, int] | None:
+        objective = self.objective
+        return recording.within(step, objective.clock, objective.limit_us) if isinstance(objective, Latency) else None
+
+    def _latencies(self, cells: Cells, within: int | None) -> Row:
         self.counts[cells.places] += cells.counts
-        limit_us = self.objective.limit_ms * 1e3 if isinstance(self.objective, Latency) else 0.0
+        limit_us = self.objective.limit_us if isinstance(self.objective, Latency) else 0
         low, high = (edge[cells.places] for edge in edges())
         score = np.log(_middle(cells.places))
+        good = int(cells.counts[high <= limit_us].sum())
+        # A cell that the limit cuts speaks for neither side, unless its samples were compared with the limit.
+        unclear = int(cells.counts[(low <= limit_us) & (high > limit_us)].sum())
+        if within is not None and unclear:
+            if not 0 <= within <= unclear:
+                raise UsageError(
+                    f"a run's counts contradict each other: {within} of {unclear} samples within the limit"
+                )
+            good, unclear = good + within, 0
         return (
             float(cells.counts.sum()),
-            float(cells.counts[high <= limit_us].sum()),
-            # A cell that the limit cuts speaks for neither side.
-            float(cells.counts[(low <= limit_us) & (high > limit_us)].sum()),
+            float(good),
+            float(unclear),
             float(cells.counts @ score),
             float(cells.counts @ score**2),
         )

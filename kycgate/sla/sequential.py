@@ -72,12 +72,15 @@ class Decider:
         wrong: int,
         readings: Sequence[FieldReading] = (),
         arrivals: int = 0,
+        within: Mapping[tuple[str, str, int], int] | None = None,
     ) -> None:
         """Enter the next second of the run: what ended in it.
 
         `counts` holds its latencies by (step, clock), with ("onboarding", "response") for whole onboardings; `requests`
         all requests that ended, `unavailable` and `wrong` those of them without an answer and with a wrong one;
-        `readings` what was read in it; `arrivals` the onboardings due in it (for objectives at a stated load).
+        `readings` what was read in it; `arrivals` the onboardings due in it (for objectives at a stated load);
+        `within` the samples in the histogram's cell that holds a limit and at most the limit, by step, clock and
+        limit in microseconds (a limit that is not in it had none).
         """
         self._second += 1
         answers = Answers(requests, unavailable, wrong)
@@ -92,7 +95,13 @@ class Decider:
             for key in wanted:
                 if key in counts and key not in found:
                     found[key] = cells_of(counts[key])
-            samples.add_second([found[key] for key in wanted if key in found], answers, readings, arrivals)
+            limit_us = objective.limit_us if isinstance(objective, Latency) else 0
+            latencies = [
+                (found[key], None if within is None else within.get((*key, limit_us), 0))
+                for key in wanted
+                if key in found
+            ]
+            samples.add_second(latencies, answers, readings, arrivals)
         if self._second >= self._next:
             self._look()
             self._next = next_look(self._second)

@@ -427,8 +427,8 @@ def seen(objective: dict[str, Any], *rows: Any) -> Samples:
     samples = Samples(a_policy(objective).objective[0])
     for row in rows:
         timed = objective["kind"] == "latency"
-        samples.add_second([cells_of(histogram(*row))] if timed and row else [], Answers() if timed else Answers(*row),
-                           [], 9)  # fmt: skip
+        latencies = [(cells_of(histogram(*row)), None)] if timed and row else []
+        samples.add_second(latencies, Answers() if timed else Answers(*row), [], 9)
     return samples
 
 
