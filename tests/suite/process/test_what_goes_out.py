@@ -90,7 +90,10 @@ def test_the_recorded_request_is_what_went_out(command: tuple[str, ...], tmp_pat
     for method, path, head in _HEAD.findall(wire):
         lines = [line.decode("latin-1").partition(":") for line in head.split(b"\r\n")]
         went_out.append((method.decode(), path.decode(), {name: value.strip(" \t") for name, _, value in lines}))
-    recorded = [json.loads(line) for line in (tmp_path / "run" / "exchanges.ndjson").read_text().splitlines()]
+    recorded = [
+        json.loads(line)
+        for line in (tmp_path / "run" / "exchanges.ndjson").read_text(encoding="utf-8").strip("\n").split("\n")
+    ]
     ours = [(one["method"], one["path"], one["request_headers"]) for one in recorded]
     assert len(ours) == len(went_out)
     shown, sent = _sent(ours), _sent(went_out)
