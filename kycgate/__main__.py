@@ -1,6 +1,5 @@
 """`python -m kycgate`, and the console script."""
 
-import gc
 import os
 import signal
 
@@ -30,8 +29,6 @@ def main() -> None:
         # whatever its exit code is.
         if interrupted.is_set():
             os._exit(int(ended.code or 0))
-        # The end of the process frees all: to look through it for cycles once more would take half a second.
-        gc.freeze()
         raise
 
 
