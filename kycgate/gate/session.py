@@ -9,7 +9,6 @@ from kycgate.contracts.flow import Expected, Step
 from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
 from kycgate.judging.answers import accepted, already_registered, customer_data, is_evidence, is_firewall, json_or_none
-from kycgate.judging.connections import ANY_CONNECTION
 from kycgate.judging.ledger import Observation
 from kycgate.specimens.deck import Card
 from kycgate.specimens.forms import in_form
@@ -120,8 +119,6 @@ class Session:
         """When the last request was sent that was not refused for its token (ns)."""
         self._doubtful: list[tuple[Step, Variation, Expected, Exchange]] = []
         """Answers of 401 that were put down to newer tokens; the next answer may tell otherwise."""
-        self._connections: set[int] = set()
-        """Those over which steps of this flow were accepted; before the first such step, the one that it began on."""
         self._unsure: set[Step] = set()
         """Steps that failed without an answer to judge (none, 5xx, 429): they may have been performed or not."""
 
@@ -358,17 +355,14 @@ class Session:
         size = exchange.picture.size if exchange.picture else 0
         if not ok and exchange.status == 413 and variation.clause == "image.full-size" and size >= LARGE_CAPTURE:
             return
-        moved = bool(self._connections) and exchange.connection not in {0, *self._connections}
-        because = self.because or (ANY_CONNECTION if moved else "")
-        self.because = ""
+        because, self.because = self.because, ""
         own = "upload.accepted" if step.is_upload else "approve.accepted"
         if because and variation is LEGAL and self._refused_since is None:
-            if ok:
-                yield Observation(because, True)
-            elif because != ANY_CONNECTION:
+            if not ok:
                 # Decided at the end of the run: a step that plain sessions may not take either is another cause.
                 self._sender.suspect(because, own, exchange, came)
                 return
+            yield Observation(because, True)
         required = "accepted in its turn" if variation.name == "legal" else f"accepted: {variation.name}"
         if step in self.state.done and step.is_upload and (ok or variation.clause is None):
             retry = "accepted: a side uploaded again before its approval"
@@ -416,8 +410,6 @@ class Session:
     def _move(self, step: Step, variation: Variation, exchange: Exchange) -> None:
         self.registered = self.registered or already_registered(exchange)
         done = accepted(exchange)
-        if exchange.connection and not self._connections and variation.authorization == KEEP:
-            self._connections.add(exchange.connection)
         if not done:
             if not is_evidence(exchange):
                 self._unsure.add(step)
@@ -429,13 +421,10 @@ class Session:
             return
         if self.state.complete and step == flow().first:
             self.state = flow().start
-            self._connections.clear()
         self.state = self.state.after(step, accepted=True)
         self._refused_since = None
         self._attempted.discard(step)
         self._unsure.discard(step)
-        if exchange.connection:
-            self._connections.add(exchange.connection)
         if step == flow().first:
             self.reading = customer_data(exchange) or {}
         self.completed_once = self.completed_once or self.state.complete

@@ -113,19 +113,17 @@ class Ledger:
     def put_down_to(self, clause_id: str, numbers: Collection[int], required: str) -> None:
         """All breaches by these exchanges have one cause, which only the whole run has shown: this clause's breach."""
         with self._lock:
-            cause = self._tallies[clause_id]
-            for name, tally in self._tallies.items():
-                if name == clause_id:
+            cause, known = self._tallies[clause_id], self._numbers(clause_id)
+            entries = [entry for name, tally in self._tallies.items() if name != clause_id for entry in tally.entries]
+            for entry in entries:
+                if entry.ok or entry.recorded is None or entry.recorded.number not in numbers:
                     continue
-                for place, entry in enumerate(tally.entries):
-                    if entry.ok or entry.recorded is None or entry.recorded.number not in numbers:
-                        continue
-                    seen = replace(entry.observation, because=clause_id)
-                    tally.entries[place] = replace(entry, observation=seen)
-                    if entry.recorded.number not in self._numbers(clause_id):
-                        own = replace(seen, clause=clause_id, required=required, because="")
-                        cause.entries.append(replace(entry, observation=own))
-                        cause.tests += [entry.test] if entry.test and entry.test not in cause.tests else []
+                if entry.recorded.number not in known:
+                    known.add(entry.recorded.number)
+                    own = replace(entry.observation, clause=clause_id, required=required, because="")
+                    cause.entries.append(replace(entry, observation=own))
+                    cause.tests += [entry.test] if entry.test and entry.test not in cause.tests else []
+                entry.observation = replace(entry.observation, because=clause_id)
 
     def add_counted(self, clause_id: str, broken: int, observed: int, findings: Iterable[Finding], test: str) -> None:
         """Enter what was judged and counted elsewhere, by `test`; the findings are redacted already.

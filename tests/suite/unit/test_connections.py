@@ -20,7 +20,7 @@ class Sent:
     closes: bool = False
 
 
-def explained(*sent: Sent) -> set[int]:
+def explained(*sent: Sent, otherwise: set[int] | None = None) -> set[int]:
     connections = Connections()
     for number, one in enumerate(sent, 1):
         success = b'{"isSuccess": true}' if one.step == UPLOAD else b"true"
@@ -30,7 +30,7 @@ def explained(*sent: Sent) -> set[int]:
             answer_body=success if one.ok else b"{}", turn=one.turn, connection=one.connection,
         )  # fmt: skip
         connections.note(exchange)
-    return connections.refused_elsewhere()
+    return connections.refused_elsewhere(otherwise or set())
 
 
 HOME = (Sent("a", 1, UPLOAD), Sent("a", 1, APPROVE), Sent("b", 2, UPLOAD), Sent("b", 2, APPROVE))
@@ -78,6 +78,13 @@ def test_a_session_may_end_with_a_connection_that_its_client_ends() -> None:
 )
 def test_another_connection_is_not_why(more: tuple[Sent, ...]) -> None:
     assert explained(*HOME, *AWAY, *more) == set()
+
+
+def test_a_refusal_after_a_pause_is_not_put_down_to_the_connection() -> None:
+    """A pause lets other sessions take the connection, so the two go together."""
+    assert explained(*HOME, *AWAY, otherwise={6, 8}) == set()
+    shown = (Sent("e", 7, UPLOAD), Sent("e", 8, APPROVE, ok=False))
+    assert explained(*HOME, *AWAY, *shown, otherwise={8}) == {6, 8, 10}
 
 
 def test_one_refusal_may_have_any_cause() -> None:
