@@ -9,7 +9,7 @@ import gevent
 
 from kycgate.contracts.flows import flow
 from kycgate.errors import NotTheTarget
-from kycgate.gate.minting import Minted, mint, optional_refused, seconds_to_expiry, token_body
+from kycgate.gate.minting import Minted, mint, optional_refused, seconds_to_expiry
 from kycgate.judging.answers import json_or_none
 from kycgate.judging.ledger import Observation
 from kycgate.load.client import Connection, NoAnswer, OwnFault
@@ -17,7 +17,7 @@ from kycgate.load.plan import LoadPlan
 from kycgate.load.verdicts import AnswerJudge
 from kycgate.target.client import THROTTLED_TRIES, retry_after_s
 from kycgate.target.exchange import Exchange
-from kycgate.target.requests import CLIENT_HEADERS
+from kycgate.target.requests import CLIENT_HEADERS, token_body
 from kycgate.target.token_command import SAME_AGAIN, ask_command
 
 MINTERS = 8

@@ -4,11 +4,9 @@ import shlex
 from collections.abc import Iterable
 
 from kycgate.runs.model import Run
-from kycgate.target.curl import CARDS, token_body
+from kycgate.target.curl import CARDS, word_for_token
 from kycgate.target.exchange import RecordedExchange
 
-_CARDS_A_RUN = 10_000
-"""A run of seed n shows the cards from n times this on (`kycgate.specimens.deck`)."""
 _READ = r"""sed -E 's/.*"token" *: *"([^"]*)".*/\1/'"""
 
 
@@ -17,10 +15,10 @@ def lines_before(run: Run, exchanges: Iterable[RecordedExchange]) -> list[str]:
     path = next((exchange.path for exchange in exchanges if exchange.endpoint == "token"), "")
     last = "export KYCGATE_TOKEN='one of your keys'"
     if path:
-        ask = f"""curl -sS "$KYCGATE_BASE_URL{path}" -H 'Content-Type: application/json' --data-binary {token_body()}"""
-        last = f'export KYCGATE_TOKEN="$({ask} | {_READ})"'
+        post = f"""curl -sS "$KYCGATE_BASE_URL{path}" -H 'Content-Type: application/json'"""
+        last = f'export KYCGATE_TOKEN="$({post} --data-binary {word_for_token()} | {_READ})"'
     return [
         f"export KYCGATE_BASE_URL={shlex.quote(run.target)}",
-        f"kycgate specimens --out {CARDS} --seed {run.seed * _CARDS_A_RUN + 1}",
+        f"kycgate specimens --out {CARDS} --seed {run.seed}",
         last,
     ]

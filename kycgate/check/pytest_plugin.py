@@ -14,7 +14,7 @@ import kycgate
 from kycgate.check.embedded import embedded_sandbox
 from kycgate.check.side_by_side import attempt, give_up
 from kycgate.contracts.clauses import CORE, clause
-from kycgate.errors import BudgetExhausted, CannotJudge, ExitCode, UsageError
+from kycgate.errors import CannotJudge, ExitCode, UsageError
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import MARK, PlannedTest, places, planned
 from kycgate.gate.session import Session
@@ -120,9 +120,7 @@ class GatePlugin:
         gate = self.bound
         before = gate.ledger.breaches()
         with attempt(gate, plan, self.not_tried) as tried:
-            gate.budget.demand_time()
-            if not gate.budget.has_room(requests=plan.requests - 1, uploads=plan.uploads):
-                raise BudgetExhausted("the budget has no room for it")
+            gate.budget.demand(requests=plan.requests - 1, uploads=plan.uploads)
             yield
         failing = self._failing(gate, gate.ledger.breaches() - before)
         if failing:
@@ -352,7 +350,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.sandbox = True
     if config.option.sandbox and not named:
         # Each worker has a budget, and one may be given most of the contract tests.
-        config.option.budget, config.option.uploads = THOROUGH_REQUESTS, THOROUGH_UPLOADS
+        config.option.budget = config.option.budget or THOROUGH_REQUESTS
+        config.option.uploads = config.option.uploads or THOROUGH_UPLOADS
     if config.getoption("numprocesses", default=None) and _has_target(config):
         raise pytest.UsageError("-n: each process would have a budget of its own; leave it out for a target")
     if not any(isinstance(plugin, GatePlugin) for plugin in config.pluginmanager.get_plugins()):

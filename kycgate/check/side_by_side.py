@@ -165,9 +165,7 @@ class SideBySide:
         plan = _plan(item)
         try:
             with attempt(self._gate, plan, self._not_tried):
-                self._gate.budget.demand_time()
-                if not self._has_room(plan):
-                    raise BudgetExhausted("the budget has no room for it")
+                self._gate.budget.demand(requests=plan.requests, uploads=plan.uploads)
                 self._call(item)
         except Exception:  # noqa: BLE001 - a test of ours that crashes must not pass for a verdict
             self.crashed.append(f"{item.nodeid}: {traceback.format_exc()[-2000:]}")

@@ -16,7 +16,7 @@ from kycgate.contracts.flow import Endpoint
 from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge, NotTheTarget
 from kycgate.files import no_links
-from kycgate.gate.minting import mint, optional_refused, seconds_to_expiry, token_body
+from kycgate.gate.minting import mint, optional_refused, seconds_to_expiry
 from kycgate.gate.session import REGISTERED, Credential, Dress, Session
 from kycgate.judging.answers import (
     accepted,
@@ -43,7 +43,7 @@ from kycgate.target.curl import curl_for
 from kycgate.target.exchange import EARLIER_FLOW, Exchange, RecordedExchange
 from kycgate.target.oauth import TOKEN_NAME
 from kycgate.target.redaction import Redactor
-from kycgate.target.requests import CLIENT_HEADERS, Outcome, Variation
+from kycgate.target.requests import CLIENT_HEADERS, Outcome, Variation, token_body
 from kycgate.target.token_command import KIND, SAME_AGAIN, ask_command
 
 _FIRST_DRESSED = 8
@@ -210,7 +210,9 @@ class Gate:
             self.ledger.add(observations, exchange, recorded)
         self._note_choices(exchange)
         with self._lock:
-            self._connections.note(exchange)
+            went_on = self._connections.note(exchange)
+        if went_on:
+            self.ledger.add([Observation(ANY_CONNECTION, True)], exchange, recorded)
         self.behaviour.note(exchange, self.memory.truth(exchange.picture.card) if exchange.picture else {})
         return exchange
 
@@ -229,10 +231,9 @@ class Gate:
         for clause, own, exchange, came in self._suspected:
             accused = own if own in broken else clause
             self.observe(accused, exchange, False, "accepted in its turn, as in other sessions", came)
+        refused = self._connections.refused_elsewhere({exchange.number for _, _, exchange, _ in self._suspected})
+        self.ledger.put_down_to(ANY_CONNECTION, refused, "accepted over another connection, as over the first")
         self._suspected = []
-        self.ledger.put_down_to(
-            ANY_CONNECTION, self._connections.refused_elsewhere(), "accepted over another connection, as over the first"
-        )
 
     def suspect(self, clause: str, own: str, exchange: Exchange, came: str) -> None:
         """A step was refused in a session that went about it in another way: `clause` says what may not matter."""

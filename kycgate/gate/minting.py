@@ -9,7 +9,6 @@ from kycgate.judging.answers import json_or_none
 from kycgate.judging.ledger import Observation
 from kycgate.target.clock import now_of
 from kycgate.target.exchange import Exchange
-from kycgate.target.requests import to_json
 
 OPTIONAL_TOKEN_PROPERTIES = ("deviceId", "correlationId", "userId", "userName")
 FILLED: Mapping[str, str] = dict.fromkeys(OPTIONAL_TOKEN_PROPERTIES, "kycgate")
@@ -42,13 +41,6 @@ def mint(ask: Ask, properties: Mapping[str, object]) -> Minted:
         if token_of(again) is not None:
             return Minted(again, FILLED, exchange)
     return Minted(exchange, properties)
-
-
-def token_body(tenant_id: str | None, tenant_secret: str | None, properties: Mapping[str, object]) -> bytes:
-    """The JSON of a request for a token; `properties` replace those of the legal one, and `...` leaves one out."""
-    body: dict[str, object] = {"tenantId": tenant_id, "tenantSecret": tenant_secret, "kycRequestTypeId": "1"}
-    body |= dict(properties)
-    return to_json({name: value for name, value in body.items() if value is not ...})
 
 
 def optional_refused(refused: Exchange) -> Observation:

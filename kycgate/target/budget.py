@@ -102,14 +102,16 @@ class Budget:
         """Why nothing more is sent."""
         return f"the time limit of {self.time_s:g} s is reached"
 
-    def demand_time(self) -> None:
-        """Go on only before the time limit.
+    def demand(self, *, requests: int, uploads: int) -> None:
+        """Begin a test only before the time limit, and where it may send this many more.
 
         Raises:
-            BudgetExhausted: it is over.
+            BudgetExhausted: why it may not.
         """
         if self.left_s <= 0:
             raise BudgetExhausted(self.time_is_up)
+        if not self.has_room(requests=requests, uploads=uploads):
+            raise BudgetExhausted("the budget has no room for it")
 
     def has_room(self, *, requests: int, uploads: int) -> bool:
         """Whether this many more may be sent."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from kycgate.target.exchange import Exchange
 from kycgate.target.oauth import TOKEN_NAME
+from kycgate.target.requests import token_body
 from kycgate.target.route import Route
 
 MAX_BODY = 4_000
@@ -13,6 +14,7 @@ MAX_RAW = 300
 """Bytes of a body that is not JSON from which on it is not printed."""
 CARDS = "cards"
 """The folder that `kycgate specimens` has drawn a card into."""
+_CREDENTIALS = {"tenantId": "KYCGATE_TENANT_ID", "tenantSecret": "KYCGATE_TENANT_SECRET"}
 _HEADERS_LEFT_OUT = frozenset({"host", "content-length", "connection", "accept-encoding", "user-agent"})
 
 
@@ -51,9 +53,9 @@ def curl_for(exchange: Exchange, route: Route | None = None) -> str:
     return " ".join([*parts, "--data-binary", shlex.quote(_placeholder(value, len(body)))])
 
 
-def token_body() -> str:
+def word_for_token() -> str:
     """The legal body of a request for a token as a shell word; the shell puts the credentials in."""
-    return _with_variables({"tenantId": "-", "tenantSecret": "-", "kycRequestTypeId": "1"}, "legal")
+    return _with_variables(json.loads(token_body("-", "-", {})), "legal")
 
 
 def _credential(value: str) -> str:
@@ -72,19 +74,20 @@ def _with_raw(parts: list[str], body: bytes) -> str:
 
 
 def _with_variables(value: dict[str, Any], intent: str) -> str:
-    """A token request's body as a shell word in double quotes, its credentials from the environment."""
-    variables = {"tenantId": "KYCGATE_TENANT_ID", "tenantSecret": "KYCGATE_TENANT_SECRET"}
-    wrong = {"tenantId": "unknown tenant" in intent, "tenantSecret": "the secret" in intent}
-    given = dict(value)
-    for name, variable in variables.items():
-        if isinstance(given.get(name), str) and given[name]:
-            given[name] = "wrong" if wrong[name] else f"\0{variable}\0"
-    text = json.dumps(given)
-    for mark in ("\\", '"', "$", "`"):
-        text = text.replace(mark, f"\\{mark}")
-    for variable in variables.values():
-        text = text.replace(f"\\\\u0000{variable}\\\\u0000", f"${variable}")
-    return f'"{text}"'
+    """A token request's body as a shell word, its credentials from the environment."""
+    given = {name: _mark(name, item, intent) for name, item in value.items()}
+    word = shlex.quote(json.dumps(given))
+    for variable in _CREDENTIALS.values():
+        word = word.replace(f"<{variable}>", f"""'"${variable}"'""")
+    return word
+
+
+def _mark(name: str, item: object, intent: str) -> object:
+    """What stands for a credential until the shell word is made; what the request had wrong stays wrong."""
+    if name not in _CREDENTIALS or not isinstance(item, str) or not item:
+        return item
+    wrong = {"tenantId": "unknown tenant", "tenantSecret": "the secret"}[name] in intent
+    return "wrong" if wrong else f"<{_CREDENTIALS[name]}>"
 
 
 def _placeholder(value: object, size: int) -> str:

@@ -65,6 +65,13 @@ def to_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
+def token_body(tenant_id: str | None, tenant_secret: str | None, properties: Mapping[str, object]) -> bytes:
+    """The JSON of a request for a token; `properties` replace those of the legal one, and `...` leaves one out."""
+    body: dict[str, object] = {"tenantId": tenant_id, "tenantSecret": tenant_secret, "kycRequestTypeId": "1"}
+    body |= dict(properties)
+    return to_json({name: value for name, value in body.items() if value is not ...})
+
+
 def upload_body(image: bytes, wrapping: str = "none", **more: Any) -> bytes:
     """The JSON of an upload."""
     return to_json({"image": to_base64(image, wrapping), **more})
