@@ -9,13 +9,10 @@ import json
 import secrets
 import sys
 import threading
-import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal
 
 import anyio.to_thread
-import uvicorn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -26,7 +23,7 @@ from kycgate.errors import UsageError
 from kycgate.rehearsal.received import Received
 from kycgate.rehearsal.vendor import StandIn
 from kycgate.sandbox import SandboxSettings
-from kycgate.sandbox.serve import listen
+from kycgate.sandbox.serve import RunningApp
 
 KEPT: Final = 1_000
 """Received requests that are held, the latest."""
@@ -145,39 +142,12 @@ def _short(value: Any) -> Any:
     return [_short(held) for held in value] if isinstance(value, list) else value
 
 
-class Control:
-    """The control endpoint of `vendor` on a free loopback port, for as long as the `with` block lasts."""
+class Control(RunningApp):
+    """The control endpoint of `vendor`."""
 
     def __init__(self, vendor: StandIn, *, token: str = "") -> None:
         self.token = token or secrets.token_urlsafe(24)
-        self._socket = listen("127.0.0.1", 0, allow_remote=False)
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                control_app(vendor, self.token),
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                timeout_graceful_shutdown=1,
-            )
-        )
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        deadline = time.monotonic() + 10
-        while not self._server.started:
-            if time.monotonic() > deadline or not self._thread.is_alive():
-                raise RuntimeError("the control endpoint did not start")
-            time.sleep(0.005)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.should_exit = True
-        self._thread.join(timeout=10)
-        self._socket.close()
+        super().__init__(control_app(vendor, self.token))
 
 
 def serve_controlled(settings: SandboxSettings, faults: Sequence[str] = (), *, host: str, port: int) -> None:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 import uvicorn
+from starlette.applications import Starlette
 
 from kycgate.errors import UsageError
 from kycgate.sandbox.app import Delay, Observe, create_app
@@ -39,29 +40,31 @@ def listen(host: str, port: int, *, allow_remote: bool) -> socket.socket:
     return listening
 
 
-def _server(settings: SandboxSettings, faults: Sequence[str], observe: Observe | None = None) -> uvicorn.Server:
-    app = create_app(settings, faults, observe)
+def _server(app: Starlette, *, adds_headers: bool) -> uvicorn.Server:
     return uvicorn.Server(
-        # Date and Server are the vendor's own: the one that was learnt from a run may send neither.
         uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=1,
-            date_header=False,
-            server_header=False,
+            date_header=adds_headers,
+            server_header=adds_headers,
         )
     )
 
 
-class RunningSandbox:
-    """The sandbox in a thread of this process, for as long as the `with` block lasts."""
+class RunningApp:
+    """An application in a thread of this process on a free loopback port, for as long as the `with` block lasts.
 
-    def __init__(self, settings: SandboxSettings, faults: Sequence[str] = (), observe: Observe | None = None) -> None:
-        self._server = _server(settings, faults, observe)
+    With `adds_headers` the server itself adds Date and Server.
+    """
+
+    def __init__(self, app: Starlette, *, adds_headers: bool = True) -> None:
+        self.app = app
+        self._server = _server(app, adds_headers=adds_headers)
         self._socket = listen("127.0.0.1", 0, allow_remote=False)
-        self.base_url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
 
     def __enter__(self) -> Self:
@@ -69,7 +72,7 @@ class RunningSandbox:
         deadline = time.monotonic() + 10
         while not self._server.started:
             if time.monotonic() > deadline or not self._thread.is_alive():
-                raise RuntimeError("the sandbox did not start")
+                raise RuntimeError("the server did not start")
             time.sleep(0.005)
         return self
 
@@ -79,7 +82,21 @@ class RunningSandbox:
         self._server.should_exit = True
         self._thread.join(timeout=60)
         self._socket.close()
-        self._server.config.app.state.vendor.close()  # type: ignore[union-attr]
+
+
+class RunningSandbox(RunningApp):
+    """The sandbox."""
+
+    def __init__(self, settings: SandboxSettings, faults: Sequence[str] = (), observe: Observe | None = None) -> None:
+        # Date and Server are the vendor's own: the one that was learnt from a run may send neither.
+        super().__init__(create_app(settings, faults, observe), adds_headers=False)
+        self.base_url = self.url
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self.app.state.vendor.close()
 
     def serve_as(self, settings: SandboxSettings, faults: Sequence[str] = ()) -> None:
         """From the next request on be another vendor, which knows none of the sessions before.
@@ -87,7 +104,7 @@ class RunningSandbox:
         Raises:
             UsageError: there is no fault of that name.
         """
-        state = self._server.config.app.state  # type: ignore[union-attr]
+        state = self.app.state
         before = state.vendor
         state.vendor = vendor_with(settings, faults)
         state.delay = Delay(settings.latency)
@@ -95,7 +112,7 @@ class RunningSandbox:
 
     def expired_token(self) -> str:
         """A token of this sandbox that has expired a minute ago."""
-        return self._server.config.app.state.vendor.mint(-60.0)  # type: ignore[union-attr,no-any-return]
+        return self.app.state.vendor.mint(-60.0)  # type: ignore[no-any-return]
 
 
 def serve(
@@ -114,7 +131,8 @@ def serve(
     Raises:
         UsageError: the address cannot be used, or there is no such fault.
     """
-    server = _server(settings, faults)
+    app = create_app(settings, faults)
+    server = _server(app, adds_headers=False)
     listening = listen(host, port, allow_remote=allow_remote)
     address = listening.getsockname()
     shown = f"[{address[0]}]" if ":" in address[0] else address[0]
@@ -133,4 +151,4 @@ def serve(
         try:
             server.run([listening])
         finally:
-            server.config.app.state.vendor.close()  # type: ignore[union-attr]
+            app.state.vendor.close()
