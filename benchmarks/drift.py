@@ -13,13 +13,11 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from kycgate.check.embedded import embedded_sandbox
-from kycgate.check.runner import run_contract_tests
-from kycgate.gate.gate import Gate
 from kycgate.judging.drift import drift_since, pins_of
 from kycgate.runs.model import Observed, Run
 from kycgate.sandbox import SandboxSettings, variants
 from kycgate.settings.profile import Profile
+from kycgate.tests.suite.checks import checked
 
 KEYS = 4
 MORE: dict[str, tuple[SandboxSettings, int, Profile]] = {
@@ -44,13 +42,7 @@ AGAINST = {
 def observed(name: str, seed: int) -> list[Observed]:
     """What one check of this variant has shown."""
     settings, keys, profile = MORE.get(name) or (variants()[name], 0, Profile())
-    with embedded_sandbox(profile, settings, keys=keys) as embedded:
-        gate = Gate(embedded.profile, embedded.secrets, seed=seed, expired_token=embedded.expired_token)
-        try:
-            gate.preflight()
-            run_contract_tests(gate)
-        finally:
-            gate.close()
+    gate = checked(settings, seed, profile, keys=keys)
     return gate.behaviour.observed(gate.ledger.open_points())
 
 

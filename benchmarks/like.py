@@ -15,15 +15,12 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kycgate.check.embedded import embedded_sandbox
-from kycgate.check.runner import run_contract_tests
-from kycgate.gate.gate import Gate
 from kycgate.judging.drift import drift_since, pins_of
 from kycgate.rehearsal.like import learn, settings_like
 from kycgate.runs.model import Observed, Run
 from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings, parse_latency, variants
-from kycgate.settings.profile import Profile
 from kycgate.target.exchange import RecordedExchange
+from kycgate.tests.suite.checks import checked as after_check
 
 SLOW = "base_ms=120,sigma=0.25"
 MIN_EFFECT = 0.1
@@ -31,16 +28,9 @@ MIN_EFFECT = 0.1
 
 def checked(settings: SandboxSettings, seed: int) -> tuple[Run, list[RecordedExchange]]:
     """One check of a vendor with these settings: what it showed, and its exchanges."""
-    with embedded_sandbox(Profile(), settings) as embedded:
-        gate = Gate(embedded.profile, embedded.secrets, seed=seed, expired_token=embedded.expired_token)
-        try:
-            gate.preflight()
-            run_contract_tests(gate)
-        finally:
-            gate.close()
-        seen = gate.behaviour.observed(gate.ledger.open_points())
-        exchanges = list(gate.recorded)
-    return Run(command="check", verdict="kept", exit_code=0, embedded_sandbox=True, behaviour=seen), exchanges
+    gate = after_check(settings, seed)
+    seen = gate.behaviour.observed(gate.ledger.open_points())
+    return Run(command="check", verdict="kept", exit_code=0, embedded_sandbox=True, behaviour=seen), gate.recorded
 
 
 def drifted(before: Run, now: list[Observed]) -> set[str]:

@@ -19,19 +19,11 @@ import pytest
 
 from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings
 from kycgate.tests.suite.conftest import Call, went_well
-from kycgate.tests.suite.environment.test_reach import TINYPROXY, free_port, running
+from kycgate.tests.suite.environment.test_reach import NGINX_HTTP, TINYPROXY, free_port, running
 
-NGINX = """
-daemon off;
-{user}
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{}}
-http {{
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f;
-  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  access_log {folder}/access.log;
-  client_max_body_size 8m;
+NGINX = (
+    NGINX_HTTP
+    + """
   server {{
     listen 127.0.0.1:{port};
     location / {{
@@ -47,6 +39,7 @@ http {{
   }}
 }}
 """
+)
 CLIENT, SECRET = "bank gateway", "gateway:secret+word"
 ROOT = Path(__file__).resolve().parents[3]
 

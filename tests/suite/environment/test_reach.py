@@ -28,7 +28,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings
 from kycgate.tests.suite.conftest import Call, went_well
 
-NGINX = """
+NGINX_HTTP = """
 daemon off;
 {user}
 pid {folder}/nginx.pid;
@@ -39,6 +39,11 @@ http {{
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   access_log {folder}/access.log;
   client_max_body_size 8m;
+"""
+"""How nginx runs in a folder of its own; a server and a brace follow."""
+NGINX = (
+    NGINX_HTTP
+    + """
   server {{
     listen 127.0.0.1:{port} ssl;
     ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/server.key;
@@ -50,6 +55,7 @@ http {{
   }}
 }}
 """
+)
 TINYPROXY = """
 Port {port}
 Listen 127.0.0.1

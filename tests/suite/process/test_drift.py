@@ -10,10 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kycgate.check.embedded import embedded_sandbox
-from kycgate.check.runner import run_contract_tests
 from kycgate.errors import UsageError
-from kycgate.gate.gate import Gate
 from kycgate.judging.behaviour import SECTIONS, Behaviour
 from kycgate.judging.drift import Pins, drift_since, load_pins, pins_of, save_pins
 from kycgate.runs.model import DriftItem, Observed, OpenPointResult, Run
@@ -22,6 +19,7 @@ from kycgate.settings.profile import Limits, Profile
 from kycgate.specimens import card_set
 from kycgate.target.exchange import Clocks, Exchange, Picture
 from kycgate.target.redaction import Redactor
+from kycgate.tests.suite.checks import checked
 from kycgate.tests.suite.command_line import kycgate
 from kycgate.tests.suite.process.test_cli import SECRETS
 
@@ -206,12 +204,7 @@ def test_open_points_are_questions_each_of_its_own() -> None:
 
 @cache
 def observed(name: str, seed: int) -> tuple[Observed, ...]:
-    limits = Limits(requests=230, uploads=60)
-    with embedded_sandbox(Profile(limits=limits), variants()[name]) as embedded:
-        gate = Gate(embedded.profile, embedded.secrets, seed=seed, expired_token=embedded.expired_token)
-        gate.preflight()
-        run_contract_tests(gate)
-        gate.close()
+    gate = checked(variants()[name], seed, Profile(limits=Limits(requests=230, uploads=60)))
     return tuple(gate.behaviour.observed(gate.ledger.open_points()))
 
 

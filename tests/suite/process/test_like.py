@@ -1,12 +1,10 @@
 """A stand-in like a recorded run; and the control endpoint, by which apps in other languages switch a stand-in."""
 
-import importlib.util
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import httpx
 import pytest
@@ -22,6 +20,7 @@ from kycgate.sandbox import SandboxSettings, variants
 from kycgate.sandbox.faults import vendor_with
 from kycgate.sandbox.manner import Actor, Manner, quantile
 from kycgate.sandbox.vendor import Incoming
+from kycgate.tests.suite.checks import benchmark
 from kycgate.tests.suite.command_line import kycgate as run
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -29,18 +28,9 @@ SHARE = ("order-404", "extra-properties")
 """Of the faithful variants; `python benchmarks/like.py` takes all."""
 
 
-def _benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("benchmark_like", ROOT / "benchmarks" / "like.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("name", SHARE)
 def test_a_stand_in_like_a_run_of_a_variant_shows_no_drift_against_it(name: str) -> None:
-    pinned, alike, itself = _benchmark().judged(variants()[name])
+    pinned, alike, itself = benchmark("like").judged(variants()[name])
     assert pinned > 100
     assert alike - itself == set()
 

@@ -1,31 +1,21 @@
 """The second stand-in vendor: faithful, apart from the sandbox, and each of its faults breaks a clause that exists."""
 
 import ast
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 from kycgate.contracts.clauses import CATALOGUE
+from kycgate.tests.suite.checks import benchmark
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def _benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("benchmark_standin", ROOT / "benchmarks" / "standin.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_a_faithful_vendor_of_another_hand_is_accused_of_nothing() -> None:
-    said = _benchmark().check("")
+    said = benchmark("standin").check("")
     assert (said.exit_code, said.broken) == (0, frozenset()), said.reason
 
 
 def test_a_fault_of_that_vendor_is_named() -> None:
-    said = _benchmark().check("idle-two-seconds", frozenset({"session.idle"}))
+    said = benchmark("standin").check("idle-two-seconds", frozenset({"session.idle"}))
     assert said.broken == {"session.idle"}
 
 
@@ -38,6 +28,6 @@ def test_it_shares_nothing_with_the_sandbox_and_stays_small() -> None:
 
 
 def test_its_faults_name_clauses_of_the_catalogue() -> None:
-    faults = _benchmark().FAULTS
+    faults = benchmark("standin").FAULTS
     assert len(faults) >= 40
     assert {fault.clause for fault in faults.values()} <= {promise.id for promise in CATALOGUE}
