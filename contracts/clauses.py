@@ -98,6 +98,12 @@ CATALOGUE: tuple[Clause, ...] = (
         _WHERE,
     ),
     _client("answer.in-time", STEPS, "Each answer comes within the client's 60 s.", _WHERE),
+    _client(
+        "answer.http",
+        STEPS,
+        "Each answer is complete, well-formed HTTP/1.1, as the installed client reads it.",
+        f"{_WHERE}; RFC 9112",
+    ),
     # Statuses and bodies
     _doc(
         "status.documented",

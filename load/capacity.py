@@ -96,7 +96,7 @@ class _Plateau:
         return self.seconds[int(plateau_s * SETTLING) : int(plateau_s)]
 
 
-OVERLOADED = ("status.no-5xx", "answer.in-time")
+OVERLOADED = ("status.no-5xx", "answer.in-time", "answer.http")
 """Clauses that a target breaks when it gets more than it can carry."""
 
 

@@ -23,7 +23,7 @@ from kycgate.errors import NotTheTarget
 from kycgate.load.wire import TlsWire, Wire
 from kycgate.target.blame import own_fault
 from kycgate.target.decoding import MAX_ANSWER, decoded
-from kycgate.target.exchange import NOT_HTTP, Clocks, Exchange, Picture
+from kycgate.target.exchange import HUNG_UP, NOT_HTTP, Clocks, Exchange, Picture
 from kycgate.target.proxy import CUT_SHORT, PROXY_DEMANDS
 from kycgate.target.route import Route, with_ours
 from kycgate.target.tunnel import dial
@@ -121,7 +121,7 @@ class _Answer:
         lengths = {name.lower() for name, _ in self.headers}
         if self._begun and not lengths & {"content-length", "transfer-encoding"}:
             return first_byte  # Its end is the connection's (RFC 9112, 6.3).
-        raise _no_http("the connection ended before the answer was whole")
+        raise _no_http("the connection ended before the answer was whole") if self.came else NoAnswer(HUNG_UP)
 
     def _bound(self, size: int) -> None:
         if size > (MAX_ANSWER if self._begun else MAX_HEAD):
@@ -200,6 +200,8 @@ class Connection:
         self._tls = tls if parts.scheme == "https" else None
         self._timeout_s = timeout_s
         self._wire: Wire | None = None
+        self._resent = False
+        """Whether the last request was sent twice, as the kept connection had been closed."""
         self._proxy = route.proxy if route is not None else None
         self._headers = route.headers if route is not None else {}
         self._gateway = route.gateway if route is not None else None
@@ -253,6 +255,7 @@ class Connection:
             exchange.clocks, exchange.failure = Clocks(due_ns, begun, time.perf_counter_ns()), str(error)
         else:
             exchange.status, exchange.answer_headers, exchange.answer_body, exchange.clocks = answered
+            exchange.resent = self._resent
         return exchange
 
     def post(
@@ -270,6 +273,7 @@ class Connection:
         begun = time.perf_counter_ns()
         deadline = Timeout.start_new(self._timeout_s)
         answer = _Answer()
+        self._resent = False
         try:
             if self._wire is not None and self._wire.ended():
                 self.close()
@@ -280,6 +284,7 @@ class Connection:
                 if not kept or answer.came:
                     raise
                 self.close()
+                self._resent = True
                 answer = _Answer()
                 connected, sent, first_byte, done = self._exchange(head, body, answer)
             if not answer.reusable:

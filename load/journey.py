@@ -210,5 +210,10 @@ class Onboarding:
         if not may_refuse:
             clause = "upload.accepted" if step.is_upload else "approve.accepted"
             came = f"status {exchange.status}"
-            further = [Observation(clause, accepted(exchange), "accepted in its turn", came)]
+            required = "accepted in its turn"
+            if exchange.resent and exchange.status is not None and not accepted(exchange):
+                # What a closed connection left without an answer was performed, as far as can be told.
+                clause, required = "answer.in-time", "an answer to the request before its connection is closed"
+                came += " to the same request sent again"
+            further = [Observation(clause, accepted(exchange), required, came)]
         return Answered(step, exchange, self._judge.judge(exchange, degraded=degraded, further=further), retry)

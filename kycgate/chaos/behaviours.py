@@ -9,7 +9,17 @@ from email.utils import format_datetime
 from functools import cache
 
 from kycgate.chaos.connection import Answer, Hand
-from kycgate.chaos.registry import BEHAVIOURS, FINE, GONE, GONE_OR_HUNG_UP, NOBODY, Expected, Stage, behaviour
+from kycgate.chaos.registry import (
+    BEHAVIOURS,
+    FINE,
+    GONE,
+    GONE_OR_HUNG_UP,
+    ILL_FORMED,
+    NOBODY,
+    Expected,
+    Stage,
+    behaviour,
+)
 
 BROKEN, UNCLEAR = frozenset({1}), frozenset({3})
 NOT_JSON = Expected(BROKEN, "body.json")
@@ -116,13 +126,13 @@ def _header_a_byte_a_second(hand: Hand) -> None:
     hand.drip(b"a" * 10_000)
 
 
-@behaviour("endless-header", "One header line without end, as fast as it is read.")
+@behaviour("endless-header", "One header line without end, as fast as it is read.", later=ILL_FORMED)
 def _endless_header(hand: Hand) -> None:
     hand.send(b"HTTP/1.1 200 OK\r\nX-Long: ")
     hand.repeat(b"a" * 8_192)
 
 
-@behaviour("endless-headers", "Header lines without end.")
+@behaviour("endless-headers", "Header lines without end.", later=ILL_FORMED)
 def _endless_headers(hand: Hand) -> None:
     hand.send(b"HTTP/1.1 200 OK\r\n")
     hand.repeat(b"X-One-More: header\r\n" * 200)
@@ -166,7 +176,7 @@ def _interim(hand: Hand) -> None:
 # Framing
 
 
-@behaviour("body-short", "The body is shorter than its Content-Length.")
+@behaviour("body-short", "The body is shorter than its Content-Length.", later=ILL_FORMED)
 def _body_short(hand: Hand) -> None:
     hand.send(hand.answer.head(length=len(hand.answer.body) + 10) + hand.answer.body)
     hand.connection.close()
@@ -185,17 +195,17 @@ def _answer_behind(hand: Hand) -> None:
     hand.keep = True
 
 
-@behaviour("two-lengths", "Two Content-Lengths that differ.")
+@behaviour("two-lengths", "Two Content-Lengths that differ.", later=ILL_FORMED)
 def _two_lengths(hand: Hand) -> None:
     hand.send(hand.answer.head(more=("Content-Length: 7",)) + hand.answer.body)
 
 
-@behaviour("bad-chunk-size", "A chunk's size is not a number.")
+@behaviour("bad-chunk-size", "A chunk's size is not a number.", later=ILL_FORMED)
 def _bad_chunk_size(hand: Hand) -> None:
     hand.send(hand.answer.head(length=-1, more=("Transfer-Encoding: chunked",)) + b"zz\r\n" + hand.answer.body)
 
 
-@behaviour("chunks-cut-off", "The last chunk never comes.")
+@behaviour("chunks-cut-off", "The last chunk never comes.", later=ILL_FORMED)
 def _chunks_cut_off(hand: Hand) -> None:
     body = hand.answer.body
     hand.send(hand.answer.head(length=-1, more=("Transfer-Encoding: chunked",)) + b"%x\r\n%s\r\n" % (len(body), body))
@@ -213,19 +223,19 @@ def _http_1_0(hand: Hand) -> None:
     hand.send(hand.answer.head(version="1.0", length=-1) + hand.answer.body)
 
 
-@behaviour("http-9.9", "A version of HTTP that there is not.")
+@behaviour("http-9.9", "A version of HTTP that there is not.", later=ILL_FORMED)
 def _http_9_9(hand: Hand) -> None:
     hand.send(hand.answer.head(version="9.9") + hand.answer.body)
     hand.keep = True
 
 
-@behaviour("other-protocol", "An answer in another protocol.")
+@behaviour("other-protocol", "An answer in another protocol.", later=ILL_FORMED)
 def _other_protocol(hand: Hand) -> None:
     hand.send(b"SSH-2.0-OpenSSH_9.6\r\n")
     hand.connection.close()
 
 
-@behaviour("status-of-two-digits", "A status that has only two digits.")
+@behaviour("status-of-two-digits", "A status that has only two digits.", later=ILL_FORMED)
 def _short_status(hand: Hand) -> None:
     hand.send(b"HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n")
 
@@ -239,7 +249,7 @@ def _status_999(hand: Hand) -> None:
     hand.keep = True
 
 
-@behaviour("nul-in-header", "A header with a NUL in it.")
+@behaviour("nul-in-header", "A header with a NUL in it.", later=ILL_FORMED)
 def _nul_in_header(hand: Hand) -> None:
     hand.send(b"HTTP/1.1 200 OK\r\nX-Odd: a\x00b\r\nContent-Length: 4\r\n\r\ntrue")
 

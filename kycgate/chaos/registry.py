@@ -44,6 +44,8 @@ NOBODY = Expected(frozenset({3}), "cannot be reached")
 """Nor was anybody there."""
 IN_TIME = Expected(frozenset({1}), "answer.in-time")
 """It answered, and then no more."""
+ILL_FORMED = Expected(frozenset({1}), "answer.http")
+"""It answered, and then not in HTTP that any client can read."""
 GONE = Expected(frozenset({3}), "no answer since")
 """It answered, and then nobody was there any more."""
 GONE_OR_HUNG_UP = Expected(frozenset({1, 3}))
@@ -83,7 +85,7 @@ class Behaviour:
             # A short load may lack evidence; it must not find anything broken.
             return of_check if command == "probe" else Expected(frozenset({0, 3}))
         if command == "probe":
-            return Expected(frozenset({3} if of_check.codes == {3} or of_check is IN_TIME else {1, 3}))
+            return Expected(frozenset({3} if of_check.codes == {3} or of_check in (IN_TIME, ILL_FORMED) else {1, 3}))
         if command == "verify" or (mode is Mode.ALWAYS and of_check.codes == {3}):
             return of_check
         return Expected(frozenset({1, 3}) if mode is Mode.ALWAYS else frozenset({0, 1, 3}))

@@ -25,6 +25,7 @@ from kycgate.processes import end_with_parent
 from kycgate.runs.clause import Verdict
 from kycgate.runs.verdict import exit_code_of
 from kycgate.sandbox import FAULTS, SandboxSettings, variants
+from kycgate.sandbox.variants import LIBERTIES
 from kycgate.settings.profile import Limits, Profile
 from kycgate.text import nearest
 
@@ -200,4 +201,10 @@ def _markdown(results: Sequence[Trial]) -> str:
         lines.append(f"| {t.name} | {t.clause} | {found} | {t.by_test} | {t.after} | {t.requests} | {also} |")
     lines += ["", "| faithful variant | exit code | requests | uploads |", "| --- | --- | --- | --- |"]
     lines += [f"| {t.name} | {t.exit_code} | {t.requests} | {t.uploads} |" for t in faithful]
+    codes = {t.name: t.exit_code for t in faithful}
+    lines += ["", "| what the sources leave open | taken by | accused |", "| --- | --- | --- |"]
+    for what, names in LIBERTIES.items():
+        if tried := [name for name in names if name in codes]:
+            accused = ", ".join(name for name in tried if codes[name]) or "none"
+            lines.append(f"| {what} | {', '.join(tried)} | {accused} |")
     return "\n".join(lines) + "\n"

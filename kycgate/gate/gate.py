@@ -22,6 +22,7 @@ from kycgate.judging.answers import (
     accepted,
     already_registered,
     customer_data,
+    failed,
     is_evidence,
     is_firewall,
     is_page,
@@ -282,7 +283,7 @@ class Gate:
     def _touch(self, exchange: Exchange, clauses: Iterable[str]) -> None:
         """A failed answer is listed under what it breaks, and judges nothing else."""
         if exchange.status != 429:
-            self.ledger.touch("answer.in-time" if exchange.status is None else "status.no-5xx", clauses)
+            self.ledger.touch(failed(exchange), clauses)
 
     def show(self, card: Card) -> None:
         """`card` is about to be shown: what is printed on it is personal from now on."""

@@ -349,8 +349,8 @@ class Session:
             if already_registered(exchange):
                 interrupt[-1] = REGISTERED
                 return
-        if not ok and is_evidence(exchange) and self._unsure:
-            # Whether the failed step was performed is unknown, and so is whether this refusal is due.
+        if not ok and is_evidence(exchange) and (self._unsure or exchange.resent):
+            # Whether the step that got no answer was performed is unknown, and so is whether this refusal is due.
             return
         size = exchange.picture.size if exchange.picture else 0
         if not ok and exchange.status == 413 and variation.clause == "image.full-size" and size >= LARGE_CAPTURE:
@@ -411,7 +411,7 @@ class Session:
         self.registered = self.registered or already_registered(exchange)
         done = accepted(exchange)
         if not done:
-            if not is_evidence(exchange):
+            if not is_evidence(exchange) or exchange.resent:
                 self._unsure.add(step)
             elif not self._excused:
                 self._refused_since = f"{step}, {variation.name}"

@@ -4,7 +4,7 @@ import functools
 import json
 from typing import Any
 
-from kycgate.target.exchange import Exchange
+from kycgate.target.exchange import NOT_HTTP, Exchange
 
 
 class _DuplicateKeyError(ValueError):
@@ -84,6 +84,13 @@ def customer_data(exchange: Exchange) -> dict[str, Any] | None:
 def is_evidence(exchange: Exchange) -> bool:
     """Whether the answer speaks to more than its own failure: no answer, a 429 and a 5xx judge nothing else."""
     return exchange.status is not None and exchange.status != 429 and exchange.status < 500
+
+
+def failed(exchange: Exchange) -> str:
+    """The clause that an answer breaks which is no evidence for any other: a 5xx, or none that could be read."""
+    if exchange.status is not None:
+        return "status.no-5xx"
+    return "answer.http" if (exchange.failure or "").startswith(NOT_HTTP) else "answer.in-time"
 
 
 def is_page(exchange: Exchange) -> bool:

@@ -20,7 +20,7 @@ from kycgate.contracts.models import (
     UploadResult,
     parse_date_time,
 )
-from kycgate.judging.answers import is_firewall, parse_json
+from kycgate.judging.answers import failed, is_firewall, parse_json
 from kycgate.judging.card import MAX_APART_S, NO_MOMENT, judge_photo, judge_reading
 from kycgate.judging.leaks import judge_leak
 from kycgate.judging.ledger import Observation
@@ -46,9 +46,13 @@ def judge_answer(exchange: Exchange) -> Iterator[Observation]:
         yield Observation("answer.compressed", False, whole, exchange.why_not)
         return
     if exchange.status is None:
-        yield Observation("answer.in-time", False, "a whole answer within 60 s", exchange.why_not)
+        required = (
+            "complete, well-formed HTTP/1.1" if failed(exchange) == "answer.http" else "a whole answer within 60 s"
+        )
+        yield Observation(failed(exchange), False, required, exchange.why_not)
         return
     yield Observation("answer.in-time", True)
+    yield Observation("answer.http", True)
     yield from _judge_status(exchange)
     yield from judge_safety(exchange)
     known = exchange.step is not None or exchange.endpoint.startswith("token")

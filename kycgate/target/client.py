@@ -23,7 +23,7 @@ from kycgate.settings.profile import Profile
 from kycgate.target.blame import PROXY_REFUSES, Blame, blame_of
 from kycgate.target.budget import Budget
 from kycgate.target.decoding import MAX_ANSWER, decoded
-from kycgate.target.exchange import NOT_HTTP, Clocks, Exchange, Picture
+from kycgate.target.exchange import HUNG_UP, NOT_HTTP, Clocks, Exchange, Picture
 from kycgate.target.proxy import CUT_SHORT, PROXY_DEMANDS
 from kycgate.target.route import route_of, with_ours
 from kycgate.target.transport import BoundedTransport, TooMuch
@@ -147,6 +147,7 @@ class Target:
                 exchange = self._send_once(wanted)
                 if exchange.failure == STALE:
                     exchange = self._send_once(wanted)
+                    exchange.resent = True
                 with self._lock:
                     if exchange.status is not None and exchange.status not in _AWAY:
                         self._in_a_row = 0
@@ -252,6 +253,8 @@ class Target:
             self._receive(wanted, exchange, gateway, trace)
         except (httpx.HTTPError, OSError, MemoryError) as error:
             exchange.failure = describe_failure(error)
+            if exchange.failure == HUNG_UP and self._transport.began():
+                exchange.failure = f"{NOT_HTTP}: the connection ended before the answer was whole"
             blame = blame_of(error)
             in_the_clear = self.route.proxy is not None and self.base_url.startswith("http:")
             if in_the_clear and exchange.status in CUT_SHORT:
@@ -264,7 +267,7 @@ class Target:
                     self._timeouts += due >= self._timed_out_at
                     self._timed_out_at = time.perf_counter_ns()
             if "first_byte" not in moments:
-                exchange.nobody, exchange.hung_up = _no_listener(error), _HUNG_UP in str(error)
+                exchange.nobody, exchange.hung_up = _no_listener(error), exchange.failure == HUNG_UP
             exchange.status = None
         else:
             self._away = exchange.status in _AWAY
@@ -363,6 +366,8 @@ def describe_failure(error: Exception) -> str:
         (httpx.NetworkError, "the connection broke"),
         (ssl.SSLError, "TLS failed"),
     )
+    if isinstance(error, httpx.RemoteProtocolError) and _HUNG_UP in str(error):
+        return HUNG_UP
     words = next((words for kind, words in kinds if isinstance(error, kind)), type(error).__name__)
     detail = str(error).splitlines()[0][:160] if str(error) else ""
     return f"{words}: {detail}" if detail else words

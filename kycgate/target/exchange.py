@@ -23,6 +23,8 @@ FEWEST_TRIES = 3
 
 NOT_HTTP = "the answer is not complete, well-formed HTTP"
 """How every client of ours begins to say so."""
+HUNG_UP = "the connection was closed without an answer"
+"""Likewise: nothing came that could be ill-formed."""
 
 
 def header_of(headers: Iterable[tuple[str, str]], name: str) -> str | None:
@@ -85,6 +87,8 @@ class Exchange:
     """Whether there was no connection, or it was reset before anything of an answer came."""
     hung_up: bool = False
     """Whether the connection was closed in order before anything of an answer came."""
+    resent: bool = False
+    """Whether it was sent before, on a kept connection that was closed then: it may have been performed."""
     test: str = ""
     picture: Picture | None = None
     call_in_session: int = 0

@@ -65,6 +65,11 @@ class _Stream(httpcore.NetworkStream):
         self._method = "GET"
 
     @property
+    def answering(self) -> bool:
+        """Whether anything of an answer came since the last request began."""
+        return self._answering
+
+    @property
     def stale(self) -> bool:
         """Whether it was kept from an earlier exchange, and nothing of this one's answer came on it."""
         return self._kept and not self._answering
@@ -212,6 +217,10 @@ class BoundedTransport(httpx.HTTPTransport):
     def connection(self) -> int:
         """Which connection this thread's last request was written to, by a number of its own; 0 where none was."""
         return self._exchange.stream.serial if self._exchange.stream is not None else 0
+
+    def began(self) -> bool:
+        """Whether anything of an answer to this thread's last request came."""
+        return self._exchange.stream is not None and self._exchange.stream.answering
 
     def found_closed(self) -> bool:
         """Whether this thread's last exchange met a kept connection that the target had closed in between.

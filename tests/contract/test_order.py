@@ -46,7 +46,7 @@ def _named(steps: tuple[Step, ...]) -> str:
         "reading.dates-in-order",
         "reading.age",
     ),
-    *("status.documented", "status.no-5xx", "body.json", "body.media-type", "answer.in-time"),
+    *("status.documented", "status.no-5xx", "body.json", "body.media-type", "answer.in-time", "answer.http"),
     requests=len(flow().steps) + 1,
     uploads=len(flow().uploads),
     telling=9,

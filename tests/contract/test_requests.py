@@ -146,7 +146,7 @@ def test_odd_approvals(gate: Gate, session: Session) -> None:
 
 @judges(
     *("approve.names-mandatory", "approve.value-as-read"),
-    *("refusal.broken-json", "refusal.changes-nothing", "refusal.error-body"),
+    *("refusal.broken-json", "refusal.changes-nothing", "refusal.error-body", "safety.no-echo"),
     requests=16,
     uploads=2,
     telling=8,

@@ -128,7 +128,7 @@ _changed_reply("sometimes-age-in-words", "result.properties", "Every seventh upl
                _every(7, _age_as_words))  # fmt: skip
 
 
-@fault("cut-off-answer", "answer.in-time", "robustness")
+@fault("cut-off-answer", "answer.http", "robustness")
 class CutOffAnswer(Vendor):
     """Every twelfth upload's answer promises more bytes than come, and the connection ends."""
 
@@ -136,6 +136,33 @@ class CutOffAnswer(Vendor):
         reply = super().perform(session, step, request)
         if step.is_upload and self.uploads % 12 == 0:
             reply.headers["Content-Length"] = str(len(reply.body) + 9)
+        return reply
+
+
+@fault("approval-without-answer", "answer.in-time", "robustness")
+class ApprovalWithoutAnswer(Vendor):
+    """Every fifth approval is performed, and the connection closed without an answer."""
+
+    approvals = 0
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        reply = super().perform(session, step, request)
+        if not step.is_upload:
+            self.approvals += 1
+            if self.approvals % 5 == 0:
+                # The server refuses to write this header, and closes the connection: nothing has gone out yet.
+                reply.headers["no answer"] = ""
+        return reply
+
+
+@fault("refusal-cut-off", "answer.http", "robustness")
+class RefusalCutOff(Vendor):
+    """A 401 promises three bytes more than come, and the connection ends."""
+
+    def refusal(self, request: Incoming, refused: Refused) -> Reply:
+        reply = super().refusal(request, refused)
+        if reply.status == 401:
+            reply.headers["Content-Length"] = str(len(reply.body) + 3)
         return reply
 
 

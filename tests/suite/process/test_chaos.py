@@ -75,6 +75,8 @@ def test_each_exchange_ends_and_is_recorded(
         target.close()
         assert chaos.canary.contacts == 0
     if name in UNUSUAL:
+        # Whether a closing is seen before the next request goes out is a matter of microseconds; either is right.
+        recorded = [exchange for exchange in recorded if exchange.failure != STALE]
         tokens = {json.loads(exchange.answer_body)["token"] for exchange in recorded}
         assert [exchange.status for exchange in recorded] == [200, 200]
         assert len(tokens) == 2

@@ -31,7 +31,8 @@ def fail(monkeypatch: pytest.MonkeyPatch, error_of: Callable[[int], Exception | 
 
     def failing(self: Target, *arguments: Any) -> None:
         if error := error_of(next(numbers)):
-            raise error
+            with self._transport.within(1):
+                raise error
         receive(self, *arguments)
 
     monkeypatch.setattr(Target, "_receive", failing)

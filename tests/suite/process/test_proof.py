@@ -8,6 +8,7 @@ from kycgate.check.prove import KEY_VARIANTS, prove, trial, trials_named
 from kycgate.contracts.clauses import CATALOGUE
 from kycgate.errors import UsageError
 from kycgate.sandbox import FAULTS, variants
+from kycgate.sandbox.variants import LIBERTIES
 
 TEN_VARIANTS = (
     *("default", "translation-off", "bearer-only", "bare-only", "dates-offset", "dates-naive", "english-words"),
@@ -31,6 +32,12 @@ def test_the_committed_proof_is_of_these_faults() -> None:
     text = (Path(__file__).parents[3] / "docs" / "prove.md").read_text(encoding="utf-8")
     found = {line.split("|")[1].strip() for line in text.splitlines() if "| yes |" in line}
     assert found == set(FAULTS.load())
+
+
+def test_the_committed_proof_lists_every_liberty_and_accuses_no_variant() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "prove.md").read_text(encoding="utf-8")
+    for what, names in LIBERTIES.items():
+        assert f"| {what} | {', '.join(names)} | none |" in text.splitlines()
 
 
 @pytest.mark.parametrize("name", list(FAULTS.load())[::8])

@@ -20,7 +20,7 @@ import trustme
 from kycgate.settings.profile import Profile
 from kycgate.target.budget import Budget
 from kycgate.target.client import Target, Wanted
-from kycgate.target.exchange import NOT_HTTP
+from kycgate.target.exchange import HUNG_UP, NOT_HTTP
 from kycgate.tests.suite.framings import BODY, FRAMINGS
 
 TRUE = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue"
@@ -181,7 +181,7 @@ def test_tls_certificates_are_verified(authority: tuple[trustme.CA, Path]) -> No
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (b"", "ended before"),
+        (b"", HUNG_UP),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ntrue", "ended before"),
         (b"SMTP ready\r\n\r\n", NOT_HTTP),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", NOT_HTTP),
@@ -231,7 +231,7 @@ def test_load_and_check_read_http_the_same() -> None:
             assert answers == {(200, BODY) if framing.reads else (None, b"")}, framing.name
             for said in (failure, checked.failure):
                 assert (said is None) == framing.reads, framing.name
-                assert str(said or NOT_HTTP).startswith(NOT_HTTP), framing.name
+                assert str(said or NOT_HTTP).startswith(NOT_HTTP if framing.bytes else HUNG_UP), framing.name
 
 
 def test_silence_ends_with_the_time_limit_of_the_whole_exchange() -> None:

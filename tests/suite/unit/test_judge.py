@@ -1,6 +1,7 @@
 """The judge of answers, the memory across them, and the redaction, each by itself."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -146,6 +147,31 @@ def test_the_judge_survives_any_json(value: Any) -> None:
         exchange = answered(body)
         list(judge_answer(exchange))
         list(memory.judge(exchange))
+
+
+@pytest.mark.parametrize(
+    ("failure", "clause"),
+    [
+        ("the answer is not complete, well-formed HTTP: Receive buffer too long", "answer.http"),
+        ("the connection was closed without an answer", "answer.in-time"),
+        ("no whole answer within the time limit", "answer.in-time"),
+        ("the connection broke: [Errno 104] Connection reset by peer", "answer.in-time"),
+        (None, "answer.in-time"),
+    ],
+)
+def test_what_is_not_legal_http_is_a_clause_of_its_own(failure: str | None, clause: str) -> None:
+    silent = replace(answered(b""), status=None, failure=failure)
+    assert [(seen.clause, seen.ok) for seen in judge_answer(silent)] == [(clause, False)]
+
+
+def test_a_setting_that_was_not_learnt_accuses_nobody() -> None:
+    """`auto` is learnt from the first front with names; until then English names are neither due nor wrong."""
+    nothing = dict.fromkeys(("fullName", "fullNameEn", "firstName", "firstNameEn", "familyName", "familyNameEn"))
+    front = answered(result(**nothing))
+    back = answered(result(**nothing | {"idNumberBack": NUMBER}), endpoint="upload_back")
+    memory = Memory("auto")
+    assert not crossed(memory, front, back, front)
+    assert memory.translation == "auto"
 
 
 def test_deep_json_is_no_crash() -> None:
