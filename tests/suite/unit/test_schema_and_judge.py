@@ -1,5 +1,6 @@
 """Judge and published OpenAPI say the same: dates and numbers, from tables that this repository makes itself."""
 
+import json
 from typing import Any
 
 import jsonschema
@@ -8,7 +9,11 @@ import pytest
 from kycgate.contracts.models import CustomerData, parse_date_time
 from kycgate.contracts.openapi import build
 from kycgate.judging.answers import parse_json
+from kycgate.judging.contradictions import Memory
 from kycgate.judging.shape import judge_answer
+from kycgate.target.exchange import RecordedExchange
+from kycgate.target.redaction import Redactor
+from kycgate.tests.suite.json_texts import TEXTS, Text
 from kycgate.tests.suite.unit.test_judge import answered, result
 
 DATE_TIMES = {
@@ -81,3 +86,33 @@ def test_the_last_step_may_have_a_body() -> None:
     operations = [operation for path in build()["paths"].values() for operation in path.values()]
     (last,) = (operation for operation in operations if operation["operationId"].endswith("ApproveBackImage"))
     assert last["requestBody"]["required"] is False
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
+def test_json_texts(text: Text) -> None:
+    """The whole table of what is one JSON text and what is none; why not is said in our words."""
+    seen = {one.clause: one for one in judge_answer(answered(text.body))}
+    assert seen["body.json"].ok is text.legal
+    if not text.legal:
+        with pytest.raises(ValueError, match=r"^[-a-zA-Z]") as refused:
+            parse_json(text.body)
+        assert "sys." not in str(refused.value)
+        return
+    assert parse_json(text.body) == json.loads(text.body, parse_int=_any_integer)
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
+def test_no_text_costs_a_run(text: Text) -> None:
+    """As a body, and as a further property of an upload's answer: judged, recorded, written and read back."""
+    whole = json.dumps(result(idNumber="29901010123413")).encode()
+    memory = Memory("auto")
+    for body in (text.body, whole[:-1] + b', "x": ' + text.body + b"}"):
+        exchange = answered(body)
+        list(judge_answer(exchange))
+        list(memory.judge(exchange))
+        line = Redactor().record(exchange, "2026-01-01T00:00:00.000+00:00").model_dump_json()
+        assert RecordedExchange.model_validate_json(line).status == 200
+
+
+def _any_integer(text: str) -> int | float:
+    return int(text) if len(text) < 4_000 else float(text)
