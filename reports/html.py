@@ -20,7 +20,7 @@ from kycgate.contracts.clauses import Level
 from kycgate.reports import charts, diff
 from kycgate.reports.repeat import lines_before
 from kycgate.reports.sla_page import sla_page
-from kycgate.reports.status import STATES, accused, decided_by, status, worst_first
+from kycgate.reports.status import STATES, accused, decided_by, status, under, worst_first
 from kycgate.runs.clause import ClauseResult, Finding, Verdict
 from kycgate.runs.load_model import FieldReading
 from kycgate.runs.model import Run
@@ -56,6 +56,8 @@ def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
             counts=[(name, states.count(name)) for name in STATES],
             changes=Counter(clause.change for clause in run.clauses) + Counter(o.change for o in run.objectives),
             status=lambda clause: status(run, clause),
+            since_when=lambda clause: _since_when(run, clause),
+            under=lambda clause: under(run, clause),
             in_order=lambda latencies: charts.in_order(run.flow, latencies),
             took=_took(run.started_at, run.finished_at),
             edges=_edges(run),
@@ -72,8 +74,8 @@ def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
 
 
 def render_for_vendor(run: Run) -> str:
-    """The findings alone, numbered, for a vendor's ticket: no profile, no waivers, no names of our tests."""
-    broken = [clause for clause in run.clauses if clause.verdict is Verdict.BROKEN]
+    """The findings alone, by cause and numbered, for a vendor's ticket: no profile, no waivers, no test names."""
+    broken = [clause for clause in accused(run.clauses) if clause.verdict is Verdict.BROKEN]
     broken.sort(key=lambda clause: [*_LEVELS].index(clause.level))
     shown: list[tuple[ClauseResult, Finding | None]] = []
     for clause in broken:
@@ -231,6 +233,15 @@ def _moment(text: str) -> str:
         return visible(text, 60)
     zone = moment.tzname() or ""
     return f"{moment.day} {moment:%B %Y, %H:%M} {zone}".strip()
+
+
+def _since_when(run: Run, clause: ClauseResult) -> str:
+    """Since which run a breach is known, in words."""
+    if run.since is None:
+        return "this run; there is no earlier one to compare with"
+    if clause.change == "known" and clause.broken_since:
+        return f"{_moment(clause.broken_since)}: each run since then has it"
+    return f"this run; {clause.before or 'not known'} in the earlier one"
 
 
 def _took(start: str, end: str) -> str:

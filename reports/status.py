@@ -30,6 +30,13 @@ def touched(clause: ClauseResult) -> str:
     return f"also touches {', '.join(clause.touches)}" if clause.touches else ""
 
 
+def under(run: Run, clause: ClauseResult) -> list[tuple[str, ClauseResult | None]]:
+    """The clauses that are listed under this one, the broken ones first; None for one that the run does not know."""
+    known = {other.id: other for other in run.clauses}
+    found = [(name, known.get(name)) for name in clause.touches]
+    return sorted(found, key=lambda pair: (pair[1] is None, not (pair[1] and pair[1].cause), pair[0]))
+
+
 def accused(clauses: Iterable[ClauseResult]) -> list[ClauseResult]:
     """Without those that are listed under their cause."""
     return [clause for clause in clauses if not clause.cause]

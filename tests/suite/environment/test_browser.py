@@ -85,6 +85,9 @@ def full() -> Run:
     run.detection = committed_detection()
     broken = [clause for clause in run.clauses if clause.verdict is Verdict.BROKEN]
     broken[0].effect, broken[0].waived = Effect.WAIVED, "ticket 12 is open (somebody, until 2027-01-01)"
+    # One cause that touches a broken clause and one that was not judged.
+    cause, beside, silent = broken[1], broken[2], next(c for c in run.clauses if c.verdict is not Verdict.BROKEN)
+    cause.touches, beside.cause = sorted((beside.id, silent.id)), cause.id
     run.waivers = [
         WaiverResult(clause=clause, reason="ticket 12 is open", owner="somebody", expires="2027-01-01", state=state)
         for clause, state in ((broken[0].id, "used"), ("order.page", "unused"), ("body.json", "expired"))
@@ -234,6 +237,27 @@ def test_tables_keep_their_key_columns(
             table.evaluate("e => e.scrollLeft = e.scrollWidth")
             inside(f".scroll[aria-label='{name}'] tbody tr:first-child :first-child")
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+
+
+@pytest.mark.parametrize("size", _SIZES)
+def test_a_finding_shows_its_cause_first_and_what_it_touches_below(
+    size: dict[str, int], pages: dict[str, str], browser: Browser
+) -> None:
+    with opened(browser, pages["full"], viewport=size) as (page, wrong):
+        article = page.locator("article:has(.under)")
+        assert article.count() == 1
+        order = ("h3", ".facts", ".finding", ".command pre", ".ways", ".under")
+        tops = [box["y"] for selector in order if (box := article.locator(selector).first.bounding_box())]
+        assert len(tops) == len(order)
+        assert tops == sorted(tops)
+        assert article.locator(".finding").locator("visible=true").count() == 1
+        article.locator(".ways > summary").click()
+        assert article.locator(".finding").locator("visible=true").count() > 1
+        article.locator(".under a").first.click()
+        box = page.locator("tr:target").bounding_box()
+        assert box is not None
+        assert 0 <= box["y"] < size["height"]
+        assert wrong == []
 
 
 def test_a_targets_markup_stays_text(pages: dict[str, str], browser: Browser) -> None:
