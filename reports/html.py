@@ -133,6 +133,7 @@ def _environment() -> jinja2.Environment:
     }
     environment.globals |= {
         "sides": diff.sides,
+        "lists": diff.lists,
         "levels": _LEVELS,
         "font": Markup(base64.b64encode(_file("fonts", "inter.woff2")).decode()),  # noqa: S704 - our own file
     }

@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import unescape as html_unescaped
 from importlib.resources import files
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -17,7 +18,7 @@ from kycgate.cli.progress import print_outcome
 from kycgate.contracts.clauses import CATALOGUE, Level
 from kycgate.reports import github, write_all
 from kycgate.reports.detection import committed_detection
-from kycgate.reports.diff import sides
+from kycgate.reports.diff import lists, sides
 from kycgate.reports.html import render_html
 from kycgate.reports.junit import render_junit
 from kycgate.reports.markdown import MAX_CHARACTERS, render_markdown
@@ -339,13 +340,37 @@ def test_the_committed_matrix_is_of_these_faults() -> None:
     assert page.count('<tr><th scope="row">') >= len(detection.clauses)
 
 
-def test_sides_mark_what_differs() -> None:
-    required, actual = sides("status 400 or 404, as JSON", "status 400 or 500, as JSON")
-    assert actual == "status 400 or <mark>500</mark>, as JSON"
-    assert required == "status 400 or <mark>404</mark>, as JSON"
-    assert sides("customerData", "customerdata")[1] == "customer<mark>d</mark>ata"
-    assert sides("refused, as the front is not done", "status 200")[1] == "<mark>status 200</mark>"
+@pytest.mark.parametrize(
+    ("required", "actual", "marked", "came"),
+    [
+        ("status 400 or 404, as JSON", "status 400 or 500, as JSON", ["404"], ["500"]),
+        ("accepted in its turn", "status 503", [], ["503"]),
+        ("refused, as the front is not done", "accepted with a page", [], []),
+        ("no 5xx in UTF-8, on 2026-11-27", "it is 10.2.3 and x-1", [], []),
+        ('gender is "male", as the number says', 'gender is "female"', [], ["fe"]),
+        ('{"a": [1, {"b": null}]} at once', '{"a": [1, {"b": true}]} at once', ["null"], ["true"]),
+        ("a refusal without a trace", "it shows 'UPDATE x SET y = 3'", [], ["'UPDATE x SET y = 3'"]),
+        ("the card's and the number's", "the number's", [], []),
+        ("isSuccess false", "isSuccess true", ["false"], ["true"]),
+        ("an answer like [1, 2", "an answer like {1", ["2"], []),
+        ("customerData", "customerdata", ["D"], ["d"]),
+        ("", "null", [], ["null"]),
+    ],
+)
+def test_sides_mark_values_that_differ_and_no_prose(
+    required: str, actual: str, marked: list[str], came: list[str]
+) -> None:
+    found = [re.findall("<mark>(.*?)</mark>", html_unescaped(side)) for side in sides(required, actual)]
+    assert found == [marked, came]
+
+
+def test_a_target_s_markup_in_a_value_stays_text() -> None:
     assert "<script" not in "".join(sides(HOSTILE, HOSTILE.upper()))
+
+
+def test_of_two_lists_the_entries_that_differ_are_marked() -> None:
+    before, now = lists(["date", "<b>"], ["date", "via"])
+    assert (before, now) == ("date\n<mark>&lt;b&gt;</mark>", "date\n<mark>via</mark>")
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
