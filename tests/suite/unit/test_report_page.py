@@ -19,7 +19,8 @@ def clause(name: str, verdict: Verdict = Verdict.BROKEN, ways: int = 0, **more: 
         id=name, level=Level.DOCUMENTED, endpoints=["upload_front"], verdict=verdict, sentence=f"{name} is so.",
         frequency="sometimes (2 of 9)" if verdict is Verdict.BROKEN else "", observed=9,
         findings=[
-            Finding(required="this", actual=f"way {n} of {name}", where="status", curl=f"curl {n}") for n in range(ways)
+            Finding(required="this", actual=f"way {way} of {name}", where="status", curl=f"curl {way}")
+            for way in "ab"[:ways]
         ],
         **more,
     )  # fmt: skip
@@ -44,12 +45,12 @@ def test_a_finding_is_shown_by_its_cause_and_what_it_touches_below() -> None:
     run = one_cause()
     (article,) = articles(render_html(run))
     shown = ["status.no-5xx is so.", "sometimes (2 of 9)", "this run; there is no earlier one to compare with",
-             "way 0 of status.no-5xx", "curl 0", "1 further way in which it broke", "way 1 of status.no-5xx",
+             "way a of status.no-5xx", "curl a", "1 further way in which it broke", "way b of status.no-5xx",
              "What it touches", "upload.accepted is so.", "order.retry is so.", "gone.clause"]  # fmt: skip
     places = [article.find(said) for said in shown]
     assert -1 not in places, shown[places.index(-1)]
     assert places == sorted(places)
-    assert "way 0 of upload.accepted" not in article
+    assert "way a of upload.accepted" not in article
     before_the_fold, _, _ = article.partition('<details class="ways">')
     assert before_the_fold.count('class="command"') == 1
     assert [name for name, _ in under(run, run.clauses[0])] == ["upload.accepted", "order.retry", "gone.clause"]
@@ -78,7 +79,7 @@ def test_since_when_is_said_of_each_finding() -> None:
 def test_a_vendor_reads_causes_too() -> None:
     page = render_for_vendor(one_cause())
     assert "<h1>2 findings</h1>" in page  # the two ways of the one cause
-    assert "way 0 of upload.accepted" not in page
+    assert "way a of upload.accepted" not in page
     assert "The same answers touch gone.clause, order.retry, upload.accepted." in page
 
 
