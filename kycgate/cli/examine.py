@@ -73,6 +73,8 @@ def examine(profile: Profile, secrets: Secrets) -> Iterator[Symptom]:
             if gateway.state is State.FAILED:
                 return
         yield from _onboarding(gate)
+        if gate.redactor.short_words:
+            yield Symptom(State.WARNING, "redaction", gate.redactor.short_words)
         yield from _burst(gate)
     finally:
         gate.close()

@@ -304,6 +304,8 @@ def _enter_check(run: Run, gate: Gate, profile: Profile, not_tried: dict[str, st
             f"The target limits its rate: {counted(gate.budget.put_offs, 'request')} put off (429), so the pace was "
             f"lowered, to {run.held_to:.3g} requests a second at the slowest."
         )
+    if gate.redactor.short_words:
+        run.notes.append(f"{gate.redactor.short_words}.")
     if check or run.load is not None:
         wanted = clauses_named(run.options.get("only", ()))
         seen = gate.ledger.results(not_tried)

@@ -87,9 +87,10 @@ class SandboxSettings(BaseModel):
     tries_status: Literal[400, 403, 429] = 400
     tokens_at_once: int = Field(default=0, ge=0, description="The oldest ends when one more is given out; 0: no limit.")
     tokens_a_second: int = Field(default=0, ge=0, description="More are met by 429; 0: no limit.")
-    success_words: Literal["null", "empty", "words"] = Field(
+    success_words: Literal["null", "empty", "words", "as the suite's"] = Field(
         default="null", description="What message and errorCode of a success hold."
     )
+    cookie: bool = Field(default=False, description="Whether a gateway in front knows a caller again by a cookie.")
     firewall: bool = Field(default=False, description="What looks like an attack meets 403 and a page.")
     foreign_photos: bool = Field(default=False, description="Read any decodable picture as an invented person's.")
     extra_properties: bool = False

@@ -32,6 +32,8 @@ _LIBERTIES: dict[str, dict[str, Any]] = {
     "tokens-a-second": {"tokens_a_second": 10},
     "success-empty": {"success_words": "empty"},
     "success-words": {"success_words": "words"},
+    "success-words-as-the-suites": {"success_words": "as the suite's"},
+    "cookie": {"cookie": True},
     "firewall": {"firewall": True},
     "401-before-405": {"credentials_before_method": True},
     "known-person-refused": {"known_person": "refused"},
@@ -66,7 +68,10 @@ LIBERTIES: dict[str, tuple[str, ...]] = {
     "Tokens are given out without a limit, so many a second, or so many at once.": (
         *("default", "tokens-a-second", "one-token-at-once", "four-tokens-at-once"),
     ),
-    "message and errorCode of a success are null, empty, or words.": ("default", "success-empty", "success-words"),
+    "message and errorCode of a success are null, empty, or words.": (
+        *("default", "success-empty", "success-words", "success-words-as-the-suites"),
+    ),
+    "A gateway in front sets no cookie, or one that it knows a caller again by.": ("default", "cookie"),
     "Answers have the page's properties, or further ones.": ("default", "extra-properties"),
     "A wrong method with wrong credentials is a 405, or a 401.": ("default", "401-before-405"),
     "What looks like an attack is answered by the vendor, or by a firewall with a 403 page.": ("default", "firewall"),

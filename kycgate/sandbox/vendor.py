@@ -48,6 +48,13 @@ _ENGLISH_WORDS = {
 _DATES = ("birthdate", "issueDate", "expirationDate")
 _ATTACK = re.compile(rb"DROP TABLE|<b>|\\u0000|\[{100}|x{4000}|[\x80-\xff]token")
 """What a firewall that knows nothing of the vendor takes for an attack."""
+_SUCCESS: dict[str, tuple[str | None, str | None]] = {
+    "null": (None, None),
+    "empty": ("", ""),
+    "words": ("Read", "SUCCESS"),
+    "as the suite's": ("status accepted, refused, required: isSuccess, customerData, message before with", "kept"),
+}
+"""message and errorCode of a success."""
 NOT_READ, NO_TENANT = "10001", "10002"
 KNOWN = "10103"
 """The one code that the sources name: the national ID is already registered."""
@@ -113,6 +120,8 @@ class Vendor:
         self._key = secrets.token_hex(32)
         self._sessions: OrderedDict[str, Onboarding] = OrderedDict()
         self._known: set[str] = set()
+        self._by_cookie: dict[str, str] = {}
+        """Credentials by what a gateway in front remembers them by."""
         self._requests: OrderedDict[str, Onboarding] = OrderedDict()
         """Sessions by the requestId that a token was asked for with."""
         self._asked: list[float] = []
@@ -133,6 +142,10 @@ class Vendor:
     def handle(self, request: Incoming) -> Reply:
         """The answer to one request; never raises."""
         reply = self._answer(request)
+        if self.settings.cookie and (credential := request.headers.get("authorization")):
+            known = hashlib.sha256(credential.encode("utf-8", "replace")).hexdigest()
+            self._by_cookie[known] = credential
+            reply.headers["Set-Cookie"] = f"gateway={known}; Path=/; HttpOnly"
         if self._actor is not None:
             reply.headers = self._actor.headers(self.endpoint_of(request), reply.status, reply.headers)
         return reply
@@ -216,7 +229,9 @@ class Vendor:
 
     def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
         """The session that the Authorization header names, or None."""
-        header = request.headers.get("authorization", "")
+        header = request.headers.get("authorization") or self._by_cookie.get(
+            request.headers.get("cookie", "").removeprefix("gateway="), ""
+        )
         scheme = "bearer" if header.startswith("Bearer ") else "bare"
         if scheme not in self.settings.schemes:
             return None
@@ -435,9 +450,7 @@ class Vendor:
             return self.taken(session, step)
         self.mark(session, step)
         data = self.customer_data(session, step, fields)
-        message, code = {"null": (None, None), "empty": ("", ""), "words": ("Read", "SUCCESS")}[
-            self.settings.success_words
-        ]
+        message, code = _SUCCESS[self.settings.success_words]
         return self.personal(Reply.json(200, self.result(True, message, code, data)))
 
     def personal(self, reply: Reply) -> Reply:

@@ -109,6 +109,16 @@ class Redactor:
                 forms |= {base64.b64encode(value.encode("utf-8", "surrogatepass")).decode()}
                 self._plain += [(_whole(form), f"${name}") for form in sorted(forms, key=len, reverse=True)]
 
+    @property
+    def short_words(self) -> str:
+        """Which credentials are too short to be told from text, in a sentence; empty where none is."""
+        if not self.too_short:
+            return ""
+        return (
+            f"{', '.join(self.too_short)}: fewer than {LEAST} letters and digits cannot be told from text, so what a "
+            "target writes of it is taken out as a whole word alone"
+        )
+
     def add_personal(self, values: Iterable[str | None], *, names: bool = False) -> None:
         """From now on these values, and the words that they are made of, are masked in foreign text too.
 

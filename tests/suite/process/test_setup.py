@@ -1,6 +1,7 @@
 """`kycgate doctor` and `kycgate init`: few requests, one line for each thing, nothing overwritten."""
 
 import http.server
+import json
 import os
 import pty
 import re
@@ -24,12 +25,13 @@ from kycgate.cli.examine import BURST, MAX_REQUESTS, State, _clock, _connection,
 from kycgate.cli.execute import CHECK_S
 from kycgate.contracts.clauses import CATALOGUE
 from kycgate.files import write_atomically
-from kycgate.sandbox import TENANT, TENANT_SECRET, SandboxSettings
+from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings
 from kycgate.settings.profile import Profile, Secrets, load_profile
 from kycgate.settings.severity import Effect, severity_by_level
 from kycgate.settings.template import keys, profile_text
 from kycgate.target.exchange import RecordedClocks, RecordedExchange
 from kycgate.tests.suite.command_line import kycgate
+from kycgate.tests.suite.conftest import Call
 from kycgate.tests.suite.process.test_cli import SECRETS
 
 
@@ -138,6 +140,23 @@ def test_doctor_stays_within_its_budget_where_all_is_well() -> None:
         assert {symptom.state for symptom in symptoms} == {State.OK}
         assert int(symptoms[-1].said.split()[0]) <= MAX_REQUESTS
         assert BURST < MAX_REQUESTS
+
+
+def test_a_credential_too_short_to_be_told_from_text_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call
+) -> None:
+    """By doctor, and in the notes of a run."""
+    monkeypatch.setenv("KYCGATE_TENANT_ID", "T")
+    monkeypatch.setenv("KYCGATE_TENANT_SECRET", TENANT_SECRET)
+    with RunningSandbox(SandboxSettings(tenants={"T": TENANT_SECRET})) as sandbox:
+        _, doctor, _ = call("doctor", "--base-url", sandbox.base_url)
+        out = tmp_path / "run"
+        call("check", "--base-url", sandbox.base_url, "--only", "approve.true", "--out", str(out))
+    assert lines_of(doctor)["redaction"].startswith("warning KYCGATE_TENANT_ID: fewer than 4 letters")
+    notes = json.loads((out / "run.json").read_text())["notes"]
+    (note,) = [note for note in notes if "fewer than 4 letters" in note]
+    assert note.startswith("KYCGATE_TENANT_ID: ")
+    assert note.endswith("is taken out as a whole word alone.")
 
 
 def test_doctor_tells_refused_cards_from_refused_credentials() -> None:

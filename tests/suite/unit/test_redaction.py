@@ -437,6 +437,11 @@ def test_a_short_or_word_like_credential_garbles_nothing() -> None:
         "$KYCGATE_TENANT_ID said $KYCGATE_TOKEN, or $KYCGATE_API_KEY_1; isSuccess"
     )
     assert redactor.too_short == ["KYCGATE_TENANT_ID", "KYCGATE_TOKEN"]
+    assert redactor.short_words == (
+        "KYCGATE_TENANT_ID, KYCGATE_TOKEN: fewer than 4 letters and digits cannot be told from text, so what a target "
+        "writes of it is taken out as a whole word alone"
+    )
+    assert not Redactor().short_words
 
 
 def test_a_marked_part_is_redacted_however_it_is_cut_or_nested() -> None:
