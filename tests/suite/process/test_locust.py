@@ -108,6 +108,18 @@ def test_more_users_than_keys_are_refused(tmp_path: Path) -> None:
     assert "2 fixed keys serve no more than 2 users" in done.stdout
 
 
+def test_a_host_that_is_not_allowed_is_not_called(tmp_path: Path) -> None:
+    with Canary() as canary:
+        done = subprocess.run(
+            locust(canary.url, "--headless", "-u", "1", "-r", "1", "-t", "5s"), cwd=tmp_path,
+            env=CLEAN | SECRETS | {"KYCGATE_ALLOWED_HOSTS": "vendor.example"}, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "its host is not among those of KYCGATE_ALLOWED_HOSTS" in done.stdout
+    assert canary.contacts == 0
+
+
 def test_a_master_deals_out_to_workers_with_secrets_of_their_own(tmp_path: Path) -> None:
     """Two machines' worth of workers on one: the plan comes from the master, credentials from each environment."""
     port = free_port()

@@ -1,5 +1,6 @@
 """`[credentials] command`: tokens by a command of the user's, as git's and docker's credential helpers give them."""
 
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettin
 from kycgate.target.token_command import ask_command
 from kycgate.tests.suite.conftest import Call, went_well
 
+LOCUSTFILE = Path(__file__).resolve().parents[3] / "load" / "locustfile.py"
 MINTS = f"""
 import http.client, json, sys, pathlib
 host, log = sys.argv[1:]
@@ -84,6 +86,18 @@ def test_probe_and_doctor_ask_it(log: Path, tmp_path: Path, call: Call) -> None:
     assert code == 0, said + wrong
     assert "a token comes by credentials.command for each session" in said
     assert len(log.read_text().split()) == 2
+
+
+def test_locust_asks_it_for_each_onboarding(log: Path, tmp_path: Path, sandbox: RunningSandbox) -> None:
+    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--host", sandbox.base_url, "--headless"]
+    done = subprocess.run(
+        [*command, "-u", "2", "-r", "2", "-t", "3s"], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    tokens = log.read_text().split()
+    assert len(set(tokens)) == len(tokens) >= 2
+    assert not [token for token in tokens if token in done.stdout + done.stderr]
 
 
 def test_a_file_runs_no_command_unasked(log: Path, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
