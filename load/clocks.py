@@ -2,13 +2,42 @@
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from kycgate.load.interval import Interval, pack
 from kycgate.runs.load_model import HIGHEST_US, LOWEST_US, WHOLE
 from kycgate.target.exchange import Clocks
 
 MAX_EXAMPLES = 5
+MOST_KINDS = 20
+"""Kinds of errors of one step that are told apart; what comes after them counts together."""
+OTHER = "other"
+
+
+class Errors:
+    """How often each step failed in which way: a bounded number of counters."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, Counter[str]] = defaultdict(Counter)
+
+    def add(self, step: str, kind: str, count: int = 1) -> None:
+        counts = self._counts[step]
+        counts[kind if kind in counts or len(counts) < MOST_KINDS else OTHER] += count
+
+    def update(self, rows: Iterable[tuple[str, str, int]]) -> None:
+        for row in rows:
+            self.add(*row)
+
+    def rows(self) -> list[tuple[str, str, int]]:
+        """Step, kind, how often: of each step the most frequent first."""
+        return [
+            (step, kind, count)
+            for step, counts in sorted(self._counts.items())
+            for kind, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        ]
+
+    def clear(self) -> None:
+        self._counts.clear()
 
 
 def phases_of(clocks: Clocks) -> dict[str, int]:
@@ -38,6 +67,7 @@ class Recorder:
         self._started: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
         self._unavailable: Counter[str] = Counter()
+        self._errors = Errors()
         self.in_flight: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.sizes: list[tuple[int, float, float | None]] = []
@@ -51,11 +81,15 @@ class Recorder:
         self._started[step] += 1
         self.in_flight[step] += 1
 
-    def add(self, step: str, clocks: Clocks, *, failed: bool, unavailable: bool = False) -> dict[str, int]:
-        """Enter one answer; returns its phases in nanoseconds."""
+    def add(
+        self, step: str, clocks: Clocks, *, failed: bool, unavailable: bool = False, error: str = ""
+    ) -> dict[str, int]:
+        """Enter one answer, a failed one with its kind of error; returns its phases in nanoseconds."""
         phases = phases_of(clocks)
         for clock, nanoseconds in phases.items():
             self.put(step, clock, nanoseconds)
+        if failed:
+            self._errors.add(step, error or OTHER)
         self._end(step, failed, unavailable)
         return phases
 
@@ -95,6 +129,7 @@ class Recorder:
             started=dict(self._started),
             failures=dict(+self._failures),
             unavailable=dict(+self._unavailable),
+            errors=self._errors.rows(),
             in_flight=dict(+self.in_flight),
             sizes=self.sizes,
             readings=[(*key, self.readings[(*key, True)], total) for key, total in totals.items()],
@@ -106,5 +141,6 @@ class Recorder:
         for counter in (self._started, self._failures, self._unavailable, self.counts, self.readings):
             counter.clear()
         self.cards.clear()
+        self._errors.clear()
         self.sizes, self._examples = [], []
         return interval

@@ -14,7 +14,7 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
 from kycgate.files import no_links
-from kycgate.load.clocks import MAX_EXAMPLES
+from kycgate.load.clocks import MAX_EXAMPLES, Errors
 from kycgate.load.interval import GENERATOR, Breach, Interval
 from kycgate.load.plan import Limit, LoadOutcome, LoadPlan
 from kycgate.load.self_check import EVERY_S, MAX_CPU_SHARE, MAX_GC_MS, MAX_LAG_MS, MAX_SLIP_MS
@@ -26,6 +26,7 @@ from kycgate.runs.load_model import (
     LOWEST_US,
     WHOLE,
     Clock,
+    ErrorCount,
     FieldReading,
     GeneratorHealth,
     LimitCount,
@@ -203,6 +204,7 @@ class Collector:
         self._read_right: Counter[tuple[str, str]] = Counter()
         self._cards: dict[str, set[str]] = defaultdict(set)
         self._examples: list[str] = []
+        self._errors = Errors()
         self._cpu: dict[int, list[float]] = defaultdict(list)
         self._start_s = 0.0
         self.start_ns = 0
@@ -224,6 +226,7 @@ class Collector:
             before = self._judged.get(clause, (0, 0))
             self._judged[clause] = before[0] + broken, before[1] + observed
         self._breaches += interval.breaches
+        self._errors.update(interval.errors)
         self.gone = self.gone or interval.gone
         number = max(interval.second, self._next)
         self._open.setdefault(number, Second(number, self.plan.limits)).add(interval)
@@ -387,6 +390,7 @@ class Collector:
             unavailable=counts["unavailable"],
             latencies=self._latencies(),
             series=self._series,
+            errors=[ErrorCount(step=step, kind=kind, count=count) for step, kind, count in self._errors.rows()],
             limits=[
                 LimitCount.model_validate({"step": step, "clock": clock, "limit_us": limit_us, "within": dict(counted)})
                 for (step, clock, limit_us), counted in sorted(self._within.items())

@@ -282,7 +282,9 @@ class Generator:
             recorder.counts["wrong"] += not answered.unavailable
             if recorder.wants_example:
                 recorder.example(f"{step}: {self.judge.words(answered.breach, answered.exchange)}")
-        phases = recorder.add(answered.name, clocks, failed=failed, unavailable=answered.unavailable)
+        phases = recorder.add(
+            answered.name, clocks, failed=failed, unavailable=answered.unavailable, error=answered.error
+        )
         if step.is_upload and not answered.retry and not failed:
             self._enter_upload(answered, prepared)
         environment.events.request.fire(

@@ -31,6 +31,7 @@ class Interval(BaseModel):
     started: dict[str, int] = Field(default_factory=dict)
     failures: dict[str, int] = Field(default_factory=dict)
     unavailable: dict[str, int] = Field(default_factory=dict)
+    errors: list[tuple[str, str, int]] = Field(default_factory=list, description="Step, kind of error, how often.")
     in_flight: dict[str, int] = Field(default_factory=dict, description="Requests under way at its end.")
     requests: int = 0
     uploads: int = 0

@@ -105,6 +105,13 @@ class Answered:
         return self.breach.actual if self.unavailable else self.breach.clause
 
     @property
+    def error(self) -> str:
+        """As what it is counted: its status or why there is none, and the clause of an answer that is wrong."""
+        if self.breach is None or self.unavailable:
+            return self.kind
+        return f"status {self.exchange.status}, {self.kind}"
+
+    @property
     def name(self) -> str:
         return name_of(self.step, self.retry)
 

@@ -20,7 +20,7 @@ from kycgate.files import MOST_RECORD, read_text
 from kycgate.probing.probe import read_probes
 from kycgate.runs.clause import Verdict
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.load_model import LoadPoint, LoadResult, StepLatency
+from kycgate.runs.load_model import WHOLE, LoadPoint, LoadResult, StepLatency
 from kycgate.runs.model import ObjectiveResult, Run
 from kycgate.runs.period import PeriodResult
 from kycgate.runs.verdict import exit_code_of
@@ -266,6 +266,9 @@ def _series(load: LoadResult, intervals: Intervals) -> Iterator[str]:
         yield "requests, unavailable and wrong_answers are not the sums of the seconds"
     for latency in load.latencies:
         failures = sum(point.failures for point in load.series if point.step == latency.name)
+        errors = sum(error.count for error in load.errors if error.step == latency.name)
+        if load.errors and latency.clock == "response" and latency.name != WHOLE and errors != failures:
+            yield f"{errors} errors of {latency.name}; the seconds have {failures} failures"
         if latency.failures != (failures if latency.clock == "response" else 0):
             yield f"{latency.failures} failures of {latency.name} ({latency.clock}); the seconds have {failures}"
 

@@ -22,7 +22,7 @@ from kycgate.reports.repeat import lines_before
 from kycgate.reports.sla_page import sla_page
 from kycgate.reports.status import STATES, accused, decided_by, status, under, worst_first
 from kycgate.runs.clause import ClauseResult, Finding, Verdict
-from kycgate.runs.load_model import FieldReading
+from kycgate.runs.load_model import ErrorCount, FieldReading
 from kycgate.runs.model import Run
 from kycgate.target.exchange import RecordedExchange
 from kycgate.text import cut, html, visible
@@ -64,6 +64,7 @@ def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
             readings=_readings(run),
             journey=charts.journey(run) if run.clauses else "",
             charts=_charts(run),
+            errors=_errors(run),
             kinds=sorted({kind for row in run.detection.clauses for kind in row.kinds}) if run.detection else [],
             detected=_detected(run),
             exchanges=exchanges[-MAX_EXCHANGES:],
@@ -197,6 +198,19 @@ def _charts(run: Run) -> list[tuple[str, str, Markup]]:
     if load.sizes:
         drawn.append(("Latency against picture size", "Service time of uploads.", charts.by_size(load)))
     return drawn
+
+
+def _errors(run: Run) -> list[tuple[ErrorCount, str]]:
+    """Each kind of error in the order of the flow, and which share of the step's answers it is."""
+    load = run.load
+    if load is None:
+        return []
+    order = [latency.name for latency in charts.in_order(run.flow, load.latencies) if latency.clock == "response"]
+    counts = {latency.name: latency.count for latency in load.latencies if latency.clock == "response"}
+    return [
+        (error, f"{error.count / counts[error.step]:.1%}" if counts.get(error.step) else "")
+        for error in sorted(load.errors, key=lambda error: order.index(error.step) if error.step in order else 99)
+    ]
 
 
 def _sent(exchanges: Iterable[RecordedExchange]) -> list[tuple[str, list[tuple[str, int]], int]]:

@@ -46,6 +46,14 @@ class LoadPoint(RunModel):
     max: float
 
 
+class ErrorCount(RunModel):
+    """How often one step failed in one way."""
+
+    step: str
+    kind: str = Field(description="The status or why there is none; of a wrong answer the clause that it breaks too.")
+    count: int
+
+
 class LimitCount(RunModel):
     """One step's samples against one limit, compared while they were recorded, where the histogram cannot tell."""
 
@@ -154,6 +162,10 @@ class LoadResult(RunModel):
     unavailable: int = Field(default=0, description="5xx, time-outs and broken connections among them.")
     latencies: list[StepLatency]
     series: list[LoadPoint] = Field(default_factory=list)
+    errors: list[ErrorCount] = Field(
+        default_factory=list,
+        description="Of each step the most frequent first; empty in a run that did not count them.",
+    )
     limits: list[LimitCount] = Field(default_factory=list, description="Of the policy that it was measured with.")
     readings: list[FieldReading] = Field(default_factory=list)
     sizes: list[SizePoint] = Field(default_factory=list)
