@@ -108,6 +108,7 @@ def render_prove(trials: Sequence[Any], versions: str) -> str:
             by_clause=by_clause,
             versions=versions,
             found=sum(trial.passed for trial in faults),
+            under_load=[trial for trial in trials if trial.kind == "load"],
             alarms=sum(trial.exit_code != 0 for trial in faithful),
         )
     )

@@ -9,13 +9,14 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 import kycgate
 from kycgate.check.embedded import embedded_sandbox
 from kycgate.check.runner import run_contract_tests
+from kycgate.check.trial import KEY_VARIANTS, Kind, Trial
+from kycgate.check.under_load import FAITHFUL, trial_under_load
 from kycgate.contracts.clauses import CORE
 from kycgate.contracts.flows import Choice, choice, choose, flow
 from kycgate.errors import CannotJudge, UsageError
@@ -24,45 +25,21 @@ from kycgate.gate.gate import Gate
 from kycgate.processes import end_with_parent
 from kycgate.runs.clause import Verdict
 from kycgate.runs.verdict import exit_code_of
-from kycgate.sandbox import FAULTS, SandboxSettings, variants
+from kycgate.sandbox import FAULTS, LOAD_FAULTS, variants
 from kycgate.sandbox.variants import LIBERTIES
 from kycgate.settings.profile import Limits, Profile
 from kycgate.text import nearest
 
 SEED = 7
-KEY_VARIANTS = {"fixed-keys": SandboxSettings(), "fixed-keys-bare": SandboxSettings(schemes=frozenset({"bare"}))}
 
 
-class Trial(BaseModel):
-    """One check against one fault or variant; exit codes are those of a strict check."""
-
-    kind: Literal["fault", "variant"]
-    name: str
-    clause: str = ""
-    exit_code: int
-    broken: list[str]
-    not_tried: list[str]
-    by_test: str = ""
-    after: int = 0
-    requests: int
-    uploads: int
-    seconds: float = 0.0
-    reason: str
-
-    @property
-    def passed(self) -> bool:
-        """A fault is found at its own clause; a faithful variant is not accused and leaves no clause out."""
-        if self.kind == "fault":
-            return self.exit_code == 1 and self.clause in self.broken
-        # Fixed keys spend uploads on bringing flows to their end, so there the budget may cut something off.
-        return self.exit_code == 0 and (not self.not_tried or self.name in KEY_VARIANTS)
-
-
-def trial(kind: Literal["fault", "variant"], name: str, *, quick: bool = False) -> Trial:
-    """Check one sandbox in this process.
+def trial(kind: Kind, name: str, *, quick: bool = False) -> Trial:
+    """Check one sandbox in this process, or let a load meet it.
 
     When `quick`, a fault is first looked for by the tests of its own clause alone; a rare one may take the whole check.
     """
+    if kind == "load":
+        return trial_under_load(name)
     if quick and kind == "fault":
         found = _trial(kind, name, {FAULTS.load()[name].clause})
         if found.passed:
@@ -70,7 +47,7 @@ def trial(kind: Literal["fault", "variant"], name: str, *, quick: bool = False) 
     return _trial(kind, name, ())
 
 
-def _trial(kind: Literal["fault", "variant"], name: str, only: Collection[str]) -> Trial:
+def _trial(kind: Kind, name: str, only: Collection[str]) -> Trial:
     fault = FAULTS.load()[name] if kind == "fault" else None
     keys = 3 if name in KEY_VARIANTS else 0
     settings = None if fault else (variants() | KEY_VARIANTS)[name]
@@ -139,9 +116,11 @@ def prove(
     write_atomically(out / "prove.md", _markdown(results))
     faults = [t for t in results if t.kind == "fault"]
     faithful = [t for t in results if t.kind == "variant"]
+    under_load = [t for t in results if t.kind == "load"]
     say(
         f"{sum(t.passed for t in faults)} of {len(faults)} faults found, "
-        f"{sum(t.exit_code != 0 for t in faithful)} false alarms in {len(faithful)} faithful variants"
+        f"{sum(t.exit_code != 0 for t in faithful)} false alarms in {len(faithful)} faithful variants, "
+        f"{sum(t.passed for t in under_load)} of {len(under_load)} loads as they should be"
     )
     return results
 
@@ -152,14 +131,15 @@ def _begin(chosen: Choice) -> None:
     choose(chosen)
 
 
-def trials_named(only: Sequence[str]) -> list[tuple[Literal["fault", "variant"], str]]:
+def trials_named(only: Sequence[str]) -> list[tuple[Kind, str]]:
     """The trials, or those of these names.
 
     Raises:
         UsageError: no fault or variant has this name.
     """
-    jobs: list[tuple[Literal["fault", "variant"], str]] = [("fault", name) for name in FAULTS.load()]
+    jobs: list[tuple[Kind, str]] = [("fault", name) for name in FAULTS.load()]
     jobs += [("variant", name) for name in variants() | KEY_VARIANTS]
+    jobs += [("load", name) for name in (FAITHFUL, *LOAD_FAULTS)]
     unknown = set(only) - {name for _, name in jobs}
     if unknown:
         name = min(unknown)
@@ -203,6 +183,12 @@ def _markdown(results: Sequence[Trial]) -> str:
         lines.append(f"| {t.name} | {t.clause} | {found} | {t.by_test} | {t.after} | {t.requests} | {also} |")
     lines += ["", "| faithful variant | exit code | requests | uploads |", "| --- | --- | --- | --- |"]
     lines += [f"| {t.name} | {t.exit_code} | {t.requests} | {t.uploads} |" for t in faithful]
+    if under_load := [t for t in results if t.kind == "load"]:
+        lines += ["", "| only under load | clause | found | also broken |", "| --- | --- | --- | --- |"]
+        for t in under_load:
+            also = ", ".join(name for name in t.broken if name != t.clause)
+            found = ("found" if t.passed else "no") if t.clause else "not accused" if t.passed else "accused"
+            lines.append(f"| {t.name} | {t.clause} | {found} | {also} |")
     codes = {t.name: t.exit_code for t in faithful}
     lines += ["", "| what the sources leave open | taken by | accused |", "| --- | --- | --- |"]
     for what, names in LIBERTIES.items():

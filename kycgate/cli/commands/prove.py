@@ -16,13 +16,15 @@ def prove(
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write prove.json and prove.md.")] = Path(
         "kycgate-out/prove"
     ),
-    only: Annotated[list[str] | None, typer.Option(help="A fault or variant; may be given again.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A fault or variant, or `no fault` of a load; may be given again.")
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Look for each fault by the tests of its own clause first.")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Keep what prove.json already holds.")] = False,
 ) -> None:
-    """Run the check against every fault and every faithful variant of the sandbox."""
+    """Run the check against every fault and faithful variant of the sandbox, and a load against those under load."""
     from kycgate.check.prove import prove as run_prove
     from kycgate.check.prove import versions
     from kycgate.files import write_atomically

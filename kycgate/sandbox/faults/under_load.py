@@ -1,7 +1,6 @@
 """Faults that only a load meets with: they begin at a concurrency, a rate, an age of the process, or by chance.
 
-A check sends one request after the other and sees nothing of them, so `kycgate prove` does not count them; that
-`kycgate load` finds each is shown by tests/suite/process/test_load_faults.py.
+A check sees nothing of them: `kycgate prove` lets a load of some seconds meet each.
 """
 
 import contextlib

@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Dialog, Page, Request, sync_playwright
 
-from kycgate.check.prove import Trial
+from kycgate.check.trial import Trial
 from kycgate.reports.detection import committed_detection
 from kycgate.reports.html import render_for_vendor, render_html, render_prove
 from kycgate.reports.since import mark

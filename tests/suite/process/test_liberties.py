@@ -3,8 +3,8 @@
 import pytest
 
 from kycgate.check.embedded import Embedded, embedded_sandbox
-from kycgate.check.prove import KEY_VARIANTS
 from kycgate.check.runner import run_contract_tests
+from kycgate.check.trial import KEY_VARIANTS
 from kycgate.contracts.clauses import CORE
 from kycgate.gate.gate import Gate
 from kycgate.runs.clause import ClauseResult, Verdict

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from kycgate.check.prove import KEY_VARIANTS, prove, trial, trials_named
+from kycgate.check.prove import prove, trial, trials_named
+from kycgate.check.trial import KEY_VARIANTS
+from kycgate.check.under_load import FAITHFUL
 from kycgate.contracts.clauses import CATALOGUE
 from kycgate.errors import UsageError
-from kycgate.sandbox import FAULTS, variants
+from kycgate.sandbox import FAULTS, LOAD_FAULTS, variants
 from kycgate.sandbox.variants import LIBERTIES
 
 TEN_VARIANTS = (
@@ -32,6 +34,13 @@ def test_the_committed_proof_is_of_these_faults() -> None:
     text = (Path(__file__).parents[3] / "docs" / "prove.md").read_text(encoding="utf-8")
     found = {line.split("|")[1].strip() for line in text.splitlines() if "| yes |" in line}
     assert found == set(FAULTS.load())
+
+
+def test_the_committed_proof_holds_what_only_a_load_meets_with() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "prove.md").read_text(encoding="utf-8").splitlines()
+    assert f"| {FAITHFUL} |  | not accused |  |" in text
+    for name, fault in LOAD_FAULTS.items():
+        assert any(line.startswith(f"| {name} | {fault.clause} | found |") for line in text), name
 
 
 def test_the_committed_proof_lists_every_liberty_and_accuses_no_variant() -> None:
