@@ -64,6 +64,10 @@ class Recorder:
 
     def __init__(self) -> None:
         self._values: dict[tuple[str, str], array[int]] = defaultdict(lambda: array("I"))
+        self._due: dict[str, array[int]] = defaultdict(lambda: array("I"))
+        self._due_failures: Counter[tuple[str, int]] = Counter()
+        self.start_ns: int | None = None
+        """When the run began: what is due is told from then on; None where nobody asks for it."""
         self._started: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
         self._unavailable: Counter[str] = Counter()
@@ -90,14 +94,23 @@ class Recorder:
             self.put(step, clock, nanoseconds)
         if failed:
             self._errors.add(step, error or OTHER)
+        self._was_due(step, clocks.due, failed)
         self._end(step, failed, unavailable)
         return phases
 
-    def add_whole(self, phases: Mapping[str, int], *, failed: bool) -> None:
+    def add_whole(self, phases: Mapping[str, int], *, failed: bool, due_ns: int = 0) -> None:
         """Enter a whole onboarding: the sums of its steps' phases, so that its person's own pauses do not count."""
         for clock, nanoseconds in phases.items():
             self.put(WHOLE, clock, nanoseconds)
+        self._was_due(WHOLE, due_ns, failed)
         self._end(WHOLE, failed, unavailable=False)
+
+    def _was_due(self, step: str, due_ns: int, failed: bool) -> None:
+        """Beside each response time, whose order it keeps."""
+        if self.start_ns is not None:
+            second = max(due_ns - self.start_ns, 0) // 10**9
+            self._due[step].append(second)
+            self._due_failures[step, second] += failed
 
     def _end(self, step: str, failed: bool, unavailable: bool) -> None:
         self.in_flight[step] -= 1
@@ -126,6 +139,8 @@ class Recorder:
         interval = Interval(
             second=second,
             values={f"{step} {clock}": pack(values) for (step, clock), values in self._values.items()},
+            due_in={step: pack(seconds) for step, seconds in self._due.items()},
+            due_failures=[(*key, count) for key, count in (+self._due_failures).items()],
             started=dict(self._started),
             failures=dict(+self._failures),
             unavailable=dict(+self._unavailable),
@@ -138,6 +153,8 @@ class Recorder:
             **self.counts,
         )
         self._values.clear()
+        self._due.clear()
+        self._due_failures.clear()
         for counter in (self._started, self._failures, self._unavailable, self.counts, self.readings):
             counter.clear()
         self.cards.clear()

@@ -5,6 +5,7 @@ learned), and added to the run's histograms.
 """
 
 import contextlib
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,10 +23,12 @@ from kycgate.load.sizes import fit, size_points
 from kycgate.load.wire import SENDING_CLOCK
 from kycgate.runs.load_model import (
     DIGITS,
+    DUE,
     HIGHEST_US,
     LOWEST_US,
     WHOLE,
     Clock,
+    DuePoint,
     ErrorCount,
     FieldReading,
     GeneratorHealth,
@@ -34,7 +37,7 @@ from kycgate.runs.load_model import (
     LoadResult,
     StepLatency,
 )
-from kycgate.runs.percentile import percentile_us
+from kycgate.runs.percentile import percentile_us, rank_of
 
 CLOCKS: tuple[Clock, ...] = get_args(Clock)
 TURNED_AWAY = ("refused_photos", "registered", "throttled")
@@ -48,6 +51,8 @@ LATE_S = 5
 """A second is closed without a worker that is so far behind; what it then still sends counts in a later one."""
 HICCUP = 20
 """Late arrivals that end no run early, however short it is."""
+OPEN_S = 600
+"""So long after a second what was due in it may still end; what ends later counts in the oldest second still open."""
 MAX_SIZE_SAMPLES = 20_000
 _LIMITS_MS: dict[str, Callable[[], float]] = {"slip": lambda: MAX_SLIP_MS, "lag": lambda: MAX_LAG_MS}
 """Of the generator's own clocks; looked up when they are used."""
@@ -144,8 +149,58 @@ class Second:
         return found
 
 
+class ByDue:
+    """Response times by the second in which they were due, each closed when nothing of it is awaited any more."""
+
+    def __init__(self, write: Callable[[int, Mapping[str, HdrHistogram]], None]) -> None:
+        self._write = write
+        self._values: dict[int, dict[str, array[int]]] = {}
+        self._failures: Counter[tuple[int, str]] = Counter()
+        self._next = 0
+        self.points: list[DuePoint] = []
+
+    def add(self, interval: Interval) -> None:
+        for step, second, value in interval.each_due():
+            steps = self._values.setdefault(max(second, self._next), {})
+            steps.setdefault(step, array("I")).append(value)
+        for step, second, count in interval.due_failures:
+            self._failures[max(second, self._next), step] += count
+
+    def close_before(self, number: int) -> None:
+        """Nothing that was due before this second is added to it any more."""
+        for second in sorted(second for second in self._values if second < number):
+            histograms = {}
+            for step, values in sorted(self._values.pop(second).items()):
+                histogram = histograms[step] = new_histogram()
+                for value in values:
+                    histogram.record_value(value)
+                ordered = sorted(values)
+                # As `percentile_us` has them, which walks through the whole histogram for each.
+                p50, p95, p99 = (
+                    int(_GRID.get_highest_equivalent_value(ordered[rank_of(share, len(ordered)) - 1])) / 1e3
+                    for share in (0.5, 0.95, 0.99)
+                )
+                self.points.append(
+                    DuePoint(
+                        second=second, step=step, finished=len(values), failures=self._failures.pop((second, step), 0),
+                        p50=p50, p95=p95, p99=p99, max=histogram.max_value / 1e3,
+                    )
+                )  # fmt: skip
+            self._write(second, histograms)
+            for histogram in histograms.values():
+                # See `Collector`: freed now, they never pile up.
+                histogram.encoder = None
+        self._next = max(self._next, number)
+
+    def close(self) -> None:
+        self.close_before(max(self._values, default=-1) + 1)
+
+
 class HlogWriter:
-    """A standard HdrHistogram log: one-second intervals, tagged `step` (its response time) or `step.clock`."""
+    """A standard HdrHistogram log: one-second intervals, tagged `step` (its response time) or `step.clock`.
+
+    They hold what ended in the second; those tagged `step.due` the response times of what was due in it.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -163,12 +218,22 @@ class HlogWriter:
             self._writer.output_legend()
         for (step, clock), histogram in sorted(second.histograms.items()):
             if step != GENERATOR:
-                # The library reads tags and does not write them.
-                self._file.write(f"Tag={step if clock == 'response' else f'{step}.{clock}'},")
-                self._writer.output_interval_histogram(
-                    histogram, start_time_stamp_sec=second.number, end_time_stamp_sec=second.number + 1
-                )
+                self._tagged(step if clock == "response" else f"{step}.{clock}", second.number, histogram)
         self._file.flush()
+
+    def write_due(self, second: int, histograms: Mapping[str, HdrHistogram]) -> None:
+        """Append what was due in one second that was written before."""
+        if self._file is not None:
+            for step, histogram in histograms.items():
+                self._tagged(f"{step}.{DUE}", second, histogram)
+
+    def _tagged(self, tag: str, second: int, histogram: HdrHistogram) -> None:
+        # The library reads tags and does not write them.
+        if self._file is not None:
+            self._file.write(f"Tag={tag},")
+            self._writer.output_interval_histogram(
+                histogram, start_time_stamp_sec=second, end_time_stamp_sec=second + 1
+            )
 
     def close(self) -> None:
         if self._file is not None:
@@ -192,6 +257,7 @@ class Collector:
         self._late: Counter[str] = Counter()
         self._within: dict[LimitKey, dict[int, int]] = defaultdict(dict)
         self._hlog = HlogWriter(hlog)
+        self._by_due = ByDue(self._write_due)
         self._on_second = on_second
         self._open: dict[int, Second] = {}
         self._next = 0
@@ -227,6 +293,7 @@ class Collector:
             self._judged[clause] = before[0] + broken, before[1] + observed
         self._breaches += interval.breaches
         self._errors.update(interval.errors)
+        self._by_due.add(interval)
         self.gone = self.gone or interval.gone
         number = max(interval.second, self._next)
         self._open.setdefault(number, Second(number, self.plan.limits)).add(interval)
@@ -274,14 +341,22 @@ class Collector:
                 # What was measured until now is still told; that it is not all is told too.
                 self.void = self.void or f"cannot write latency.hlog: {error.strerror}"
             self._on_second(second)
+            self._by_due.close_before(self._next - OPEN_S)
             for histogram in second.histograms.values():
                 # A histogram and its encoder hold each other, with 70 kB each: freed now, they never pile up.
                 histogram.encoder = None
+
+    def _write_due(self, second: int, histograms: Mapping[str, HdrHistogram]) -> None:
+        try:
+            self._hlog.write_due(second, histograms)
+        except OSError as error:
+            self.void = self.void or f"cannot write latency.hlog: {error.strerror}"
 
     def close(self) -> None:
         """No more will come."""
         if self._open:
             self._close_up_to(max(self._open))
+        self._by_due.close()
         self._hlog.close()
         self._closed = True
 
@@ -390,6 +465,7 @@ class Collector:
             unavailable=counts["unavailable"],
             latencies=self._latencies(),
             series=self._series,
+            by_due=self._by_due.points,
             errors=[ErrorCount(step=step, kind=kind, count=count) for step, kind, count in self._errors.rows()],
             limits=[
                 LimitCount.model_validate({"step": step, "clock": clock, "limit_us": limit_us, "within": dict(counted)})

@@ -92,7 +92,7 @@ class Generator:
 
     def run(self, environment: Any, start_ns: int = 0) -> None:
         """All onboardings of the workload, from `start_ns` (now, when it is 0); returns when the last has ended."""
-        self.start_ns = start_ns or time.perf_counter_ns()
+        self.start_ns = self.recorder.start_ns = start_ns or time.perf_counter_ns()
         gevent.sleep(max((self.start_ns - time.perf_counter_ns()) / 1e9, 0))
         self._start_wall = time.time() - (time.perf_counter_ns() - self.start_ns) / 1e9
         self.watch.start()
@@ -243,7 +243,7 @@ class Generator:
             ended = Ended.CUT_OFF
         self.credentials.give_back(credential)
         if ended in (Ended.WELL, Ended.BADLY):
-            self.recorder.add_whole(whole, failed=ended is Ended.BADLY)
+            self.recorder.add_whole(whole, failed=ended is Ended.BADLY, due_ns=begin)
             counts["ended"] += 1
         else:
             self.recorder.in_flight[WHOLE] -= 1

@@ -28,6 +28,13 @@ class Interval(BaseModel):
     values: dict[str, str] = Field(
         default_factory=dict, description="`step clock`: base64 of little-endian 32-bit microseconds."
     )
+    due_in: dict[str, str] = Field(
+        default_factory=dict,
+        description="Of each step's response times: in which second after the run's start each was due, packed alike.",
+    )
+    due_failures: list[tuple[str, int, int]] = Field(
+        default_factory=list, description="Step, the second in which they were due, failures."
+    )
     started: dict[str, int] = Field(default_factory=dict)
     failures: dict[str, int] = Field(default_factory=dict)
     unavailable: dict[str, int] = Field(default_factory=dict)
@@ -70,6 +77,12 @@ class Interval(BaseModel):
         for key, packed in self.values.items():
             step, _, clock = key.partition(" ")
             yield step, clock, unpack(packed)
+
+    def each_due(self) -> Iterator[tuple[str, int, int]]:
+        """Step, the second in which it was due, and microseconds of response time."""
+        for step, packed in self.due_in.items():
+            seconds, values = unpack(packed), unpack(self.values.get(f"{step} response", ""))
+            yield from ((step, second, value) for second, value in zip(seconds, values, strict=True))
 
 
 def pack(values: "array[int]") -> str:

@@ -9,14 +9,14 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from hdrh.histogram import HdrHistogram
 from markupsafe import Markup, escape
 
 from kycgate.reports.status import status
 from kycgate.runs.flow_model import RecordedFlow
-from kycgate.runs.load_model import CapacityResult, LoadPoint, LoadResult, StepLatency
+from kycgate.runs.load_model import CapacityResult, DuePoint, LoadPoint, LoadResult, StepLatency
 from kycgate.runs.model import Run
 from kycgate.runs.percentile import percentile_us
 
@@ -173,7 +173,10 @@ def _time_axis(axes: Any, lowest: float, highest: float) -> None:
     axes.set_ylabel("ms")
 
 
-def _bins(points: Iterable[LoadPoint], width: int) -> list[tuple[float, list[LoadPoint]]]:
+_Point = TypeVar("_Point", bound=LoadPoint | DuePoint)
+
+
+def _bins(points: Iterable[_Point], width: int) -> list[tuple[float, list[_Point]]]:
     """The seconds put together by `width`, each with its middle."""
     ordered = sorted(points, key=lambda point: point.second)
     return [
@@ -182,24 +185,37 @@ def _bins(points: Iterable[LoadPoint], width: int) -> list[tuple[float, list[Loa
     ]
 
 
-def over_time(flow: RecordedFlow, load: LoadResult) -> Markup:
-    """Each step's p95 above, the onboardings that were due and that ended below: slow, and under which rate."""
-    figure, (above, below) = _figure((2.2, 1.0), height_in=3.6)
+def _seconds_of(load: LoadResult) -> Sequence[LoadPoint] | Sequence[DuePoint]:
+    """By the second in which requests were due; of a run that did not record that, by the one in which they ended."""
+    return load.by_due or load.series
+
+
+def _width(load: LoadResult) -> int:
+    """Seconds that are put together on the time axis."""
     last = max((point.second for point in load.series), default=0.0)
-    width = max(1, math.ceil((last + 1) / MAX_BINS))
+    return max(1, math.ceil((last + 1) / MAX_BINS))
+
+
+def over_time(flow: RecordedFlow, load: LoadResult) -> Markup:
+    """Each step's p95 above, the onboardings that were due and that ended below: slow, and under which rate.
+
+    Above, a second holds what was due in it: a stall shows as those met it who came during it.
+    """
+    figure, (above, below) = _figure((2.2, 1.0), height_in=3.6)
+    width, measured = _width(load), _seconds_of(load)
     seen: list[float] = []
     for latency in _response(flow, load):
-        bins = _bins((p for p in load.series if p.step == latency.name and p.finished), width)
+        bins = _bins((p for p in measured if p.step == latency.name and p.finished), width)
         values = [max(point.p95 for point in points) for _, points in bins]
-        line_of = _broken_where_nothing_ended([middle for middle, _ in bins], values, width)
+        line_of = _broken_where_nothing_is([middle for middle, _ in bins], values, width)
         (line,) = above.plot(*line_of, label=_words(latency.name), color=_colour(flow, latency.name), linewidth=1.4)
         _mark(line, latency.name, _in_ms(latency))
         seen += values
     _time_axis(above, min(seen, default=0.0), max(seen, default=1.0))
     above.set_ylabel("p95, ms")
     whole = [p for p in load.series if p.step == "onboarding"] or list(load.series)
-    bins = _bins(whole, width)
-    middles = [middle for middle, _ in bins]
+    whole_bins = _bins(whole, width)
+    middles = [middle for middle, _ in whole_bins]
     rates: dict[str, Callable[[LoadPoint], int]] = {
         "due": lambda point: point.started,
         "ended": lambda point: point.finished,
@@ -208,7 +224,7 @@ def over_time(flow: RecordedFlow, load: LoadResult) -> Markup:
     for (name, count), colour, style in zip(
         rates.items(), (_SOFT, _INK, _STATES["broken"]), ("--", "-", "-"), strict=True
     ):
-        values = [sum(map(count, points)) / width for _, points in bins]
+        values = [sum(map(count, points)) / width for _, points in whole_bins]
         if name != "failed" or any(values):
             below.plot(middles, values, style, label=f"{name}/s", color=colour, linewidth=1.2, drawstyle="steps-mid")
     # Room above the lines for their legend.
@@ -220,10 +236,10 @@ def over_time(flow: RecordedFlow, load: LoadResult) -> Markup:
     return _svg(figure, "Latency over time with the rate")
 
 
-def _broken_where_nothing_ended(
+def _broken_where_nothing_is(
     middles: Sequence[float], values: Sequence[float], width: int
 ) -> tuple[list[float], list[float]]:
-    """The line with a hole where nothing ended: no line is drawn across a stall."""
+    """The line with a hole where nothing was due (in an old run: ended): no line is drawn across a gap."""
     places, heights = list(middles[:1]), list(values[:1])
     for before, middle, value in zip(middles, middles[1:], values[1:], strict=False):
         if middle - before > 1.5 * width:

@@ -20,7 +20,7 @@ from kycgate.files import MOST_RECORD, read_text
 from kycgate.probing.probe import read_probes
 from kycgate.runs.clause import Verdict
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.load_model import WHOLE, LoadPoint, LoadResult, StepLatency
+from kycgate.runs.load_model import DUE, WHOLE, DuePoint, LoadPoint, LoadResult, StepLatency
 from kycgate.runs.model import ObjectiveResult, Run
 from kycgate.runs.period import PeriodResult
 from kycgate.runs.verdict import exit_code_of
@@ -222,15 +222,17 @@ def _load(load: LoadResult, intervals: Intervals) -> Iterator[str]:
         if (counts != _sum(intervals.get(tag_of(latency.name, latency.clock), {}))).any():
             yield f"{name}: the histogram is not the sum of its intervals in latency.hlog"
     shown = {tag_of(latency.name, latency.clock) for latency in load.latencies}
+    shown |= {f"{latency.name}.{DUE}" for latency in load.latencies if latency.clock == "response"}
     for tag in sorted(intervals.keys() - shown):
         yield f"latency.hlog has intervals tagged {tag}; run.json has no such histogram"
     yield from _series(load, intervals)
+    yield from _by_due(load, intervals)
 
 
-def _figures(recorded: StepLatency | LoadPoint, counts: Counts, name: str) -> Iterator[str]:
+def _figures(recorded: StepLatency | LoadPoint | DuePoint, counts: Counts, name: str) -> Iterator[str]:
     """Count and percentiles are the histogram's own; mean and maximum, kept exactly, lie where its cells allow."""
     again = figures_of(counts)
-    count = "finished" if isinstance(recorded, LoadPoint) else "count"
+    count = "finished" if isinstance(recorded, LoadPoint | DuePoint) else "count"
     keys = [key for key in again if key.startswith("p") and hasattr(recorded, key)]
     figures = {key: getattr(recorded, key) for key in (count, *keys)}
     yield from differences(figures, {count: again["count"], **{key: again[key] for key in keys}}, name)
@@ -271,6 +273,30 @@ def _series(load: LoadResult, intervals: Intervals) -> Iterator[str]:
             yield f"{errors} errors of {latency.name}; the seconds have {failures} failures"
         if latency.failures != (failures if latency.clock == "response" else 0):
             yield f"{latency.failures} failures of {latency.name} ({latency.clock}); the seconds have {failures}"
+
+
+def _by_due(load: LoadResult, intervals: Intervals) -> Iterator[str]:
+    """What was due in each second is in latency.hlog, and is in all what ended."""
+    seen = set()
+    for point in load.by_due:
+        key, name = (int(point.second), f"{point.step}.{DUE}"), f"{point.step} due in second {point.second:g}"
+        if key in seen or point.second != key[0] or not point.failures <= point.finished:
+            yield f"{name} is there twice, is no whole second, or failed more often than it ended"
+        seen.add(key)
+        cells = intervals.get(key[1], {}).get(key[0])
+        yield from _figures(point, _sum({} if cells is None else {0: cells}), name)
+    held = {(second, tag) for tag, seconds in intervals.items() if tag.endswith(f".{DUE}") for second in seconds}
+    for second, tag in sorted(held - seen):
+        yield f"second {second} of {tag} is in latency.hlog, and not in run.json"
+    for latency in load.latencies if load.by_due else ():
+        if latency.clock != "response":
+            continue
+        raw = intervals.get(f"{latency.name}.{DUE}", {})
+        if (_sum(raw) != _sum(intervals.get(latency.name, {}))).any():
+            yield f"{latency.name}: what was due in all seconds is not what ended in all of them"
+        failures = sum(point.failures for point in load.by_due if point.step == latency.name)
+        if failures != latency.failures:
+            yield f"{latency.failures} failures of {latency.name}; by the seconds in which they were due {failures}"
 
 
 def _days(month: Judged, intervals: Intervals) -> Iterator[str]:

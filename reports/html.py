@@ -180,6 +180,7 @@ def _charts(run: Run) -> list[tuple[str, str, Markup]]:
     load = run.load
     if load is None or not any(latency.count for latency in load.latencies):
         return []
+    by = "by when requests were due: a stall shows as people met it" if load.by_due else "by when answers ended"
     drawn = [
         (
             "Response time by percentile",
@@ -188,7 +189,7 @@ def _charts(run: Run) -> list[tuple[str, str, Markup]]:
         ),
         (
             "Latency over time, with the rate",
-            "Each point is the worst p95 of its seconds.",
+            f"Each point is the worst p95 of its seconds, {by}.",
             charts.over_time(run.flow, load),
         ),
         ("Where the time goes", "Mean milliseconds of each phase.", charts.phases(run.flow, load)),

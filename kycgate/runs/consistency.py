@@ -50,6 +50,9 @@ def _of_load(load: LoadResult) -> Iterator[str]:
     for point in load.series:
         if not point.unavailable <= point.failures <= point.finished:
             yield f"in second {point.second:g} more answers of {point.step} failed than came"
+    for due in load.by_due:
+        if due.failures > due.finished:
+            yield f"of what was due in second {due.second:g} more of {due.step} failed than ended"
     for reading in load.readings:
         if reading.right > reading.total:
             yield f"{reading.field} was read right {reading.right} times of {reading.total}"

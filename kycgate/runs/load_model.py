@@ -8,6 +8,8 @@ from kycgate.runs.base import RunModel
 
 WHOLE = "onboarding"
 """The name under which a whole onboarding stands among the steps."""
+DUE = "due"
+"""In latency.hlog the tag `step.due` marks response times by the second in which they were due."""
 LOWEST_US, HIGHEST_US, DIGITS = 1, 120_000_000, 3
 """The grid of every histogram: microseconds, and digits that are kept."""
 
@@ -43,6 +45,22 @@ class LoadPoint(RunModel):
     unavailable: int = Field(default=0, description="Of them 5xx, time-outs and broken connections.")
     p50: float
     p95: float
+    max: float
+
+
+class DuePoint(RunModel):
+    """What was due in one second of the load run, of one step: its response times in milliseconds, whenever it ended.
+
+    So a stall shows as those met it who came during it. In latency.hlog it is tagged `step.due`.
+    """
+
+    second: float = Field(description="Seconds since the run began.")
+    step: str
+    finished: int = Field(description="Of those that were due, how many ended.")
+    failures: int
+    p50: float
+    p95: float
+    p99: float
     max: float
 
 
@@ -162,6 +180,9 @@ class LoadResult(RunModel):
     unavailable: int = Field(default=0, description="5xx, time-outs and broken connections among them.")
     latencies: list[StepLatency]
     series: list[LoadPoint] = Field(default_factory=list)
+    by_due: list[DuePoint] = Field(
+        default_factory=list, description="By the second in which a request was due; empty in a run that did not ask."
+    )
     errors: list[ErrorCount] = Field(
         default_factory=list,
         description="Of each step the most frequent first; empty in a run that did not count them.",
