@@ -105,7 +105,7 @@ def plan_for(load: LoadOptions, profile: Profile, gate: Gate) -> LoadPlan:
             "seed": gate.seed,
             "scheme": "bare" if gate.scheme == "bare" else "bearer",
             "translation": gate.translation,
-            "token_properties": dict(gate.token_properties),
+            "token_properties": dict(gate.tokens.properties),
             "timeout_s": profile.timeout_s,
             "route": gate.target.route.shared(),
             "specimens": profile.specimens,

@@ -147,8 +147,8 @@ class Prober:
         if not self._secrets.mints:
             return Credential(self._secrets.api_keys[0].get_secret_value(), scheme, fixed=True)
         if self._secrets.command:
-            return Credential(self._gate.mint(), scheme)
-        minted = mint(lambda properties: self._gate.request_token(properties=properties), {})
+            return Credential(self._gate.tokens.mint(), scheme)
+        minted = mint(lambda properties: self._gate.tokens.request(properties=properties), {})
         if minted.token is not None:
             course.exchanges.append(minted.exchange)
             return Credential(minted.token, scheme)

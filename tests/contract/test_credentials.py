@@ -167,7 +167,7 @@ def test_expired_token(gate: Gate, session: Session) -> None:
     """An expired token is a 401 on every step."""
     expired = gate.expired_token
     if expired is None and gate.has_tenant:
-        asked = gate.request_token()
+        asked = gate.tokens.request()
         if not gate.wait_for_expiry(asked, at_most_s=20):
             raise CannotJudge("the target's tokens live too long to wait for, and no expired one was given")
         expired = json.loads(asked.answer_body)["token"]

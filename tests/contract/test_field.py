@@ -46,7 +46,7 @@ def _pauses(gate: Gate) -> list[tuple[tuple[Step, ...], set[int]]]:
 @judges("session.idle", requests=11, uploads=5, telling=9, slow=True)
 def test_pauses(gate: Gate) -> None:
     """A pause between two steps, wherever it is, ends no session while its token lives."""
-    if gate.mints_tokens and 0 < gate.token_life_s < 10 * IDLE_S:
+    if gate.mints_tokens and 0 < gate.tokens.life_s < 10 * IDLE_S:
         raise CannotJudge("the target's tokens live too short to pause between two steps")
 
     def idle(steps: tuple[Step, ...], pauses: set[int]) -> None:
@@ -129,12 +129,12 @@ def test_resumption(gate: Gate) -> None:
     if not gate.has_tenant:
         raise CannotJudge("no tenant is given, so no tokens are asked for")
     request = {"requestId": str(uuid.UUID(int=gate.rng.getrandbits(128), version=4))}
-    first = token_of(gate.request_token(intent="a requestId", properties={**gate.token_properties, **request}))
+    first = token_of(gate.tokens.request(intent="a requestId", properties={**gate.tokens.properties, **request}))
     if first is None:
         raise CannotJudge("the target takes no requestId of the client's own choice")
     session = gate.session_with(first)
     session.do(flow().first)
-    again = token_of(gate.request_token(intent="the same requestId", properties={**gate.token_properties, **request}))
+    again = token_of(gate.tokens.request(intent="the same requestId", properties={**gate.tokens.properties, **request}))
     if again is None:
         raise CannotJudge("the target gives no second token for one requestId")
     session.credential = gate.session_with(again).credential

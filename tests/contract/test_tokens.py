@@ -56,7 +56,7 @@ def test_issue(gate: Gate) -> None:
         ("optional properties null", {"kycRequestTypeId": None, **dict.fromkeys(optional)}),
         ("optional properties given", {**dict.fromkeys(optional, "kycgate"), "requestId": None, "appVersion": 1}),
     ):
-        gate.request_token(judge=ahead, intent=intent, properties=properties)
+        gate.tokens.request(judge=ahead, intent=intent, properties=properties)
 
 
 @judges("token.refused", "refusal.no-leak", "refusal.broken-json", requests=9, telling=6)
@@ -71,7 +71,7 @@ def test_wrong_tenant(gate: Gate) -> None:
             ok = exchange.status in allowed
             yield Observation(clause, ok, f"{required} for {intent}", f"status {exchange.status}", "status")
 
-        exchange = gate.request_token(judge=refused, intent=intent, **request)
+        exchange = gate.tokens.request(judge=refused, intent=intent, **request)
         if intent.startswith("no "):
             gate.ledger.open_point("missing-tenant", str(exchange.status))
 
@@ -93,7 +93,7 @@ def test_tokens_of_one_device_are_two_sessions(gate: Gate) -> None:
     """The session hangs on the token, not on anything in a body."""
     _needs_tenant(gate)
     same = dict.fromkeys(OPTIONAL_TOKEN_PROPERTIES, f"kycgate-{gate.seed}")
-    tokens = [token_of(gate.request_token(intent="the same device and user", properties=same)) for _ in range(2)]
+    tokens = [token_of(gate.tokens.request(intent="the same device and user", properties=same)) for _ in range(2)]
     if tokens[0] is None or tokens[1] is None:
         raise CannotJudge("the target gave no tokens for one device twice")
     first, second = gate.session_with(tokens[0]), gate.session_with(tokens[1])
@@ -111,7 +111,7 @@ def test_oldest_token_still_works(gate: Gate) -> None:
     """The run's first token, some seconds old, is as good as new."""
     _needs_tenant(gate)
     session = gate.first_session
-    if session is None or gate.token_life_s < MIN_LIFE_S:
+    if session is None or gate.tokens.life_s < MIN_LIFE_S:
         raise CannotJudge("the target's tokens live too short to tell")
     time.sleep(max(0.0, MIN_AGE_S - gate.age_s))
     exchange = session.upload_front(variation=Variation("with the run's oldest token", Outcome.ANY), demand=False)
@@ -141,9 +141,9 @@ def test_sibling(gate: Gate) -> None:
             yield Observation("token.refused", exchange.status == 401, "401", f"status {exchange.status}", "status")
 
     nulls = {"kycRequestTypeId": None, **dict.fromkeys(OPTIONAL_TOKEN_PROPERTIES)}
-    exchange = gate.request_token(sibling, answers, intent="optional properties null", properties=nulls)
+    exchange = gate.tokens.request(sibling, answers, intent="optional properties null", properties=nulls)
     wrong = {"tenantSecret": f"{gate.tenant_secret}x"}
-    gate.request_token(sibling, refuses, intent="the secret with a letter more", properties=wrong)
+    gate.tokens.request(sibling, refuses, intent="the secret with a letter more", properties=wrong)
     token = token_of(exchange)
     if token is not None:
         session = gate.session_with(token)

@@ -40,11 +40,11 @@ def sent_by(base_url: str) -> tuple[Gate, dict[str, Exchange]]:
     found["no Authorization"] = session.do(
         front, Variation("no Authorization", Outcome.UNAUTHORIZED, authorization=None), demand=False
     )
-    found["a token"] = gate.request_token()
-    found["a wrong secret"] = gate.request_token(
+    found["a token"] = gate.tokens.request()
+    found["a wrong secret"] = gate.tokens.request(
         intent="the secret with a letter more", properties={"tenantSecret": f"{SECRET}x"}
     )
-    found["no tenant"] = gate.request_token(intent="no tenant", properties={"tenantId": ...})
+    found["no tenant"] = gate.tokens.request(intent="no tenant", properties={"tenantId": ...})
     gate.close()
     return gate, found
 

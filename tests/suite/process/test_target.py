@@ -13,8 +13,8 @@ import pytest
 from kycgate.check.embedded import embedded_sandbox
 from kycgate.contracts.flows.national_id import APPROVE_BACK
 from kycgate.errors import BudgetExhausted
-from kycgate.gate.gate import why_not
 from kycgate.gate.minting import seconds_to_expiry
+from kycgate.gate.preflight import why_not
 from kycgate.judging.answers import is_page
 from kycgate.judging.leaks import INTERNALS
 from kycgate.settings.profile import Profile
