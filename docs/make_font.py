@@ -2,7 +2,7 @@
 
     uv run --with fontpkg-inter python docs/make_font.py
 
-The report carries it within itself, so that it looks the same on every machine and asks nobody for a font. Inter is
+The report carries it within itself, so that it looks the same on every machine and fetches no font. Inter is
 under the SIL Open Font License, which lies beside the font.
 """
 

@@ -41,7 +41,7 @@ def start_worker() -> "subprocess.Popen[str]":
 
 
 class Spare:
-    """A generator's process that loads its modules before anybody knows what it shall do; it ends with this object."""
+    """A generator's process that loads its modules before its job is known; it ends with this object."""
 
     def __init__(self) -> None:
         self._process: list[subprocess.Popen[str]] = [start_worker()]
@@ -52,7 +52,7 @@ class Spare:
         return self._process.pop() if self._process else None
 
     def close(self) -> None:
-        """End it, if nobody took it."""
+        """End it, if it was not taken."""
         self._close()
 
 

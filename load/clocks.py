@@ -67,7 +67,7 @@ class Recorder:
         self._due: dict[str, array[int]] = defaultdict(lambda: array("I"))
         self._due_failures: Counter[tuple[str, int]] = Counter()
         self.start_ns: int | None = None
-        """When the run began: what is due is told from then on; None where nobody asks for it."""
+        """When the run began: what is due is told from then on; None where it is not asked for."""
         self._started: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
         self._unavailable: Counter[str] = Counter()

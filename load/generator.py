@@ -77,7 +77,7 @@ class Generator:
             NoAnswer: the target gives no tokens.
             OwnFault: this machine cannot ask for them.
         """
-        # A closed workload begins nobody knows how many; of an open one more than that is not counted either.
+        # How many a closed workload begins is not known; of an open one more than that is not counted either.
         mine = islice((n for n, _ in enumerate(self._due()) if n % self._count == self._index), UNKNOWN)
         count = UNKNOWN if self.plan.people else sum(1 for _ in mine)
         self._keep_fresh()

@@ -114,7 +114,7 @@ class AnswerJudge:
             if not one.ok:
                 self._broken[one.clause] += 1
                 self._keep(one, exchange)
-                # What is expected, and promised by nobody, makes no answer wrong.
+                # A clause that is only expected makes no answer wrong.
                 if first is None and clause(one.clause).level.fails_gate:
                     first = one
         return first

@@ -107,7 +107,7 @@ def main() -> None:
     os.dup2(2, 1)
     told = sys.stdin.readline()
     if not told:
-        return  # Whoever started this process does not need it any more.
+        return  # This process is not needed any more.
     job = Job.model_validate_json(told)
     choose(job.flow)
     {"local": run_local, "master": run_master, "worker": run_worker}[job.role](job)

@@ -20,7 +20,7 @@ from kycgate.runs.load_model import CapacityResult, DuePoint, LoadPoint, LoadRes
 from kycgate.runs.model import Run
 from kycgate.runs.percentile import percentile_us
 
-# Drawn in colours nobody would choose, then renamed to the page's variables, so that dark mode reaches the charts.
+# Drawn in colours that occur nowhere else, then renamed to the page's variables, so that dark mode reaches the charts.
 _INK, _SOFT, _LINE, _CARD = "#010101", "#010102", "#010103", "#010104"
 _SERIES = tuple(f"#0200{n:02x}" for n in range(1, 7))
 _STATES = {

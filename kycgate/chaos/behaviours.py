@@ -29,12 +29,12 @@ BOMB = 50_000_000
 # Connections
 
 
-@behaviour("refused", "Nobody listens.", stage=Stage.LISTEN, always=NOBODY, later=GONE)
+@behaviour("refused", "Nothing listens.", stage=Stage.LISTEN, always=NOBODY, later=GONE)
 def _refused(hand: Hand) -> None:
     raise NotImplementedError("the target itself does not listen")
 
 
-@behaviour("dies-and-returns", "Nobody listens for five seconds, then all is well again.", stage=Stage.LISTEN,
+@behaviour("dies-and-returns", "Nothing listens for five seconds, then all is well again.", stage=Stage.LISTEN,
            always=None, lasts_s=5.0)  # fmt: skip
 def _dies(hand: Hand) -> None:
     raise NotImplementedError("the target itself does not listen")
@@ -45,7 +45,7 @@ def _dies(hand: Hand) -> None:
     always=Expected(UNCLEAR, "does not resolve"),
 )  # fmt: skip
 def _no_such_host(hand: Hand) -> None:
-    raise NotImplementedError("nobody finds the way here")
+    raise NotImplementedError("its name does not resolve")
 
 
 @behaviour("reset-before", "The connection is reset before the request is read.", stage=Stage.CONNECT,
@@ -299,7 +299,7 @@ def _says_gzip(hand: Hand) -> None:
     hand.keep = True
 
 
-@behaviour("says-br", "A content coding that nobody asked for and that the body is not in.")
+@behaviour("says-br", "A content coding that was not asked for and that the body is not in.")
 def _says_br(hand: Hand) -> None:
     hand.send(_encoded(hand.answer, hand.answer.body, "br"))
     hand.keep = True
@@ -442,7 +442,7 @@ def _tls(name: str, sentence: str, kind: str, always: Expected, *, trusts: bool)
 
 DISTRUSTED = Expected(UNCLEAR, "certificate")
 _tls("tls-good", "A good certificate of a CA that the profile names.", "good", FINE, trusts=True)
-_tls("tls-unknown-ca", "A good certificate of a CA that nobody named.", "good", DISTRUSTED, trusts=False)
+_tls("tls-unknown-ca", "A good certificate of a CA that is not known.", "good", DISTRUSTED, trusts=False)
 _tls("tls-expired", "A certificate that has expired.", "expired", DISTRUSTED, trusts=True)
 _tls("tls-wrong-host", "Another host's certificate.", "wrong-host", DISTRUSTED, trusts=True)
 _tls("tls-self-signed", "A certificate that only its owner has signed.", "self-signed", DISTRUSTED, trusts=False)

@@ -34,12 +34,12 @@ def certificate(kind: str) -> Served:
     if kind == "expired":
         leaf = ca.issue_cert(HOST, not_before=now - timedelta(days=9), not_after=now - timedelta(days=2))
     elif kind == "wrong-host":
-        leaf = ca.issue_cert("somebody-else.example")
+        leaf = ca.issue_cert("another.example")
     else:
         leaf = ca.issue_cert(HOST)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if kind == "self-signed":
-        # A CA's own certificate, shown as a server's: nobody else has signed it.
+        # A CA's own certificate, shown as a server's: it is signed by itself alone.
         with tempfile.TemporaryDirectory() as folder:
             chain = Path(folder) / "self.pem"
             chain.write_bytes(ca.private_key_pem.bytes() + ca.cert_pem.bytes())

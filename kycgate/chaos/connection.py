@@ -40,7 +40,7 @@ class Hand:
     connection: socket.socket
     upstream: tuple[str, int]
     canary: str
-    """The URL of a server that nobody may contact."""
+    """The URL of a server that must not be contacted."""
     gone: threading.Event
     """Set when the target is taken down: whatever still waits ends."""
     head: bytes = b""

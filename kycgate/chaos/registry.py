@@ -41,17 +41,17 @@ class Expected:
 NOTHING = Expected(frozenset({3}), "gives no usable answer")
 """Nothing could be judged."""
 NOBODY = Expected(frozenset({3}), "cannot be reached")
-"""Nor was anybody there."""
+"""No server was reached either."""
 IN_TIME = Expected(frozenset({1}), "answer.in-time")
 """It answered, and then no more."""
 ILL_FORMED = Expected(frozenset({1}), "answer.http")
 """It answered, and then not in HTTP that any client can read."""
 GONE = Expected(frozenset({3}), "no answer since")
-"""It answered, and then nobody was there any more."""
+"""It answered, and then no server was reached any more."""
 GONE_OR_HUNG_UP = Expected(frozenset({1, 3}))
 """Who was still sending learns of a reset now by the error, now (the client reads on) as an orderly end."""
 FINE = Expected(frozenset({0}), "kept")
-"""Unusual, yet lawful: nobody is accused."""
+"""Unusual, yet lawful: no clause is broken."""
 
 
 @dataclass(frozen=True, slots=True)

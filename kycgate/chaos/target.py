@@ -20,7 +20,7 @@ CANARY_HOST = "127.0.0.2"
 
 
 class Canary:
-    """A server that nobody may contact; counts those who do."""
+    """A server that must not be contacted; counts the connections that it gets."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server((CANARY_HOST, 0))
@@ -137,7 +137,7 @@ class ChaosTarget:
             threading.Thread(target=self._take, args=(connection,), daemon=True).start()
 
     def _be_away(self) -> None:
-        """Nobody listens, until the behaviour is over or the target is taken down."""
+        """Nothing listens, until the behaviour is over or the target is taken down."""
         self._socket.close()
         self._hang_up()
         while not self._gone.is_set() and self._wrong(count=False):

@@ -165,7 +165,7 @@ def _too_short(load: LoadOptions, policy: Policy | None) -> list[str]:
     # Imported here: the statistics weigh more than the generator.
     from kycgate.sla.needs import too_short
 
-    # Of a closed workload nobody knows beforehand how many onboardings it makes.
+    # How many onboardings a closed workload makes is not known beforehand.
     rate = float("inf") if load.plan.people else load.plan.rate
     seconds = min(load.plan.duration_s, load.max_seconds or float("inf"))
     return too_short(policy, rate, seconds)
@@ -228,7 +228,7 @@ def _send(
 
 
 def load_reports() -> None:
-    """Load what the reports take while requests are sent, in nobody's way: the end need not wait for it."""
+    """Load the reports' modules while requests are sent: the end need not wait for them."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
     import matplotlib.figure

@@ -55,7 +55,7 @@ class FixedKeys:
         return len(self._keys) - len(self._spent)
 
     def release(self, key: str) -> None:
-        """Nobody uses this key any more."""
+        """The key is free again."""
         with self._freed:
             self._busy.discard(key)
             self._freed.notify_all()

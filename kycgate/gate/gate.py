@@ -192,7 +192,7 @@ class Gate:
             self._enter_unanswered(before=exchange.clocks.sent)
         if self._held is not None and (exchange.status in _EXPLAINED_OTHERWISE or is_page(exchange)):
             self._held.append((observations, exchange))
-        elif exchange.nobody or exchange.hung_up:
+        elif exchange.unreached or exchange.hung_up:
             with self._lock:
                 self._unanswered.append((observations, exchange))
         else:
@@ -236,9 +236,9 @@ class Gate:
         """
         with self._lock:
             held = sorted((exchange for _, exchange in self._unanswered), key=lambda exchange: exchange.clocks.sent)
-        hung_up = [*takewhile(lambda exchange: not exchange.nobody, held)]
+        hung_up = [*takewhile(lambda exchange: not exchange.unreached, held)]
         gone = held[len(hung_up) :]
-        if len(gone) >= GONE_AFTER and all(exchange.nobody for exchange in gone):
+        if len(gone) >= GONE_AFTER and all(exchange.unreached for exchange in gone):
             first = self._recorder[gone[0].number]
             self._went_away = (
                 f"no answer since {first.at[11:19]} UTC (request {first.number}, {first.endpoint}): "

@@ -40,7 +40,7 @@ def _shared(exchange: Exchange) -> Observation:
         "safety.no-cors",
         kept,
         "no Access-Control-Allow-Origin for any origin",
-        f"Access-Control-Allow-Origin: {'*' if allowed == '*' else 'an origin that nobody allowed'}",
+        f"Access-Control-Allow-Origin: {'*' if allowed == '*' else 'an origin that was not allowed'}",
     )
 
 

@@ -1,6 +1,6 @@
 """The control endpoint of a stand-in: what the fixture `kycgate_vendor` does, over HTTP, for apps in other languages.
 
-It listens on loopback alone, on a port of its own, and answers nobody without its token. Its operations are those of
+It listens on loopback alone, on a port of its own, and answers nothing without its token. Its operations are those of
 `StandIn`: each is one method there.
 """
 

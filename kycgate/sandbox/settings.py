@@ -65,7 +65,7 @@ class SandboxSettings(BaseModel):
     translation: bool = True
     schemes: frozenset[Literal["bearer", "bare"]] = frozenset({"bearer", "bare"})
     known_person: Literal["accepted", "refused"] = Field(
-        default="accepted", description="Whether somebody who has completed a flow may begin another: 10103 if not."
+        default="accepted", description="Whether a person with a completed flow may begin another: 10103 if not."
     )
     key_after_completion: Literal["opens", "refused"] = "opens"
     front_after_approval: Literal["starts over", "refused"] = "starts over"

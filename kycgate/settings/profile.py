@@ -559,7 +559,7 @@ class Secrets(BaseModel):
 def demand_allowed_command(command: TokenCommand) -> tuple[str, ...]:
     """The words of the command, where there is one and it may be run.
 
-    Whoever edits a file, in a pull request say, must not run code with what the environment holds: the command stands
+    A change of a file, in a pull request say, must not run code with what the environment holds: the command stands
     in the environment, or the environment lets the file's run.
 
     Raises:

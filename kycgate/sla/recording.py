@@ -106,7 +106,7 @@ class Recording:
         return found
 
     def within(self, step: str, clock: str, limit_us: int) -> dict[int, int] | None:
-        """By second, the samples in the cell that holds this limit that are within it; None where nobody counted."""
+        """By second, the samples in the cell that holds this limit that are within it; None if not counted."""
         for counted in self.load.limits:
             if (counted.step, counted.clock, counted.limit_us) == (step, clock, limit_us):
                 return counted.within

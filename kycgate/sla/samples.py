@@ -95,7 +95,7 @@ class Samples:
         arrivals: int,
     ) -> None:
         """Enter the next second; `latencies` are those of the objective's steps and clock that ended in it, each with
-        how many in the cell that holds the limit are within it (None where nobody counted them).
+        how many in the cell that holds the limit are within it (None where they were not counted).
 
         Raises:
             UsageError: more are within it than there are in that cell.

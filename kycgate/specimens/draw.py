@@ -86,7 +86,7 @@ def _mark() -> Image.Image:
 
 
 def _face(pen: ImageDraw.ImageDraw, left: int, top: int, person: Person) -> None:
-    """A drawn placeholder that shows nobody."""
+    """A drawn placeholder that shows no real person."""
     rng = random.Random(person.seed)
     skin = tuple(base + rng.randint(-12, 12) for base in (214, 178, 148))
     pen.rectangle((left, top, left + 210, top + 260), fill=(205, 214, 222), outline=(120, 130, 140), width=2)

@@ -123,7 +123,7 @@ def _media_type(path: Path, image: bytes) -> str:
         UsageError: it is no JPEG or PNG, or it is damaged.
     """
     kind = None
-    # A decoder may fail with anything, and warns in its own words, about a file that somebody else made.
+    # A decoder may fail with anything, and warns in its own words, about a file of others.
     with warnings.catch_warnings(), contextlib.suppress(Exception):
         warnings.simplefilter("ignore")
         with Image.open(io.BytesIO(image)) as picture:

@@ -152,7 +152,7 @@ def _read_back(card: Image.Image) -> dict[str, str] | None:
 
 
 def _possible(digits: str) -> NationalId | None:
-    """The number, unless nobody can have it: a vendor asks for a better photo then."""
+    """The number, unless it is impossible: a vendor asks for a better photo then."""
     with suppress(ValueError):
         number = NationalId.parse(digits)
         if number.birthdate <= datetime.now(UTC).date():

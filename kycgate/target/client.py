@@ -95,7 +95,7 @@ class Target:
         self._failed_at = self._timed_out_at = 0
         """When the last request without an answer, or without one in time, was counted; those beside it are not."""
         self._patience = threading.Lock()
-        """Held by whoever asks a target that is away whether it is back."""
+        """Held by the one request that asks a target that is away whether it is back."""
         self._timeout = profile.timeout_s
         for name in _TALKATIVE:
             # Whatever level the user chose: at DEBUG they print headers, and so what a target echoes.
@@ -267,7 +267,7 @@ class Target:
                     self._timeouts += due >= self._timed_out_at
                     self._timed_out_at = time.perf_counter_ns()
             if "first_byte" not in moments:
-                exchange.nobody, exchange.hung_up = _no_listener(error), exchange.failure == HUNG_UP
+                exchange.unreached, exchange.hung_up = _no_listener(error), exchange.failure == HUNG_UP
             exchange.status = None
         else:
             self._away = exchange.status in _AWAY

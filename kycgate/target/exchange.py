@@ -83,7 +83,7 @@ class Exchange:
     failure: str | None = None
     at_once: bool = False
     """Whether another request of this run was under way meanwhile."""
-    nobody: bool = False
+    unreached: bool = False
     """Whether there was no connection, or it was reset before anything of an answer came."""
     hung_up: bool = False
     """Whether the connection was closed in order before anything of an answer came."""
@@ -95,7 +95,7 @@ class Exchange:
     intent: str = "legal"
     """What the sender meant: `legal`, or the kind of wrong request, in a few words."""
     excused: str = ""
-    """Why its refusal is nobody's breach, in words: what the contract leaves open explains it."""
+    """Why its refusal is no breach, in words: what the contract leaves open explains it."""
     turn: str | None = None
     """Whether the step was in its turn, in words; None where chance decided what was sent or what state it met."""
 

@@ -72,7 +72,7 @@ def test_ill_formed_upload(session: Session, step: Step) -> None:
     first = (tries[0], next(variation for variation in tries if variation.clause == "refusal.image-missing"))
     for variation in first:
         session.do(step, variation, demand=False)
-    # Taken rightly now: after three tries of a side a vendor may refuse it, and what that hides is nobody's breach.
+    # Taken rightly now: after three tries of a side a vendor may refuse it, and what that hides is no breach.
     session.do(step)
     for variation in tries:
         if variation not in first:

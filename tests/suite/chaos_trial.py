@@ -33,7 +33,7 @@ TIME_LIMITS_S = {"check": 100.0, "load": 60.0, "probe": 95.0, "verify": 120.0}
 
 @dataclass(slots=True)
 class Trial:
-    """What came of it; `problems` is empty when all was as it must be."""
+    """The result; `problems` is empty when all was as it must be."""
 
     behaviour: str
     command: str
@@ -54,7 +54,7 @@ def run_trial(
     after = AFTER[command] if mode is Mode.LATER else 0
     with RunningSandbox(settings) as sandbox, ChaosTarget(behaviour, sandbox.base_url, after=after) as target:
         _write_profile(folder, target)
-        # Whoever uses the environment's proxies talks to the canary.
+        # A client that uses the environment's proxies talks to the canary.
         proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), target.canary.url)
         measured = _run(
             [sys.executable, "-m", "kycgate", *COMMANDS[command], "--profile", "kycgate.toml", "--out", "run",
@@ -146,7 +146,7 @@ def _run(arguments: list[str], folder: Path, env: dict[str, str]) -> _Measured:
 
 
 def _verdict_line(said: str) -> str:
-    """The line that says what came of it."""
+    """The line with the result."""
     lines = [line for line in said.splitlines() if line.startswith(_VERDICTS)]
     return lines[-1] if lines else ""
 

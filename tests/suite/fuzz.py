@@ -171,7 +171,7 @@ class Inputs:
         }
 
     def once(self, name: str) -> None:
-        """One damaged input of this kind; raises when what came of it is wrong."""
+        """One damaged input of this kind; raises when its result is wrong."""
         self.tried[name] += 1
         try:
             self.readers[name]()

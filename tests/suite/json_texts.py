@@ -1,7 +1,7 @@
 """JSON texts, legal and not (RFC 8259), made here: what the judge must read, and what it must refuse.
 
 The one text that is legal by the letter and refused is an object that names a property twice: the client's parser keeps
-one of the two values, and which one is nobody's promise.
+one of the two values, and which one is not promised.
 """
 
 from typing import NamedTuple

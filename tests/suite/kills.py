@@ -51,7 +51,7 @@ COMMANDS = {
 
 @dataclass(slots=True)
 class Kill:
-    """What came of it; `problems` is empty when all was as it must be."""
+    """The result; `problems` is empty when all was as it must be."""
 
     command: str
     number: signal.Signals

@@ -197,7 +197,7 @@ class SharedOrder(Vendor):
 
 @fault("last-front-wins", "session.own-customer", "state")
 class LastFrontWins(Vendor):
-    """The back's answer carries the customer of whoever showed a front last."""
+    """The back's answer carries the customer of the session that uploaded a front last."""
 
     def customer_data(self, session: Onboarding, step: Step, fields: Mapping[str, str]) -> dict[str, Any]:
         data = super().customer_data(session, step, fields)

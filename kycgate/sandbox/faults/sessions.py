@@ -1,4 +1,4 @@
-"""Sessions that cross or race, refusals that change something, and answers that tell what is nobody's business."""
+"""Sessions that cross or race, refusals that change something, and answers that tell more than they should."""
 
 import contextlib
 import time
@@ -208,7 +208,7 @@ class ApprovalIsEveryones(Vendor):
 
 @fault("card-is-session", "session.own-order", "state")
 class CardIsSession(Vendor):
-    """What was shown of a card counts for whoever shows, or approves, the same card."""
+    """What was shown of a card counts for every session that shows, or approves, the same card."""
 
     def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
         found = super().read(picture, step)

@@ -322,7 +322,7 @@ def test_the_keyboard_is_enough(pages: dict[str, str], browser: Browser) -> None
 
 
 def test_the_first_screen_says_it_all(pages: dict[str, str], browser: Browser) -> None:
-    """Verdict, what broke, since when, target, profile, when and version, before anybody scrolls."""
+    """Verdict, what broke, since when, target, profile, when and version, without scrolling."""
     with opened(browser, pages["full"]) as (page, _):
         run = full()
         facts = (

@@ -341,7 +341,7 @@ def test_a_proxy_that_refuses_in_the_clear_is_not_the_target(
     for variable in ("KYCGATE_TENANT_ID", "KYCGATE_TENANT_SECRET"):
         monkeypatch.delenv(variable)
     monkeypatch.setenv("KYCGATE_API_KEYS", "one-key,another-key")
-    # Where a 401 comes whole, nobody can say that it is not the target's.
+    # A 401 that comes whole cannot be told from the target's own.
     expected = (
         ("the proxy refuses",) if credentials == "none" else ("the proxy refuses", "refuses the credentials (401)")
     )

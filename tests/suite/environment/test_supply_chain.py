@@ -58,7 +58,7 @@ def test_each_dependency_of_the_run_time_is_imported() -> None:
                     imported.add(node.module.partition(".")[0])
     known = packages_distributions()
     used = {name.lower().replace("_", "-") for module in imported for name in known.get(module, ())}
-    # zoneinfo reads tzdata without anybody importing it.
+    # zoneinfo reads tzdata without an import.
     assert required()["Run time"] - used == {"tzdata"}
 
 

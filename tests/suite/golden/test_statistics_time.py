@@ -554,7 +554,7 @@ def test_at_first_each_second_is_looked_at(second: int) -> None:
     assert decider.decided
 
 
-def test_what_ends_when_nobody_comes_any_more_was_due_before() -> None:
+def test_what_ends_after_the_last_arrival_was_due_before() -> None:
     decider = Decider(a_policy(UP | FREE | {"at_rate": 5}, SLOW | FREE))
     decider.add({}, 100, 0, 0, [], 6)
     decider.add({}, 200, 0, 0)

@@ -1,4 +1,4 @@
-"""Targets that misbehave: each exchange ends, nobody else is contacted, and the command says why in one line."""
+"""Targets that misbehave: each exchange ends, no other host is contacted, and the command says why in one line."""
 
 import json
 import threading
@@ -34,7 +34,7 @@ TIMEOUT_S = 0.4
 UNUSUAL = {"closed-when-idle", "interim", "answer-behind-the-answer", "http-1.0", "gzip-unasked", "tls-good"}
 """Lawful, or repaired by what any client does."""
 NOT_THE_TARGETS = {"no-such-host", "tls-unknown-ca", "tls-expired", "tls-wrong-host", "tls-self-signed", "tls-is-plain"}
-"""What is not known to be the target's doing: the run ends, and nobody is accused."""
+"""What is not known to be the target's doing: the run ends, and no clause is broken."""
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_a_command_against_a_misbehaving_target(name: str, command: str, mode: M
 
 
 def test_all_of_a_run_ends_at_the_time_limit(upstream: str) -> None:
-    """What the limit cuts off is not tried, with the reason, and blamed on nobody."""
+    """What the limit cuts off is not tried, with the reason, and breaks no clause."""
     secrets = Secrets(tenant_id=TENANT, tenant_secret=SecretStr(SECRET))
     with ChaosTarget(BEHAVIOURS["read-silent"], upstream, after=12) as chaos:
         profile = Profile(base_url=chaos.base_url, limits=Limits(time_s=2.0))
@@ -150,7 +150,7 @@ def test_unverified_tls_is_loud_everywhere(
     assert any(words in str(note.get("value")) for note in suite.iter("property"))
 
 
-def test_nobody_waits_for_ever_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The system's resolver has no time limit; ours has."""
     never = threading.Event()
     monkeypatch.setattr("kycgate.target.transport.socket.getaddrinfo", lambda *_, **__: never.wait(30) and [])
@@ -165,7 +165,7 @@ def test_nobody_waits_for_ever_for_a_name(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_kept_connection_that_was_closed_is_no_answer_of_the_targets(upstream: str) -> None:
-    """It is tried again once, on a new one; when nobody is there, that is said."""
+    """It is tried again once, on a new one; when no server is reached, that is said."""
     recorded: list[Exchange] = []
     body = to_json({"tenantId": TENANT, "tenantSecret": SECRET, "kycRequestTypeId": "1"})
     wanted = Wanted("token", "POST", TOKEN.path, {"Content-Type": "application/json"}, body)

@@ -180,7 +180,7 @@ def test_nothing_of_a_person_is_pinned() -> None:
     assert "another word, Latin" in text
 
 
-def test_what_chance_decided_or_nobody_answered_is_not_counted() -> None:
+def test_what_chance_decided_or_got_no_answer_is_not_counted() -> None:
     assert behaviour_of(exchange(b"{}", turn=None), exchange(b"{}", status=429), exchange(b"", status=None)) == {}  # type: ignore[arg-type]
 
 
@@ -233,7 +233,7 @@ def test_liberties_taken_show_as_drift() -> None:
     } <= changed
 
 
-def test_a_pins_file_is_stable_and_holds_nobody(tmp_path: Path) -> None:
+def test_a_pins_file_is_stable_and_holds_no_person(tmp_path: Path) -> None:
     for seed in (1, 2):
         save_pins(pins_of([run_of(*observed("default", seed))], pinned=DAY), tmp_path / f"{seed}.toml")
     text = (tmp_path / "1.toml").read_text(encoding="utf-8")

@@ -26,7 +26,7 @@ TRIES = 14
 
 
 def fail(monkeypatch: pytest.MonkeyPatch, error_of: Callable[[int], Exception | None]) -> None:
-    """Requests may meet an error, by their number, instead of the target; nobody waits for it to come back."""
+    """Requests may meet an error, by their number, instead of the target; its return is not waited for."""
     numbers, receive = itertools.count(1), Target._receive
 
     def failing(self: Target, *arguments: Any) -> None:
@@ -85,7 +85,7 @@ def test_a_breach_from_before_it_went_away_stays_one(monkeypatch: pytest.MonkeyP
         (lambda number: number > 30, HUNG_UP),
         (lambda number: number > 30, httpx.ReadTimeout("")),
     ],
-    ids=["now and then", "away and back", "somebody hangs up", "silence"],
+    ids=["now and then", "away and back", "one hang-up", "silence"],
 )
 def test_one_that_fails_while_somebody_is_there_breaks_its_promise(
     wrong: Callable[[int], bool], error: Exception, monkeypatch: pytest.MonkeyPatch
@@ -103,7 +103,7 @@ def test_a_failure_at_the_very_end_is_no_going_away(last: int, broken: bool, mon
         session = Session(gate, "s1", Credential("none", "bare"), gate.cards.take())
         for _ in range(2 + last):
             with suppress(Interrupted):
-                session.approve_back(variation=Variation("nobody's", Outcome.ANY))
+                session.approve_back(variation=Variation("of no clause", Outcome.ANY))
         assert gate.ledger.breaches()["answer.in-time"] == 0
         assert bool(gate.settle()) is not broken
         assert gate.ledger.breaches()["answer.in-time"] == (last if broken else 0)

@@ -1,4 +1,4 @@
-"""Targets that turn somebody away lawfully: people known already, keys that serve one flow. Nobody is accused."""
+"""Targets that refuse a person lawfully: people known already, keys that serve one flow. No clause is broken."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def broken(results: dict[str, ClauseResult]) -> list[str]:
 
 @pytest.mark.parametrize("unreadable", ["result", "400"])
 def test_the_same_seed_twice_meets_people_who_are_known(unreadable: str) -> None:
-    """The second run shows the first one's cards again: it can judge little, and accuses nobody."""
+    """The second run shows the first one's cards again: it can judge little, and breaks no clause."""
     settings = SandboxSettings.model_validate({"known_person": "refused", "unreadable": unreadable})
     with embedded_sandbox(Profile(), settings) as sandbox:
         first = checked(sandbox, 5)
@@ -78,7 +78,7 @@ def test_every_liberty_is_taken_by_a_variant_each_way() -> None:
     ("name", "point"),
     [("three-tries-403", "side-tries"), ("one-token-at-once", "older-tokens"), ("firewall", "firewall")],
 )
-def test_a_limit_that_is_met_is_recorded_and_accuses_nobody(name: str, point: str) -> None:
+def test_a_limit_that_is_met_is_recorded_and_breaks_no_clause(name: str, point: str) -> None:
     with embedded_sandbox(Profile(), variants()[name]) as sandbox:
         gate = Gate(sandbox.profile, sandbox.secrets, seed=4, expired_token=sandbox.expired_token)
         try:

@@ -159,7 +159,7 @@ def test_it_keeps_the_latest_requests_alone(vendor: StandIn, control: httpx.Clie
 
 
 @pytest.mark.parametrize("given", [{}, {"Authorization": "Bearer no"}, {"Authorization": "Bearer é".encode()}])
-def test_nobody_controls_it_without_the_token(vendor: StandIn, given: dict[str, str]) -> None:
+def test_it_is_not_controlled_without_the_token(vendor: StandIn, given: dict[str, str]) -> None:
     with Control(vendor) as running:
         answer = httpx.post(running.url + "/use", json={"kind": "fault", "name": "expiry-missing"}, headers=given)
     assert (answer.status_code, vendor.faults) == (401, ())

@@ -248,7 +248,7 @@ def test_workers_add_up_exactly_in_whatever_order_they_report(workers: int, tmp_
     assert len(lines) == 4
 
 
-def test_a_worker_that_falls_behind_holds_nobody_up_and_is_counted_all_the_same(tmp_path: Path) -> None:
+def test_a_slow_worker_delays_no_other_and_is_counted(tmp_path: Path) -> None:
     seconds: list[Second] = []
     collector = Collector(LoadPlan(base_url=NOWHERE, rate=1, duration_s=9), 2, tmp_path / "l", seconds.append)
     for second in range(8):
@@ -479,7 +479,7 @@ KNOWN = {"isSuccess": False, "message": "known", "errorCode": "10103", "customer
         ((429, {"message": "slow down", "errorCode": None}), "were throttled (429): lower the rate"),
     ],
 )
-def test_whoever_is_turned_away_lawfully_voids_the_load_and_accuses_nobody(
+def test_lawful_refusals_void_the_load_and_break_no_clause(
     turned_away: tuple[int, dict[str, Any]], says: str, tmp_path: Path
 ) -> None:
     handler = type("Handler", (_Odd,), {"turned_away": turned_away, "asked": []})

@@ -66,7 +66,7 @@ def test_what_is_only_expected_is_counted_and_makes_no_answer_wrong(tmp_path: Pa
     assert outcome.result.recorded == 50
 
 
-def test_a_machine_that_may_open_no_more_files_accuses_nobody(tmp_path: Path) -> None:
+def test_too_few_open_files_here_break_no_clause(tmp_path: Path) -> None:
     """A slow vendor and few files: the run is void, and nothing of it is the vendor's."""
     script = (
         "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"

@@ -102,7 +102,7 @@ def test_a_gap_is_a_gap_and_no_uptime() -> None:
 
 
 def test_what_may_all_have_been_good_is_not_broken() -> None:
-    """10 of 472 failed, which is less than 99%; but if the 200 hours that nobody watched were good, it may be 99%."""
+    """10 of 472 failed, which is less than 99%; but if the 200 unwatched hours were good, it may be 99%."""
     few = hourly(lambda n: None if 400 <= n < 600 else "unavailable" if n % 50 == 0 else "kept")
     assert judged(few).objectives[0].verdict == "not enough evidence"
     tolerant = a_policy(period={"tolerated_gap_share": 0.2})

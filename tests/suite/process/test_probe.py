@@ -124,7 +124,7 @@ def test_each_refusal_is_what_it_is_and_costs_a_handful(status: int, verdict: st
     assert [step.status for step in found.steps] == [status]
 
 
-def test_nobody_there_is_unavailable() -> None:
+def test_a_target_that_is_not_reached_is_unavailable() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         found = probe(Profile(base_url=f"http://127.0.0.1:{free.getsockname()[1]}"), TENANT)

@@ -274,7 +274,7 @@ def test_a_profile_file_explains_every_key_and_is_right_about_the_defaults(tmp_p
     (tmp_path / "c.toml").write_text(rules, encoding="utf-8")
     sample = load_profile(tmp_path / "c.toml")
     assert sample.severity == {"relied-on": "fail", "order.closed": "fail"}
-    # Whoever comments everything in has made nothing softer.
+    # With every comment taken out nothing is softer.
     for strict in (False, True):
         rules_now = replace(sample.rules(strict=strict), today=date(2026, 1, 1))
         assert all(

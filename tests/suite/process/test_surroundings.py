@@ -84,7 +84,7 @@ def test_a_full_disk_under_load_is_said(target: str, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made_is_a_wrong_call(tmp_path: Path) -> None:
-    """Nobody, not even root, makes a folder there."""
+    """Not even root can make a folder there."""
     process = _start(tmp_path, "check", "--base-url", NOBODY, "--out", "/proc/self/kycgate")
     out, err = process.communicate(timeout=60)
     assert process.returncode == 2
@@ -214,7 +214,7 @@ def test_a_kept_result_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     assert "No such file" in checkpoint.problem
 
 
-def test_a_clock_that_jumps_accuses_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_jumps_breaks_no_clause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The wall clock leaps by up to two days to and fro at each look; durations are monotonic, verdicts stay."""
     rng = random.Random(9)
 

@@ -171,7 +171,7 @@ def test_a_token_is_taken_out_wherever_it_stands() -> None:
 
 
 def test_threads_that_share_connections_do_not_close_them_under_each_other() -> None:
-    """What came behind an answer is looked for while nobody uses the connection."""
+    """What came behind an answer is looked for while the connection is idle."""
     seen: list[Exchange] = []
     with embedded_sandbox(Profile()) as sandbox:
         target = Target(sandbox.profile, Budget(), lambda exchange, at: seen.append(exchange))

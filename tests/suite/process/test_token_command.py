@@ -101,7 +101,7 @@ def test_locust_asks_it_for_each_onboarding(log: Path, tmp_path: Path, sandbox: 
 
 
 def test_a_file_runs_no_command_unasked(log: Path, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever edits a profile runs nothing with what the environment holds; the environment's own command is run."""
+    """A change of a profile runs nothing with what the environment holds; the environment's own command is run."""
     monkeypatch.delenv("KYCGATE_ALLOW_COMMAND")
     for command in (("check",), ("load", "--rate", "1", "--duration", "1"), ("doctor",), ("probe", "--store", "s")):
         code, _, wrong = call(*command)

@@ -149,7 +149,7 @@ class TestObjectives:
         assert found.correction == "Bonferroni over 2 objectives"
 
     def test_at_a_stated_load(self, tmp_path: Path) -> None:
-        """Slow only while 20 onboardings/s come, and the last answers end when nobody comes any more."""
+        """Slow only while 20 onboardings/s come, and the last answers end when no more come."""
         arrivals = [5] * 100 + [20] * 100
         latencies = [[50.0] * 5] * 100 + [[900.0] * 20] * 100 + [[3_000.0] * 10] * 5
         folder = write_load(tmp_path / "a", {"upload_front": latencies}, arrivals=arrivals)

@@ -164,7 +164,7 @@ def test_what_is_not_legal_http_is_a_clause_of_its_own(failure: str | None, clau
     assert [(seen.clause, seen.ok) for seen in judge_answer(silent)] == [(clause, False)]
 
 
-def test_a_setting_that_was_not_learnt_accuses_nobody() -> None:
+def test_a_setting_that_was_not_learnt_breaks_no_clause() -> None:
     """`auto` is learnt from the first front with names; until then English names are neither due nor wrong."""
     nothing = dict.fromkeys(("fullName", "fullNameEn", "firstName", "firstNameEn", "familyName", "familyNameEn"))
     front = answered(result(**nothing))

@@ -232,7 +232,7 @@ def test_a_birth_date_is_found_in_every_order() -> None:
     assert redactor.text("1/2-2001 and 1.2.3") == "1/2-2001 and 1.2.3"
 
 
-def test_numbers_and_tokens_that_nobody_named() -> None:
+def test_numbers_and_tokens_without_a_name() -> None:
     redactor = Redactor()
     assert redactor.text("id 123456 and 12345, ٢٩٩٠١٠١") == "id 999999 and 12345, ٩٩٩٩٩٩٩"
     jwt = "eyJhbGciOiJI.eyJqdGkiOiJ4.c2ln"
@@ -450,7 +450,7 @@ def test_a_marked_part_is_redacted_however_it_is_cut_or_nested() -> None:
     assert redactor.sentence(f"it says {theirs(SECRET)} here") == "it says $KEY here"
     assert redactor.sentence(theirs(f"a {theirs(SECRET)} b")) == "a $KEY b"
     assert redactor.sentence(f"it says {theirs(SECRET)}"[:-1]) == "it says $KEY"
-    # A part that nobody marked is no way out for a real secret.
+    # A part without a mark is no way out for a real secret.
     assert redactor.sentence(f"ours {SECRET}") == "ours $KEY"
 
 
