@@ -7,9 +7,10 @@ step carries the classes `series` and the step's name, by which the page's filte
 import io
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from hdrh.histogram import HdrHistogram
 from markupsafe import Markup, escape
@@ -81,7 +82,41 @@ def _legend(figure: Any, axes: Any, columns: int = 3) -> None:
     )  # fmt: skip
 
 
-def _svg(figure: Any, label: str) -> Markup:
+class _Spot(NamedTuple):
+    """Where the pointer may rest, and what is said there: in `axes` all from `x0` to `x1`, or about a point at `y`."""
+
+    axes: Any
+    x0: float
+    x1: float
+    said: str
+    y: float | None = None
+
+
+def _spots(figure: Any, spots: Iterable[_Spot]) -> str:
+    """Shapes that cannot be seen, above the drawing, once its layout is done. Coordinates are those of the SVG."""
+    width, height = (72 * inches for inches in figure.get_size_inches())
+    drawn = []
+
+    def place(axes: Any, x: float, y: float) -> tuple[float, float]:
+        across, up = figure.transFigure.inverted().transform(axes.transData.transform((x, y)))
+        return across * width, (1 - up) * height
+
+    for spot in spots:
+        title = f"<title>{escape(spot.said)}</title>"
+        if spot.y is not None:
+            x, y = place(spot.axes, spot.x0, spot.y)
+            drawn.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="transparent">{title}</circle>')
+            continue
+        box, low = spot.axes.get_position(), spot.axes.get_ylim()[0]
+        left, right = (
+            min(max(place(spot.axes, x, low)[0], box.x0 * width), box.x1 * width) for x in (spot.x0, spot.x1)
+        )
+        shape = f'x="{left:.1f}" y="{(1 - box.y1) * height:.1f}" width="{right - left:.1f}"'
+        drawn.append(f'<rect {shape} height="{box.height * height:.1f}" fill="transparent">{title}</rect>')
+    return f'<g class="hover">{"".join(drawn)}</g>' if drawn else ""
+
+
+def _svg(figure: Any, label: str, spots: Iterable[_Spot] = ()) -> Markup:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
@@ -105,7 +140,8 @@ def _svg(figure: Any, label: str) -> Markup:
     text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
     text = re.sub(r'(url\(#|href="#)', rf"\1{prefix}-", text)
     # Markup: our own SVG; the only text of a run's own in it are numbers and the names of steps.
-    return Markup(re.sub(r">\s+<", "><", text))  # noqa: S704
+    text = re.sub(r">\s+<", "><", text)
+    return Markup(text.replace("</svg>", f"{_spots(figure, spots)}</svg>"))  # noqa: S704
 
 
 def _mark(artist: Any, step: str, said: str) -> None:
@@ -134,10 +170,15 @@ def _response(flow: RecordedFlow, load: LoadResult) -> list[StepLatency]:
     return in_order(flow, (latency for latency in load.latencies if latency.clock == "response" and latency.count))
 
 
+_TICKS: Final = {"0": 1.0, "50": 2.0, "90": 10.0, "99": 100.0, "99.9": 1e3, "99.99": 1e4, "99.999": 1e5}
+"""Percentiles and their place on the axis: one sample in so many is slower."""
+
+
 def percentile_curves(flow: RecordedFlow, load: LoadResult) -> Markup:
     """Response time against percentile, log-scaled towards the tail, as far as each step's samples reach."""
     figure, (axes,) = _figure()
     longest, highest, lowest = 1, 0.0, math.inf
+    reached: dict[str, list[str]] = {}
     for latency in _response(flow, load):
         if not latency.histogram:
             continue
@@ -148,15 +189,24 @@ def percentile_curves(flow: RecordedFlow, load: LoadResult) -> Markup:
         (line,) = axes.plot(places, values, label=_words(latency.name), color=colour, linewidth=1.6)
         _mark(line, latency.name, _in_ms(latency))
         longest, highest, lowest = max(longest, latency.count), max(highest, values[-1]), min(lowest, values[0])
+        for name, place in _TICKS.items():
+            if place <= latency.count:
+                value = percentile_us(histogram, 100 * (1 - 1 / place)) / 1e3
+                reached.setdefault(name, []).append(f"{_words(latency.name)} {value:,.1f} ms")
     axes.set_xscale("log")
-    ticks = {"0": 1, "50": 2, "90": 10, "99": 100, "99.9": 1e3, "99.99": 1e4, "99.999": 1e5}
+    ticks = _TICKS
     shown = {name: place for name, place in ticks.items() if place <= longest * 1.5}
     axes.set_xticks(list(shown.values()), list(shown))
     axes.minorticks_off()
     axes.set_xlabel("percentile, log-scaled towards the tail")
     _time_axis(axes, lowest, highest)
     _legend(figure, axes)
-    return _svg(figure, "Response time by percentile")
+    # About each tick a fifth of the way to the next.
+    spots = [
+        _Spot(axes, ticks[name] / 1.4, ticks[name] * 1.4, f"p{name}: {', '.join(said)}")
+        for name, said in reached.items()
+    ]
+    return _svg(figure, "Response time by percentile", spots)
 
 
 def _time_axis(axes: Any, lowest: float, highest: float) -> None:
@@ -204,6 +254,7 @@ def over_time(flow: RecordedFlow, load: LoadResult) -> Markup:
     figure, (above, below) = _figure((2.2, 1.0), height_in=3.6)
     width, measured = _width(load), _seconds_of(load)
     seen: list[float] = []
+    said: dict[float, list[str]] = {}
     for latency in _response(flow, load):
         bins = _bins((p for p in measured if p.step == latency.name and p.finished), width)
         values = [max(point.p95 for point in points) for _, points in bins]
@@ -211,6 +262,9 @@ def over_time(flow: RecordedFlow, load: LoadResult) -> Markup:
         (line,) = above.plot(*line_of, label=_words(latency.name), color=_colour(flow, latency.name), linewidth=1.4)
         _mark(line, latency.name, _in_ms(latency))
         seen += values
+        for (middle, points), value in zip(bins, values, strict=True):
+            n = sum(point.finished for point in points)
+            said.setdefault(middle, []).append(f"{_words(latency.name)} {value:,.1f} ms (n = {n:,})")
     _time_axis(above, min(seen, default=0.0), max(seen, default=1.0))
     above.set_ylabel("p95, ms")
     whole = [p for p in load.series if p.step == "onboarding"] or list(load.series)
@@ -231,9 +285,64 @@ def over_time(flow: RecordedFlow, load: LoadResult) -> Markup:
     below.set_ylim(0, 1.7 * max((v for line in below.lines for v in line.get_ydata()), default=1.0) or 1.0)
     below.set_ylabel("onboardings/s")
     below.set_xlabel("seconds since the start")
+    _whole_seconds(below)
     below.legend(frameon=False, labelcolor=_INK, fontsize=8, ncols=3, loc="upper left", handlelength=1.2)
     _legend(figure, above)
-    return _svg(figure, "Latency over time with the rate")
+    of_rates = {
+        middle: ", ".join(f"{sum(map(count, points)):,} {name}" for name, count in rates.items())
+        for middle, points in whole_bins
+    }
+    spots = [*_columns(above, said, width, "p95 "), *_columns(below, {at: [of] for at, of in of_rates.items()}, width)]
+    return _svg(figure, "Latency over time with the rate", spots)
+
+
+def failures_over_time(flow: RecordedFlow, load: LoadResult) -> Markup:
+    """How many answers of each step failed, by the second in which their requests were due; one bar on another."""
+    figure, (axes,) = _figure()
+    width = _width(load)
+    heights: Counter[float] = Counter()
+    said: dict[float, list[str]] = {}
+    for latency in _response(flow, load):
+        failed = [point for point in _seconds_of(load) if point.step == latency.name and point.failures]
+        if latency.name == _WHOLE or not failed:
+            continue
+        bins = [(middle, sum(point.failures for point in points)) for middle, points in _bins(failed, width)]
+        middles, counts = [middle for middle, _ in bins], [count for _, count in bins]
+        bars = axes.bar(
+            middles, counts, width=0.85 * width, bottom=[heights[middle] for middle in middles],
+            label=_words(latency.name), color=_colour(flow, latency.name),
+        )  # fmt: skip
+        for bar, (middle, count) in zip(bars, bins, strict=True):
+            words = f"{_words(latency.name)} {count:,} failed"
+            _mark(bar, latency.name, f"{_span(middle, width)}: {words}")
+            heights[middle] += count
+            said.setdefault(middle, []).append(words)
+    axes.set_xlim(0, max(max((point.second for point in load.series), default=0.0) + 1, width))
+    axes.set_ylim(0, 1.1 * max(heights.values(), default=1))
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.set_xlabel("seconds since the start")
+    _whole_seconds(axes)
+    axes.set_ylabel("failed" if width == 1 else f"failed in {width} s")
+    _legend(figure, axes)
+    return _svg(figure, "Failures over time", _columns(axes, said, width))
+
+
+def _span(middle: float, width: int) -> str:
+    first = middle - width / 2
+    return f"second {first:,.0f}" if width == 1 else f"seconds {first:,.0f} to {first + width - 1:,.0f}"
+
+
+def _whole_seconds(axes: Any) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+
+
+def _columns(axes: Any, said: Mapping[float, Sequence[str]], width: int, what: str = "") -> list[_Spot]:
+    return [
+        _Spot(axes, middle - width / 2, middle + width / 2, f"{_span(middle, width)}: {what}{', '.join(parts)}")
+        for middle, parts in sorted(said.items())
+    ]
 
 
 def _broken_where_nothing_is(
@@ -302,7 +411,12 @@ def by_size(load: LoadResult) -> Markup:
     axes.set_xlabel("picture, MB")
     axes.set_ylabel("service time, ms")
     _legend(figure, axes)
-    return _svg(figure, "Service time against picture size")
+    spots = [
+        _Spot(axes, size, size, f"{size:,.2f} MB: {name} {value:,.1f} ms, n = {point.count:,}", value)
+        for size, point in zip(megabytes, load.sizes, strict=True)
+        for name, value in (("p95", point.p95), ("median", point.p50))
+    ]
+    return _svg(figure, "Service time against picture size", spots)
 
 
 def capacity(found: CapacityResult) -> Markup:
@@ -334,7 +448,15 @@ def capacity(found: CapacityResult) -> Markup:
     axes.set_xlabel("onboardings under way")
     axes.set_ylabel("onboardings/s")
     _legend(figure, axes, columns=2)
-    return _svg(figure, "Throughput against concurrency")
+    spots = [
+        _Spot(
+            axes, p.concurrency, p.concurrency,
+            f"{p.rate:,.3g}/s asked for: {p.throughput:,.3g}/s ended, {p.concurrency:,.3g} under way, uploads' p95 "
+            f"{p.p95_ms:,.1f} ms", p.throughput,
+        )
+        for p in found.points
+    ]  # fmt: skip
+    return _svg(figure, "Throughput against concurrency", spots)
 
 
 def _places(flow: RecordedFlow) -> dict[str, tuple[float, float]]:

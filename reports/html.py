@@ -18,11 +18,12 @@ from markupsafe import Markup
 
 from kycgate.contracts.clauses import Level
 from kycgate.reports import charts, diff
+from kycgate.reports.load_page import errors_of, worst_seconds
 from kycgate.reports.repeat import lines_before
 from kycgate.reports.sla_page import sla_page
 from kycgate.reports.status import STATES, accused, decided_by, status, under, worst_first
 from kycgate.runs.clause import ClauseResult, Finding, Verdict
-from kycgate.runs.load_model import ErrorCount, FieldReading
+from kycgate.runs.load_model import FieldReading
 from kycgate.runs.model import Run
 from kycgate.target.exchange import RecordedExchange
 from kycgate.text import cut, html, visible
@@ -64,7 +65,8 @@ def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
             readings=_readings(run),
             journey=charts.journey(run) if run.clauses else "",
             charts=_charts(run),
-            errors=_errors(run),
+            errors=errors_of(run.flow, run.load) if run.load else [],
+            worst_seconds=worst_seconds(run.load) if run.load else [],
             kinds=sorted({kind for row in run.detection.clauses for kind in row.kinds}) if run.detection else [],
             detected=_detected(run),
             exchanges=exchanges[-MAX_EXCHANGES:],
@@ -181,6 +183,7 @@ def _charts(run: Run) -> list[tuple[str, str, Markup]]:
     if load is None or not any(latency.count for latency in load.latencies):
         return []
     by = "by when requests were due: a stall shows as people met it" if load.by_due else "by when answers ended"
+    by_what = "by when their requests were due" if load.by_due else "by when they came"
     drawn = [
         (
             "Response time by percentile",
@@ -192,6 +195,11 @@ def _charts(run: Run) -> list[tuple[str, str, Markup]]:
             f"Each point is the worst p95 of its seconds, {by}.",
             charts.over_time(run.flow, load),
         ),
+        *(
+            [("Failures over time", f"Answers that failed, {by_what}.", charts.failures_over_time(run.flow, load))]
+            if any(latency.failures for latency in load.latencies)
+            else []
+        ),
         ("Where the time goes", "Mean milliseconds of each phase.", charts.phases(run.flow, load)),
     ]
     if load.capacity and load.capacity.points:
@@ -200,19 +208,6 @@ def _charts(run: Run) -> list[tuple[str, str, Markup]]:
     if load.sizes:
         drawn.append(("Latency against picture size", "Service time of uploads.", charts.by_size(load)))
     return drawn
-
-
-def _errors(run: Run) -> list[tuple[ErrorCount, str]]:
-    """Each kind of error in the order of the flow, and which share of the step's answers it is."""
-    load = run.load
-    if load is None:
-        return []
-    order = [latency.name for latency in charts.in_order(run.flow, load.latencies) if latency.clock == "response"]
-    counts = {latency.name: latency.count for latency in load.latencies if latency.clock == "response"}
-    return [
-        (error, f"{error.count / counts[error.step]:.1%}" if counts.get(error.step) else "")
-        for error in sorted(load.errors, key=lambda error: order.index(error.step) if error.step in order else 99)
-    ]
 
 
 def _sent(exchanges: Iterable[RecordedExchange]) -> list[tuple[str, list[tuple[str, int]], int]]:

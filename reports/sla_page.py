@@ -166,8 +166,17 @@ def _chart(objective: Latency, counts: Counts, exact_ms: float | None = None) ->
         heights[place] = heights.get(place, 0) + count
     tallest = max(heights.values())
     base = _HEIGHT - _BOTTOM
-    parts = [_bar(border + place * width, width, (base - _TOP) * count / tallest, base, over=place >= 0)
-             for place, count in sorted(heights.items())]  # fmt: skip
+
+    def value_at(place: int) -> float:
+        return math.exp(low + (border + place * width - _SIDE) / (_WIDTH - 2 * _SIDE) * (high - low))
+
+    parts = [
+        _bar(
+            border + place * width, width, (base - _TOP) * count / tallest, base, over=place >= 0,
+            title=f"{_seconds(value_at(place))} to {_seconds(value_at(place + 1))}: {count:,} of {total:,}",
+        )
+        for place, count in sorted(heights.items())
+    ]  # fmt: skip
     parts += [_tick(x(value), base, _seconds(value)) for value in _ticks(math.exp(low), math.exp(high))]
     kept = at <= limit_us
     name = f"p{objective.percentile:g} {_seconds(at)}"
@@ -181,12 +190,12 @@ def _chart(objective: Latency, counts: Counts, exact_ms: float | None = None) ->
     return LimitChart(title, said, Markup(f"{head}{''.join(parts)}</svg>"))  # noqa: S704
 
 
-def _bar(x: float, width: float, height: float, base: float, *, over: bool) -> str:
+def _bar(x: float, width: float, height: float, base: float, *, over: bool, title: str) -> str:
     # What was counted is seen, however little.
     height = max(height, 1.0)
     colour = "broken" if over else "c1"
     shape = f'x="{x + 0.4:.1f}" y="{base - height:.1f}" width="{width - 0.8:.1f}" height="{height:.1f}"'
-    return f'<rect {shape} fill="var(--{colour})"/>'
+    return f'<rect {shape} fill="var(--{colour})"><title>{escape(title)}</title></rect>'
 
 
 def _tick(x: float, base: float, text: str) -> str:

@@ -7,9 +7,13 @@ from typing import Any
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
+from kycgate.load.clocks import Recorder
+from kycgate.load.collect import Collector
+from kycgate.load.plan import LoadPlan
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.load_model import LoadPoint, LoadResult, StepLatency
+from kycgate.runs.load_model import WHOLE, LoadPoint, LoadResult, StepLatency
 from kycgate.runs.model import Run
+from kycgate.target.exchange import Clocks
 
 
 def histogram_of(latencies_ms: Sequence[float]) -> HdrHistogram:
@@ -68,3 +72,32 @@ def write_load(
     )  # fmt: skip
     folder.write_run(Run(command="load", verdict="kept", exit_code=0, load=result))
     return folder
+
+
+SECOND = 10**9
+
+
+def stalled(folder: Path, stall: range = range(5, 15), seconds: int = 20) -> LoadResult:
+    """Two uploads are due each second; each takes 50 ms, those of the stall are answered at its end, one in error."""
+    collector = Collector(
+        LoadPlan(base_url="http://127.0.0.1", rate=2, duration_s=seconds), 1, folder / "latency.hlog", lambda _: None
+    )
+    recorder = Recorder()
+    recorder.start_ns = 7 * SECOND
+    ends: dict[int, list[tuple[int, int]]] = {}
+    for due in range(seconds * 2):
+        due_ns = due * SECOND // 2
+        end_ns = stall.stop * SECOND if due // 2 in stall else due_ns + SECOND // 20
+        ends.setdefault(end_ns // SECOND, []).append((due_ns, end_ns))
+    for second in range(max(ends) + 1):
+        for step in ("upload_front", WHOLE) * 2 if second < seconds else ():
+            recorder.start(step)
+        for due_ns, end_ns in ends.get(second, ()):
+            clocks = Clocks(7 * SECOND + due_ns, 7 * SECOND + due_ns, 7 * SECOND + end_ns)
+            bad = due_ns == stall.start * SECOND
+            phases = recorder.add("upload_front", clocks, failed=bad, unavailable=bad, error="status 503")
+            recorder.add_whole(phases, failed=bad, due_ns=clocks.due)
+            recorder.counts.update(requests=1, uploads=1, due=1, begun=1, ended=1)
+        collector.add(recorder.cut(second).model_copy(update={"last": second == max(ends)}))
+    collector.close()
+    return collector.outcome().result

@@ -6,6 +6,7 @@ browser is downloaded. Where there is none these tests are skipped.
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from kycgate.runs.load_model import CapacityPoint, CapacityResult, FieldReading
 from kycgate.runs.model import DriftItem, Observed, OpenPointResult, Run, WaiverResult
 from kycgate.settings.severity import Effect
 from kycgate.target.exchange import RecordedExchange
+from tests.suite.recorded import stalled
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 MONTH = Path(__file__).parents[3] / "docs" / "month"
@@ -124,9 +126,20 @@ def poisoned() -> Run:
     return run
 
 
+def loaded() -> Run:
+    """A load with a stall of ten seconds and an error, and with what only a contract check answers."""
+    run = _recorded("v1-verify-kept")
+    with tempfile.TemporaryDirectory() as name:
+        run.load = stalled(Path(name))
+    run.command, run.clauses = "load", []
+    run.open_points = [OpenPointResult(id=str(n), question=f"question {n}?", observed=[]) for n in range(24)]
+    return run
+
+
 PAGES: dict[str, Callable[[], Run]] = {
     "full": full,
     "poisoned": poisoned,
+    "load": loaded,
     "kept": lambda: _recorded("v1-verify-kept"),
     "month": lambda: RunFolder(MONTH).read_run(),
     "first-keys": lambda: _recorded("v1-first-keys"),
@@ -189,6 +202,8 @@ def _rows(page: Page, selector: str = "#clauses ~ section tr[data-state]") -> in
         ("full", "dark", _PHONE),
         ("poisoned", "light", _DESK),
         ("kept", "dark", _PHONE),
+        ("load", "light", _DESK),
+        ("load", "dark", _PHONE),
         ("month", "dark", _PHONE),
         ("first-keys", "light", _PHONE),
         ("prove", "dark", _PHONE),
@@ -257,6 +272,42 @@ def test_a_finding_shows_its_cause_first_and_what_it_touches_below(
         box = page.locator("tr:target").bounding_box()
         assert box is not None
         assert 0 <= box["y"] < size["height"]
+        assert wrong == []
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+@pytest.mark.parametrize("size", _SIZES)
+def test_a_load_shows_when_it_went_wrong(
+    size: dict[str, int], look: str, pages: dict[str, str], browser: Browser
+) -> None:
+    """Its errors, worst seconds and failures over time; where the pointer rests in a chart stands what is there."""
+    with opened(browser, pages["load"], viewport=size, color_scheme=look) as (page, wrong):
+        for name in ("Errors by status", "The worst seconds"):
+            table = page.locator(f".scroll[aria-label='{name}'] table")
+            assert table.is_visible()
+            table.evaluate("e => e.parentElement.scrollLeft = 9_999")
+            for row in table.locator("tbody tr").all():
+                box = row.locator("th").bounding_box()
+                assert box is not None
+                assert 0 <= box["x"] < box["x"] + box["width"] <= size["width"]
+        seconds = page.locator(".scroll[aria-label='The worst seconds'] tbody th").all_inner_texts()
+        assert seconds == ["5", "6", "7", "8", "9"]
+        for chart, wanted in (
+            ("Latency over time", "second 7: p95 upload front 8,0"),
+            ("Failures over time", "second 5: upload front 1 failed"),
+        ):
+            figure = page.locator(f"figure:has-text('{chart}')")
+            spot = figure.locator(f".hover rect:has(title:text-matches('^{wanted}', ''))").first
+            spot.scroll_into_view_if_needed()
+            under = spot.evaluate(
+                "e => { const b = e.getBoundingClientRect();"
+                " return document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2).textContent }"
+            )
+            assert under.startswith(wanted)
+            spot.hover()
+            assert spot.evaluate("e => getComputedStyle(e).fill") not in ("none", "transparent", "rgba(0, 0, 0, 0)")
+        assert page.locator("text=questions that this run had no answer to").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
         assert wrong == []
 
 

@@ -14,43 +14,16 @@ from kycgate.reports.crosscheck import Evidence, contradictions
 from kycgate.reports.html import render_html
 from kycgate.runs.flow_model import before_it_was_recorded
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.load_model import WHOLE, LoadResult
+from kycgate.runs.load_model import WHOLE
 from kycgate.runs.model import Run
 from kycgate.target.exchange import Clocks
-
-SECOND = 10**9
-
-
-def stalled(folder: Path, stall: range = range(5, 15), seconds: int = 20) -> LoadResult:
-    """Two uploads are due each second; each takes 50 ms, those of the stall are answered at its end, one in error."""
-    collector = Collector(
-        LoadPlan(base_url="http://127.0.0.1", rate=2, duration_s=seconds), 1, folder / "latency.hlog", lambda _: None
-    )
-    recorder = Recorder()
-    recorder.start_ns = 7 * SECOND
-    ends: dict[int, list[tuple[int, int]]] = {}
-    for due in range(seconds * 2):
-        due_ns = due * SECOND // 2
-        end_ns = stall.stop * SECOND if due // 2 in stall else due_ns + SECOND // 20
-        ends.setdefault(end_ns // SECOND, []).append((due_ns, end_ns))
-    for second in range(max(ends) + 1):
-        for due_ns, end_ns in ends.get(second, ()):
-            clocks = Clocks(7 * SECOND + due_ns, 7 * SECOND + due_ns, 7 * SECOND + end_ns)
-            bad = due_ns == stall.start * SECOND
-            recorder.start("upload_front")
-            phases = recorder.add("upload_front", clocks, failed=bad, unavailable=bad, error="status 503")
-            recorder.start(WHOLE)
-            recorder.add_whole(phases, failed=bad, due_ns=clocks.due)
-            recorder.counts.update(requests=1, uploads=1, due=1, begun=1, ended=1)
-        collector.add(recorder.cut(second).model_copy(update={"last": second == max(ends)}))
-    collector.close()
-    return collector.outcome().result
+from tests.suite.recorded import SECOND, stalled
 
 
 def test_a_stall_is_seen_in_the_seconds_in_which_it_was_met(tmp_path: Path) -> None:
     load = stalled(tmp_path)
     ended = {point.second: point.finished for point in load.series if point.step == "upload_front"}
-    assert not set(ended) & set(range(5, 10))
+    assert [ended[second] for second in range(5, 15)] == [0] * 10
     due = {point.second: point for point in load.by_due if point.step == "upload_front"}
     assert [(second, point.finished) for second, point in due.items()] == [(second, 2) for second in range(20)]
     for second, point in due.items():

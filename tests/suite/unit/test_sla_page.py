@@ -53,6 +53,9 @@ def test_the_picture_says_in_words_what_it_shows() -> None:
     assert chart.said == "90% must take at most 1 s; 95.00% do, of 100"
     assert 'aria-label="p90: upload, response time.' in chart.chart
     assert "p90 900 ms" in chart.chart
+    said = re.findall(r"<rect [^>]*><title>(.*?): (\d+) of 100</title></rect>", chart.chart)
+    assert sum(int(count) for _, count in said) == 100
+    assert all(re.fullmatch(r"[\d.e+]+ (ms|s|µs) to [\d.e+]+ (ms|s|µs)", span) for span, _ in said)
 
 
 def test_a_months_rows_are_those_of_its_plan() -> None:
