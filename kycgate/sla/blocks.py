@@ -15,7 +15,7 @@ otherwise.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ class Seconds(NamedTuple):
         )
 
 
-def design_effect(seconds: Seconds, miss: float) -> Any:
+def design_effect(seconds: Seconds, miss: float) -> NDArray[np.float64]:
     """The design effect, at least 1, with the allowance for few blocks at the one-sided error `miss`."""
     n = np.maximum(seconds.total.sum(-1), 1)
     bad = seconds.total - seconds.good
@@ -62,7 +62,7 @@ def design_effect(seconds: Seconds, miss: float) -> Any:
     return effect
 
 
-def _effect(sums: Array, total: Array, mean: Array, variance: Array, miss: float) -> Any:
+def _effect(sums: Array, total: Array, mean: Array, variance: Array, miss: float) -> NDArray[np.float64]:
     away = sums - mean[..., None] * total
     found = np.ones(sums.shape[:-1])
     # A spread that is nothing but rounding shows nothing.

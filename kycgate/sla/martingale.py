@@ -9,30 +9,31 @@ reciprocal serves as the p-value.
 """
 
 import math
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import betaincc, betaln
 
-from kycgate.sla.objectives import Method
+from kycgate.sla.objectives import Method, Values
 
 _PRIOR = 0.5
 
 
-def log_evidence(good: Any, bad: Any, share: float) -> Any:
+def log_evidence(good: Values, bad: Values, share: float) -> NDArray[np.float64]:
     """The logarithm of the evidence against "at most `share` is good"."""
     good, bad = np.asarray(good, float), np.asarray(bad, float)
     with np.errstate(divide="ignore"):
         seen = betaln(_PRIOR + good, _PRIOR + bad) + np.log(betaincc(_PRIOR + good, _PRIOR + bad, share))
     prior = betaln(_PRIOR, _PRIOR) + math.log(betaincc(_PRIOR, _PRIOR, share))
-    return seen - prior - good * math.log(share) - bad * math.log1p(-share)
+    found: NDArray[np.float64] = seen - prior - good * math.log(share) - bad * math.log1p(-share)
+    return found
 
 
-def _anytime_above(good: Any, bad: Any, share: float) -> Any:
+def _anytime_above(good: Values, bad: Values, share: float) -> NDArray[np.float64]:
     return np.exp(-np.maximum(log_evidence(good, bad, share), 0.0))
 
 
-def _anytime_below(good: Any, bad: Any, share: float) -> Any:
+def _anytime_below(good: Values, bad: Values, share: float) -> NDArray[np.float64]:
     return _anytime_above(bad, good, 1 - share)
 
 

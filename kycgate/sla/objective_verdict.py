@@ -13,13 +13,14 @@ import math
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kycgate.runs.model import ObjectiveResult
 from kycgate.runs.percentile import rank_of
 from kycgate.sla.blocks import MIN_BLOCKS, MIN_SECONDS, Seconds, design_effect, drifts, memory_s
 from kycgate.sla.histograms import edges, rank_us
 from kycgate.sla.needs import unstated
-from kycgate.sla.objectives import MOST_SAMPLES, Method, ranks, share_bounds, share_samples_needed
+from kycgate.sla.objectives import MOST_SAMPLES, Method, Values, ranks, share_bounds, share_samples_needed
 from kycgate.sla.policy import Latency, Objective, Policy, Reading, share_of
 from kycgate.sla.samples import Samples
 from kycgate.text import counted
@@ -35,11 +36,13 @@ _WORDS: dict[int, Literal["holds", "broken", "not enough evidence"]] = {
 class Look(NamedTuple):
     """What a look at the samples gives; arrays when many runs are looked at together."""
 
-    verdict: Any
-    effect: Any
+    verdict: int | NDArray[np.int64]
+    effect: Values
 
 
-def decide(good: Any, unclear: Any, total: Any, effect: Any, share: float, miss: float, method: Method) -> Any:
+def decide(
+    good: Values, unclear: Values, total: Values, effect: Values, share: float, miss: float, method: Method
+) -> NDArray[np.int64]:
     """1 where the share is shown to be at least `share`, -1 where shown to be less, else 0.
 
     What is unclear is taken as bad for the first and as good for the second.
@@ -81,7 +84,7 @@ def look_at(samples: Samples, policy: Policy, method: Method, *, until: int | No
     if not isinstance(objective, Reading) and objective.bursts_s != 0:
         # Without its seconds a run cannot show how its answers hang together.
         verdict = np.where(verdict == HOLDS, UNDECIDED, verdict)
-    return Look(verdict, np.float64(effect))
+    return Look(verdict, effect)
 
 
 def _bursts_s(objective: Objective) -> float | None:

@@ -9,12 +9,16 @@ is at most x", which assumes no distribution. Numbers of samples may be fraction
 import math
 from bisect import bisect_left
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import betainc
 
-Evidence = Callable[[Any, Any, float], Any]
+Values = float | NDArray[np.float64] | NDArray[np.int64]
+"""One run's number, or those of many runs: shape (runs,), or any shape that broadcasts with the others."""
+Evidence = Callable[[Values, Values, float], NDArray[np.float64]]
+"""p-values of good, bad and a share; shaped as good and bad are."""
 
 MOST_SAMPLES = 10_000_000
 """More than these no run is asked for."""
@@ -33,13 +37,13 @@ class Method(NamedTuple):
     source: str
 
 
-def _exact_above(good: Any, bad: Any, share: float) -> Any:
+def _exact_above(good: Values, bad: Values, share: float) -> NDArray[np.float64]:
     """P(at least `good` of all are good) when a share `share` is."""
     good, bad = np.asarray(good, float), np.asarray(bad, float)
     return np.where(good > 0, betainc(np.maximum(good, 1e-12), bad + 1, share), 1.0)
 
 
-def _exact_below(good: Any, bad: Any, share: float) -> Any:
+def _exact_below(good: Values, bad: Values, share: float) -> NDArray[np.float64]:
     """P(at most `good` of all are good) when a share `share` is."""
     return _exact_above(bad, good, 1 - share)
 
@@ -57,7 +61,7 @@ def share_bounds(good: float, n: float, confidence: float, method: Method = EXAC
     return low, high
 
 
-def _last(excluded: Callable[[float], Any], end: float, middle: float) -> float:
+def _last(excluded: Callable[[float], object], end: float, middle: float) -> float:
     """The border between what is excluded at `end` and what is not at `middle`."""
     for _ in range(60):
         half = (end + middle) / 2

@@ -57,7 +57,10 @@ def test_the_martingale_is_the_averaged_likelihood(good: int, bad: int, share: f
 
 def test_no_evidence_at_all_is_none() -> None:
     assert float(ANYTIME.above(0, 50_000, 0.99)) == 1.0
-    assert ANYTIME.above([0, 500], [9, 0], 0.9).tolist() == [1.0, pytest.approx(float(ANYTIME.above(500, 0, 0.9)))]
+    assert ANYTIME.above(np.array([0, 500]), np.array([9, 0]), 0.9).tolist() == [
+        1.0,
+        pytest.approx(float(ANYTIME.above(500, 0, 0.9))),
+    ]
     assert (ANYTIME.words, ANYTIME.source) == (
         "beta-binomial mixture martingale, valid at any stopping time, one-sided",
         "Robbins 1970; Howard et al. 2021",
@@ -404,11 +407,14 @@ def test_a_look_at_samples_in_time() -> None:
     assert float(short.effect) == pytest.approx(590 / 15)
     assert int(look(seconds.until(59), 0, 0.1, 0.05, EXACT).verdict) == HOLDS
     two = Seconds(*(np.array([column, column[::-1]]) for column in seconds[:3]))
-    assert look(two, None, 0.1, 0.05, EXACT).verdict.tolist() == [HOLDS] * 2
+    assert np.asarray(look(two, None, 0.1, 0.05, EXACT).verdict).tolist() == [HOLDS] * 2
     mixed = Seconds(np.array([total, total]), np.array([total, 0 * total]), np.zeros((2, 60)))
-    assert look(mixed, 0, 0.8, 0.05, EXACT).verdict.tolist() == [HOLDS, BROKEN]
+    assert np.asarray(look(mixed, 0, 0.8, 0.05, EXACT).verdict).tolist() == [HOLDS, BROKEN]
     early = look(mixed.until(59), None, 0.8, 0.05, EXACT)
-    assert (early.verdict.tolist(), early.effect.tolist()) == ([UNDECIDED] * 2, [pytest.approx(590 / 15)] * 2)
+    assert (np.asarray(early.verdict).tolist(), np.asarray(early.effect).tolist()) == (
+        [UNDECIDED] * 2,
+        [pytest.approx(590 / 15)] * 2,
+    )
 
 
 UP = {"kind": "availability", "at_least": 0.9}
