@@ -1,16 +1,24 @@
-"""MkDocs' hook: makes the reference from the code, so that it can neither lack an option nor explain one that is gone.
+"""Builds the documentation's site: the pages of this folder, and the reference made from the code.
 
-Source of the interface: https://www.mkdocs.org/user-guide/configuration/#hooks and its File.generated.
+    uv run --group docs python docs/build.py [--out site]
+
+The reference can neither lack an option nor explain one that is gone. Zensical renders the pages (docs/site.yml); it
+knows no hooks, so that all pages are put together in a folder of their own first. A page outside the navigation, or
+a link or an anchor to nowhere, is an error.
 """
 
+import argparse
 import re
+import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import typer
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
+import yaml
 from typer.cli import get_docs_for_click
 
 from kycgate.cli.main import app
@@ -21,6 +29,7 @@ from kycgate.sandbox.variants import LIBERTIES
 from kycgate.settings.template import keys
 from kycgate.sla.policy import Policy
 
+DOCS = Path(__file__).resolve().parent
 _LEVELS = {
     Level.DOCUMENTED: "The vendor's own documentation says it. A breach fails the gate.",
     Level.RELIED_ON: "Installed clients break without it. A breach fails the gate.",
@@ -238,19 +247,35 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
 }
 
 
-def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """MkDocs calls this first: what is measured finds its way into the navigation by itself."""
-    nav = config.nav or []
-    listed = repr(nav)
-    measured = next(section["Measured"] for section in nav if "Measured" in section)
-    docs = Path(config.docs_dir)
-    pages = sorted(page.relative_to(docs).as_posix() for page in docs.rglob("*.md"))
-    measured += [page for page in pages if repr(page) not in listed]
-    return config
-
-
-def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """MkDocs calls this when it has found the pages that are written by hand."""
+def put_together(folder: Path) -> None:
+    """Write the site's sources into `folder`: the pages by hand, the reference, and the settings with every page."""
+    docs = folder / "docs"
+    shutil.copytree(DOCS, docs, ignore=shutil.ignore_patterns("*.py", "__pycache__", "site.yml"))
     for path, page in PAGES.items():
-        files.append(File.generated(config, path, content="\n".join(page()) + "\n"))
-    return files
+        (docs / path).write_text("\n".join(page()) + "\n", encoding="utf-8")
+    settings = yaml.safe_load((DOCS / "site.yml").read_text(encoding="utf-8"))
+    listed = repr(settings["nav"])
+    pages = sorted(page.relative_to(docs).as_posix() for page in docs.rglob("*.md"))
+    # What is measured finds its way into the navigation by itself.
+    settings["nav"].append({"Measured": [page for page in pages if repr(page) not in listed]})
+    (folder / "mkdocs.yml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "--out", type=Path, default=Path("site"), help="Where the site goes; what is there is replaced."
+    )
+    out = parser.parse_args().out
+    with tempfile.TemporaryDirectory() as name:
+        put_together(Path(name))
+        zensical = Path(sys.executable).parent / "zensical"
+        done = subprocess.run([zensical, "build", "--strict"], cwd=name, check=False)
+        if done.returncode:
+            sys.exit(done.returncode)
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.copytree(Path(name) / "site", out)
+
+
+if __name__ == "__main__":
+    main()
