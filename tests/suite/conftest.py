@@ -28,12 +28,9 @@ class Call(Protocol):
     def __call__(self, *arguments: str) -> tuple[int, str, str]: ...
 
 
-def went_well(code: int, said: str) -> bool:
-    """Of a load: what is judged is right. A busy machine may void it; what was sent went the way that is tested."""
-    return code == 0 or (
-        code == 3 and any(words in said for words in ("loop lagged", "late at p99", "for a credential"))
-    )
-
+# The commands that tests start keep their compiled bytecode, as a user's do: compiling is a third of a command's time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A runner that was itself started in the background ignores these, and so would all that the tests start and then stop.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -18,7 +18,8 @@ from urllib.parse import parse_qs
 import pytest
 
 from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings
-from kycgate.tests.suite.conftest import Call, went_well
+from kycgate.tests.suite.command_line import went_well
+from kycgate.tests.suite.conftest import Call
 from kycgate.tests.suite.environment.test_reach import NGINX_HTTP, TINYPROXY, free_port, running
 
 NGINX = (

@@ -26,7 +26,8 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 from cryptography.x509 import load_pem_x509_certificate
 
 from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings
-from kycgate.tests.suite.conftest import Call, went_well
+from kycgate.tests.suite.command_line import went_well
+from kycgate.tests.suite.conftest import Call
 
 NGINX_HTTP = """
 daemon off;

@@ -25,6 +25,7 @@ from kycgate.reports.crosscheck import Evidence
 from kycgate.runs.folder import RunFolder
 from kycgate.sandbox import FAULTS
 from kycgate.settings.profile import Limits, Profile
+from kycgate.tests.suite.command_line import load_once_quiet
 from kycgate.tests.suite.conftest import Call, Shared
 
 ROOT = Path(__file__).parents[3]
@@ -35,9 +36,13 @@ POLICY = (
 
 
 def kycgate(cwd: Path, *arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "kycgate", *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = load_once_quiet(
+        lambda: subprocess.run(
+            [sys.executable, "-m", "kycgate", *arguments], cwd=cwd, capture_output=True, text=True, timeout=120,
+            check=False,
+        ),
+        cwd / "load",
+    )  # fmt: skip
     assert done.returncode in (0, 1), done.stdout + done.stderr
 
 

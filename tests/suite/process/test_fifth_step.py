@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from kycgate.tests.suite.command_line import load_once_quiet
+
 FLOW = Path(__file__).parents[1] / "flows" / "selfie.py"
 HOW_TO = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "add-a-step.md"
 BIN = Path(sys.executable).parent
@@ -103,8 +105,10 @@ def test_prove_finds_its_faults(ours: Path) -> None:
 
 
 def test_load_sla_and_compare_count_it(ours: Path) -> None:
-    done = kycgate(ours, "load", "--sandbox", "--rate", "4", "--duration", "3", "--out", "load", "--seed", "1",
-                   "--processes", "2")  # fmt: skip
+    workload = ("--rate", "4", "--duration", "3", "--processes", "2")
+    done = load_once_quiet(
+        lambda: kycgate(ours, "load", "--sandbox", *workload, "--out", "load", "--seed", "1"), ours / "load"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     latencies = {(s["name"], s["clock"]): s["count"] for s in _read(ours / "load")["load"]["latencies"]}
     assert latencies["upload_selfie", "response"] == latencies["upload_front", "response"] == 12

@@ -17,6 +17,7 @@ from kycgate.cli.screen import LiveScreen, PlainScreen, screen_for
 from kycgate.load import LoadPlan
 from kycgate.load.collect import Collector
 from kycgate.load.interval import Interval, pack
+from kycgate.tests.suite.command_line import load_once_quiet
 
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("KYCGATE_")}
 EASY = '[[objective]]\nid="up"\nkind="availability"\nat_least=0.9\nbursts_s=0\n'
@@ -91,10 +92,13 @@ def test_stopped_by_hand_what_was_measured_is_kept_and_judged(tmp_path: Path) ->
 
 def test_a_run_ends_once_its_policy_is_decided(tmp_path: Path) -> None:
     (tmp_path / "easy.toml").write_text(EASY)
-    done = subprocess.run(
-        [sys.executable, "-m", "kycgate", "load", "--sandbox", "--rate", "20", "--duration", "100", "--until-decided",
-         "--policy", "easy.toml", "--out", "run"],
-        cwd=tmp_path, env=CLEAN, capture_output=True, text=True, timeout=90, check=False,
+    done = load_once_quiet(
+        lambda: subprocess.run(
+            [sys.executable, "-m", "kycgate", "load", "--sandbox", "--rate", "20", "--duration", "100",
+             "--until-decided", "--policy", "easy.toml", "--out", "run"],
+            cwd=tmp_path, env=CLEAN, capture_output=True, text=True, timeout=90, check=False,
+        ),
+        tmp_path / "run",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     run = json.loads((tmp_path / "run" / "run.json").read_text())

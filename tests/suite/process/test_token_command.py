@@ -12,7 +12,8 @@ from kycgate.contracts.flows import flow
 from kycgate.errors import NotTheTarget
 from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings
 from kycgate.target.token_command import ask_command
-from kycgate.tests.suite.conftest import Call, went_well
+from kycgate.tests.suite.command_line import went_well
+from kycgate.tests.suite.conftest import Call
 
 LOCUSTFILE = Path(__file__).resolve().parents[3] / "load" / "locustfile.py"
 MINTS = f"""
