@@ -131,6 +131,8 @@ def contradictions(evidence: Evidence) -> Iterator[str]:
     yield from differences(_json(run.objectives), _json(objectives), "objectives")
     if month is not None and run.period is not None:
         again = month.period.model_copy(update={"store": run.period.store})
+        if not run.period.budgets:
+            again.budgets = []  # a month that was judged before they were kept
         yield from differences(run.period.model_dump(mode="json"), again.model_dump(mode="json"), "period")
         yield from _days(month, evidence.intervals)
         sent = (run.requests_sent, run.uploads_sent)

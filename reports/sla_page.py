@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from pydantic import ValidationError
 
 from kycgate.runs.model import ObjectiveResult, Run
-from kycgate.runs.period import Day, Outage, PeriodResult, Stretch
+from kycgate.runs.period import BudgetResult, Day, Outage, PeriodResult, Stretch
 from kycgate.sla.histograms import Counts, decode, edges, empty, quantile_us
 from kycgate.sla.policy import Latency, share_of
 from kycgate.text import counted
@@ -71,6 +71,18 @@ class Row(NamedTuple):
     what: str = ""
 
 
+class BudgetRow(NamedTuple):
+    """One error budget in words; each burn: its windows, its two rates, the rate that alerts, whether it does."""
+
+    objective: str
+    allowed: str
+    used: str
+    left: str
+    colour: str
+    ends: str
+    burns: list[tuple[str, str, str, str, bool]]
+
+
 class Month(NamedTuple):
     """A period's rows."""
 
@@ -83,6 +95,7 @@ class Month(NamedTuple):
     gaps: list[Row]
     windows: list[Row]
     failures: str
+    budgets: list[BudgetRow]
 
 
 class SlaPage(NamedTuple):
@@ -258,7 +271,36 @@ def month_of(period: PeriodResult) -> Month:
         gaps=[_stretch(gap, zone) for gap in period.gaps],
         windows=[_stretch(window, zone) for window in period.windows],
         failures=", ".join(f"{kind} ({count:,})" for kind, count in sorted(period.failures.items())),
+        budgets=[_budget(budget, period, zone) for budget in period.budgets],
     )
+
+
+def _budget(budget: BudgetResult, period: PeriodResult, zone: ZoneInfo) -> BudgetRow:
+    ends = "not at the rate of the last three days" if budget.ends_at is None else _moment(budget.ends_at, zone)
+    if budget.ends_at is not None and (period.over or budget.ends_at >= period.end):
+        ends = "not in this month"
+    spent = budget.left <= 0
+    if spent:
+        ends = "spent"
+    return BudgetRow(
+        objective=budget.objective,
+        allowed=_span(budget.allowed_s),
+        used=_span(budget.used_s),
+        left="none" if spent else f"{budget.left:.0%}",
+        colour="broken" if spent else "warning" if any(burn.alerts for burn in budget.burns) else "kept",
+        ends=ends,
+        burns=[
+            (
+                f"{_window(burn.long_s)} and {_window(burn.short_s)}", f"{burn.rate:.3g}", f"{burn.short_rate:.3g}",
+                f"{burn.limit:g}", burn.alerts,
+            )
+            for burn in budget.burns
+        ],
+    )  # fmt: skip
+
+
+def _window(seconds: float) -> str:
+    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds / 60:g} min"
 
 
 def _cell(day: Day, number: int) -> Cell:

@@ -82,6 +82,35 @@ class ProberResult(RunModel):
     set_aside: int = Field(default=0, description="Failed ones while the others saw the vendor up: its own line.")
 
 
+class BurnResult(RunModel):
+    """How fast an error budget burns in a long and a short window; 1 spends all of it in the whole period."""
+
+    long_s: float
+    short_s: float
+    rate: float = Field(description="In the long window.")
+    short_rate: float
+    limit: float = Field(description="Both at or above it: an alert, unless one failed probe alone made it.")
+    failed: int = Field(description="Failed probes in the long window.")
+    alerts: bool
+
+
+class BudgetResult(RunModel):
+    """The error budget of one availability objective; seconds of the whole period."""
+
+    objective: str
+    allowed_s: float
+    used_s: float
+    ends_at: datetime | None = Field(
+        default=None, description="When it is spent at the rate of the last three days; null when it does not burn."
+    )
+    burns: list[BurnResult] = Field(default_factory=list)
+
+    @property
+    def left(self) -> float:
+        """The share that is left; below 0 when more was used than there is."""
+        return 1 - self.used_s / self.allowed_s if self.allowed_s else 0.0
+
+
 class PeriodResult(RunModel):
     """A calendar month as its probes show it."""
 
@@ -117,6 +146,9 @@ class PeriodResult(RunModel):
     gaps: list[Stretch] = Field(default_factory=list)
     windows: list[Stretch] = Field(default_factory=list)
     days: list[Day] = Field(default_factory=list)
+    budgets: list[BudgetResult] = Field(
+        default_factory=list, description="Of the availability objectives; empty in a month that was judged before."
+    )
     credits_owed: list[CreditResult] = Field(default_factory=list)
     credit_cap: float = 100.0
     latencies: list[StepLatency] = Field(default_factory=list, description="Of the days' histograms, merged.")

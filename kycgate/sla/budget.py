@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from kycgate.probing.probe import Probe
+from kycgate.runs.period import BudgetResult, BurnResult
 from kycgate.sla.policy import Availability
 
 HOUR_S = 3_600.0
@@ -47,6 +48,11 @@ class Budget(NamedTuple):
     def left(self) -> float:
         """The share of the budget that is left; below 0 when more was used than there is."""
         return 1 - self.used_s / self.allowed_s
+
+    def result(self) -> BudgetResult:
+        """As run.json keeps it."""
+        burns = [BurnResult(**burn._asdict(), alerts=burn.alerts) for burn in self.burns]
+        return BudgetResult(**self._asdict() | {"burns": burns})
 
 
 def budget_of(

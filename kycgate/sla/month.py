@@ -179,6 +179,7 @@ def judge_month(
         for objective in probed
         if isinstance(objective, Availability)
     ]
+    period.budgets = [budget.result() for budget in budgets]
     return Judged(period, objectives, by_day, notes, sent, budgets)
 
 

@@ -247,7 +247,7 @@ def test_tables_keep_their_key_columns(
         inside(".objectives tbody td")
         inside(".month tbody td")
         inside(".month thead th")
-        for name in ("Response times", "Waivers", "Outages"):
+        for name in ("Response times", "Waivers", "Outages", "Error budget", "Burn rate"):
             table = page.locator(f".scroll[aria-label='{name}']").first
             table.evaluate("e => e.scrollLeft = e.scrollWidth")
             inside(f".scroll[aria-label='{name}'] tbody tr:first-child :first-child")

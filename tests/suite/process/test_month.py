@@ -394,12 +394,18 @@ def test_the_error_budget_and_how_fast_it_burns(hours: float, ago: int, alerts: 
         for moment in jittered(300, FIRST, now, 3)
     ]
     policy = a_policy(objective=[{"id": "up", "kind": "availability", "at_least": 0.995}])
-    (budget,) = judge_month(policy, date(2026, 11, 1), probes, target="x", now=now, every_s=300).budgets
+    found = judge_month(policy, date(2026, 11, 1), probes, target="x", now=now, every_s=300)
+    (budget,) = found.budgets
     assert budget.allowed_s == pytest.approx(216 * 60)
     assert budget.used_s == pytest.approx(hours * 3600, abs=600)
     assert budget.left == pytest.approx(1 - budget.used_s / (216 * 60))
     fired = [burn.long_s / 3600 for burn in budget.burns if burn.alerts]
     assert fired == alerts
+    (recorded,) = found.period.budgets
+    assert (recorded.objective, recorded.used_s, recorded.left) == ("up", budget.used_s, budget.left)
+    assert [burn.long_s / 3600 for burn in recorded.burns if burn.alerts] == alerts
+    (row,) = month_of(found.period).budgets
+    assert sum(alerts for *_, alerts in row.burns) == len(alerts)
     assert (budget.ends_at is None) == (not alerts)
 
 

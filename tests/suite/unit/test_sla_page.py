@@ -1,13 +1,14 @@
 """The report's SLA page: the rows and pictures that a manager reads, from the recorded run alone."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from kycgate.errors import UsageError
 from kycgate.reports.html import render_html
-from kycgate.reports.sla_page import REFERENCES, _share, sla_page
+from kycgate.reports.sla_page import REFERENCES, _share, month_of, sla_page
 from kycgate.runs.folder import RunFolder
 from kycgate.runs.load_model import LoadResult
 from kycgate.runs.model import ObjectiveResult, Run
@@ -75,6 +76,47 @@ def test_a_months_rows_are_those_of_its_plan() -> None:
     html = render_html(run)
     for id_ in ("month", "credits", "limits", "method"):
         assert html.count(f' id="{id_}"') == html.count(f'href="#{id_}"') == 1
+
+
+def test_the_error_budget_of_a_month_is_on_the_page() -> None:
+    run = RunFolder(MONTH).read_run()
+    page = sla_page(run)
+    assert page.month is not None
+    (row,) = page.month.budgets
+    assert (row.objective, row.left, row.colour, row.ends) == ("availability", "none", "broken", "spent")
+    assert (row.used, row.allowed) == ("14:23:33", "3:39:09")
+    assert row.burns == [
+        ("1 h and 5 min", "0", "0", "14.4", False),
+        ("6 h and 30 min", "2.78", "0", "6", False),
+        ("72 h and 6 h", "8.81", "2.78", "1", True),
+    ]
+    html = render_html(run)
+    assert html.count('id="error-budget"') == html.count('href="#error-budget"') == 1
+    assert "Burn rate at the month&#39;s end" in html or "Burn rate at the month's end" in html
+
+
+def test_a_month_under_way_says_when_its_budget_ends() -> None:
+    period = RunFolder(MONTH).read_run().period
+    assert period is not None
+    budget = period.budgets[0]
+    period.over, budget.used_s = False, budget.allowed_s / 4
+    for ends_at, said in (
+        (period.start + timedelta(days=9, hours=3), "10 Oct 03:00:00"),
+        (period.end + timedelta(days=1), "not in this month"),
+        (None, "not at the rate of the last three days"),
+    ):
+        budget.ends_at = ends_at
+        (row,) = month_of(period).budgets
+        assert (row.left, row.colour, row.ends) == ("75%", "warning", said)
+    budget.burns = []
+    assert month_of(period).budgets[0].colour == "kept"
+
+
+def test_a_month_that_was_judged_before_budgets_were_kept_shows_none() -> None:
+    run = RunFolder(MONTH).read_run()
+    assert run.period is not None
+    run.period.budgets = []
+    assert "rror budget" not in render_html(run)
 
 
 def test_methods_are_said_once_and_their_sources_in_full() -> None:
