@@ -17,7 +17,7 @@ from kycgate.load.verdicts import AnswerJudge
 from kycgate.specimens import degrade_jpeg, pad_jpeg
 from kycgate.specimens.deck import Card
 from kycgate.target.exchange import Clocks, Exchange, Picture
-from kycgate.target.requests import CLIENT_HEADERS, body_of, upload_body
+from kycgate.target.requests import authorization_of, body_of, headers_of, upload_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +133,7 @@ class Onboarding:
         self._judge = judge
         self._session = session
         self._connection = Connection(plan.base_url, plan.timeout_s, tls, plan.route)
-        self._headers = {
-            **CLIENT_HEADERS,
-            "User-Agent": "kycgate",
-            "Authorization": f"Bearer {credential}" if plan.scheme == "bearer" else credential,
-        }
+        self._authorization = authorization_of(credential, plan.scheme)
 
     def run(
         self,
@@ -203,7 +199,7 @@ class Onboarding:
         return answered.clocks.last_byte + int(seconds * 1e9)
 
     def _take(self, step: Step, body: bytes, picture: Picture | None, due_ns: int, *, retry: bool = False) -> Answered:
-        headers = self._headers | ({"Content-Type": "application/json"} if body else {})
+        headers = {**headers_of(body or None, self._authorization), "User-Agent": "kycgate"}
         intent = UNREADABLE if retry else "legal"
         path = step.path
         exchange = self._connection.ask(

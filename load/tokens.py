@@ -17,7 +17,7 @@ from kycgate.load.plan import LoadPlan
 from kycgate.load.verdicts import AnswerJudge
 from kycgate.target.client import THROTTLED_TRIES, retry_after_s
 from kycgate.target.exchange import Exchange
-from kycgate.target.requests import CLIENT_HEADERS, token_body
+from kycgate.target.requests import headers_of, token_body
 from kycgate.target.token_command import SAME_AGAIN, ask_command
 
 MINTERS = 8
@@ -38,9 +38,8 @@ def ask_for_token(
     """Mint as the check does; each exchange is handed to `sent`."""
 
     def ask(more: Mapping[str, object]) -> Exchange:
-        headers = {**CLIENT_HEADERS, "Content-Type": "application/json"}
         body = token_body(plan.tenant_id, plan.tenant_secret, more)
-        exchange = connection.ask(flow().token.id, flow().token.path, headers, body, time.perf_counter_ns())
+        exchange = connection.ask(flow().token.id, flow().token.path, headers_of(body), body, time.perf_counter_ns())
         sent(exchange)
         return exchange
 

@@ -15,12 +15,13 @@ from kycgate.specimens.forms import in_form
 from kycgate.target.client import Wanted
 from kycgate.target.exchange import Exchange, Picture
 from kycgate.target.requests import (
-    CLIENT_HEADERS,
     KEEP,
     LEGAL,
     Outcome,
     Variation,
+    authorization_of,
     body_of,
+    headers_of,
 )
 
 REGISTERED = "the card is already registered (10103): bring fresh cards, or another --seed"
@@ -83,7 +84,7 @@ class Credential:
     fixed: bool = False
 
     def header(self) -> str:
-        return f"Bearer {self.value}" if self.scheme == "bearer" else self.value
+        return authorization_of(self.value, self.scheme)
 
 
 class Session:
@@ -245,12 +246,8 @@ class Session:
         return "in its turn" if expected is Expected.ACCEPT else "closed" if self.state.complete else "out of turn"
 
     def _headers(self, body: bytes | None, variation: Variation) -> dict[str, str]:
-        headers: dict[str, str] = dict(CLIENT_HEADERS)
-        authorization = self.credential.header() if variation.authorization == KEEP else variation.authorization
-        if authorization is not None:
-            headers["Authorization"] = authorization
-        if body is not None:
-            headers["Content-Type"] = "application/json"
+        kept = variation.authorization == KEEP
+        headers = headers_of(body, self.credential.header() if kept else variation.authorization)
         if self.dress.fresh:
             headers["Connection"] = "close"
         if self.dress.gzip:

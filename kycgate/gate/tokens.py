@@ -16,7 +16,7 @@ from kycgate.settings.profile import Profile, Secrets
 from kycgate.target.client import Wanted
 from kycgate.target.exchange import Exchange
 from kycgate.target.redaction import Redactor
-from kycgate.target.requests import CLIENT_HEADERS, token_body
+from kycgate.target.requests import headers_of, token_body
 from kycgate.target.token_command import KIND, SAME_AGAIN, ask_command
 
 
@@ -117,10 +117,8 @@ class Tokens:
         endpoint = endpoint or flow().token
         secret = self._secrets.tenant_secret
         body = token_body(self._secrets.tenant_id, secret.get_secret_value() if secret else None, properties or {})
-        headers = {**CLIENT_HEADERS, "Content-Type": "application/json"}
-        wanted = Wanted(
-            endpoint.id, "POST", endpoint.path, headers, body if raw is None else raw, intent=intent, turn=""
-        )
+        body = body if raw is None else raw
+        wanted = Wanted(endpoint.id, "POST", endpoint.path, headers_of(body), body, intent=intent, turn="")
         with self._lock:
             self._asked += 1
         try:

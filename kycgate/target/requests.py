@@ -65,6 +65,21 @@ def to_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
+def authorization_of(credential: str, scheme: str) -> str:
+    """The Authorization header's value: `scheme` is bearer or bare."""
+    return f"Bearer {credential}" if scheme == "bearer" else credential
+
+
+def headers_of(body: bytes | None, authorization: str | None = None) -> dict[str, str]:
+    """The headers of a legal request with this body (None: without one), as the installed client sends them."""
+    headers = dict(CLIENT_HEADERS)
+    if authorization is not None:
+        headers["Authorization"] = authorization
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    return headers
+
+
 def token_body(tenant_id: str | None, tenant_secret: str | None, properties: Mapping[str, object]) -> bytes:
     """The JSON of a request for a token; `properties` replace those of the legal one, and `...` leaves one out."""
     body: dict[str, object] = {"tenantId": tenant_id, "tenantSecret": tenant_secret, "kycRequestTypeId": "1"}
