@@ -234,7 +234,8 @@ class Generator:
 
         self._sessions += 1
         onboarding = Onboarding(
-            plan, credential, prepared, self.tls, self.judge, f"load-{self._index}-{self._sessions}"
+            *(plan, credential, prepared, self.tls, self.judge, f"load-{self._index}-{self._sessions}"),
+            shared=lambda: credential in self.credentials.shared,
         )
         try:
             ended = onboarding.run(begin, report, order=order, retry=retry, think=think, may_send=self._may_send)

@@ -127,7 +127,10 @@ class Onboarding:
         tls: ssl.SSLContext | None,
         judge: AnswerJudge,
         session: str,
+        shared: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`shared` tells whether the credential came to others, too: then theirs is what happens in its session."""
+        self._shared = shared
         self._plan = plan
         self._prepared = prepared
         self._judge = judge
@@ -180,7 +183,7 @@ class Onboarding:
                 if answered.breach is not None:
                     return Ended.BADLY
                 if not accepted(answered.exchange):
-                    return _why_not(answered.exchange)
+                    return Ended.BADLY if self._shared() else _why_not(answered.exchange)
                 if step == first:
                     reading = customer_data(answered.exchange) or {}
                 due_ns = self._after(answered, think if step != order[-1] else None)
@@ -208,7 +211,10 @@ class Onboarding:
         degraded = step.is_upload and self._prepared.degradation != "none"
         # A degraded photo may be refused, a person known already, and a target ask for patience; all else must be
         # accepted in its turn.
-        may_refuse = retry or degraded or exchange.status == 429 or (step.is_upload and already_registered(exchange))
+        shared = self._shared()
+        may_refuse = (
+            shared or retry or degraded or exchange.status == 429 or (step.is_upload and already_registered(exchange))
+        )
         further = []
         if not may_refuse:
             clause = "upload.accepted" if step.is_upload else "approve.accepted"
@@ -219,4 +225,5 @@ class Onboarding:
                 clause, required = "answer.in-time", "an answer to the request before its connection is closed"
                 came += " to the same request sent again"
             further = [Observation(clause, accepted(exchange), required, came)]
-        return Answered(step, exchange, self._judge.judge(exchange, degraded=degraded, further=further), retry)
+        breach = self._judge.judge(exchange, degraded=degraded, shared=shared, further=further)
+        return Answered(step, exchange, breach, retry)

@@ -77,6 +77,8 @@ class Credentials:
         self._plan, self._tls, self._judge = plan, tls, judge
         self._properties: Mapping[str, object] = plan.token_properties
         self._known: dict[str, None] = {}
+        self.shared: set[str] = set()
+        """Tokens that came more than once: whose sessions cannot be told apart."""
         self.failed = 0
         """Requests for tokens that brought none."""
         self.fixed = plan.tenant_id is None and not plan.token_command
@@ -197,6 +199,8 @@ class Credentials:
     def _distinct(self, token: str) -> Observation:
         new = token not in self._known
         self._known[token] = None
+        if not new:
+            self.shared.add(token)
         if len(self._known) > MOST_KNOWN:
             del self._known[next(iter(self._known))]
         return Observation("token.distinct", new, "a token of its own for each call", "the same token again")

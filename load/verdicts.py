@@ -26,6 +26,8 @@ MOST_REMEMBERED = 20_000
 MOST_BODIES = 200
 """Different right answers that are known again by their bytes."""
 LARGEST_BODY = 4_096
+_UNDERSTOOD = {"body.json", "answer.compressed", "approve.true"}
+"""What a 200 must keep to say whether the step was performed."""
 GONE_AFTER = 3
 """Unanswered requests at the end of a run from which the target counts as gone, not as flaky."""
 
@@ -51,19 +53,27 @@ class AnswerJudge:
             self._memory.show(card.id, card.truth)
 
     def judge(
-        self, exchange: Exchange, *, degraded: bool = False, further: Sequence[Observation] = ()
+        self,
+        exchange: Exchange,
+        *,
+        degraded: bool = False,
+        shared: bool = False,
+        further: Sequence[Observation] = (),
     ) -> Observation | None:
         """Count what one answer says of each clause; returns the first breach of one that is more than expected.
 
-        A 5xx, or no answer, is the cause of what follows from it: it is judged by its own clause alone. Of a
-        `degraded` picture's reading nothing is judged but whose it is.
+        A 5xx, or no answer, is the cause of what follows from it: it is judged by its own clause alone; so is a 200
+        that says nothing that can be understood. Of a `degraded` picture's reading nothing is judged but whose it is;
+        of a session whose token is `shared` by others, nothing but what each answer is by itself.
         """
         status = exchange.status
         if status is None or status >= 500:
             seen = [next(seen for seen in judge_answer(exchange) if not seen.ok)]
         else:
-            seen = [*self._alone(exchange), *further]
-            if status == 200 and exchange.picture is not None and exchange.intent == "legal":
+            seen = [*self._alone(exchange)]
+            if status != 200 or all(one.ok for one in seen if one.clause in _UNDERSTOOD):
+                seen += further
+            if status == 200 and not shared and exchange.picture is not None and exchange.intent == "legal":
                 seen += self._memory.judge(exchange)
             if degraded:
                 seen = [one for one in seen if not one.clause.startswith("reading.")]

@@ -12,7 +12,7 @@ from kycgate.contracts.models import (
     parse_date_time,
 )
 from kycgate.judging.ledger import Observation
-from kycgate.judging.letters import judge_dates, judge_letters
+from kycgate.judging.letters import judge_dates, judge_letters, what_is_wrong
 from kycgate.text import theirs
 
 OLDEST = 130
@@ -155,7 +155,9 @@ def judge_names(data: dict[str, Any]) -> Iterator[Observation]:
         if not isinstance(full, str) or not full.strip():
             continue
         parts = [part for part in (first, family) if isinstance(part, str) and part.strip()]
-        if parts:
+        # Where a card's own letters are lost the names cannot agree: one cause, one finding.
+        lost = not suffix and any(what_is_wrong(name) for name in (full, *parts))
+        if parts and not lost:
             words = full.casefold().split()
             lacking = [part for part in parts if not set(part.casefold().split()) <= set(words)]
             given = str(first or "").casefold().split(), str(family or "").casefold().split()

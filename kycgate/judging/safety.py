@@ -1,6 +1,7 @@
 """What keeps personal data safe on its way: not stored, not readable by any web page, not repeated in a refusal."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ LEAST: Final = 8
 """Characters from which a text that was sent is told from chance when a refusal holds it."""
 MOST: Final = 200
 """Texts of one request that are looked for."""
+_NAMES_AND_SIGNS: Final = re.compile(r'"\w{1,40}"\s*:|[\s{}\[\],:"]')
+"""What a cut JSON body holds beside values."""
 
 
 def judge_safety(exchange: Exchange) -> Iterator[Observation]:
@@ -66,7 +69,8 @@ def texts_sent(body: bytes) -> list[str]:
         value = json.loads(body)
     except (ValueError, RecursionError):
         text = body.decode("utf-8", "replace").strip()
-        return [text] if len(text) >= LEAST else []
+        # A refusal that names the property, as RFC 9457's "errors" does, writes it as a cut body does.
+        return [text] if len(_NAMES_AND_SIGNS.sub("", text)) >= LEAST else []
     found: list[str] = []
     waiting: list[Any] = [value]
     while waiting and len(found) < MOST:

@@ -33,6 +33,7 @@ _LIBERTIES: dict[str, dict[str, Any]] = {
     "success-empty": {"success_words": "empty"},
     "success-words": {"success_words": "words"},
     "success-words-as-the-suites": {"success_words": "as the suite's"},
+    "problem-details": {"problem_details": True},
     "cookie": {"cookie": True},
     "firewall": {"firewall": True},
     "401-before-405": {"credentials_before_method": True},
@@ -71,6 +72,7 @@ LIBERTIES: dict[str, tuple[str, ...]] = {
     "message and errorCode of a success are null, empty, or words.": (
         *("default", "success-empty", "success-words", "success-words-as-the-suites"),
     ),
+    "Refusals are plain objects, or problem details as RFC 9457 has them.": ("default", "problem-details"),
     "A gateway in front sets no cookie, or one that it knows a caller again by.": ("default", "cookie"),
     "Answers have the page's properties, or further ones.": ("default", "extra-properties"),
     "A wrong method with wrong credentials is a 405, or a 401.": ("default", "401-before-405"),

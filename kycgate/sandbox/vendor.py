@@ -211,9 +211,12 @@ class Vendor:
         return session.lock
 
     def refusal(self, request: Incoming, refused: Refused) -> Reply:
-        reply = Reply.json(
-            refused.status, {"message": refused.message, "errorCode": refused.code or str(refused.status)}
-        )
+        said = {"message": refused.message, "errorCode": refused.code or str(refused.status)}
+        reply = Reply.json(refused.status, said)
+        if self.settings.problem_details:
+            details = {"title": refused.message, "status": refused.status, "errors": {"image": ["Is required."]}}
+            reply.body = json.dumps(details | said, separators=(",", ":")).encode()
+            reply.headers["Content-Type"] = "application/problem+json"
         if self._actor is not None and refused.why is not None:
             learnt = self._actor.refusal(self.endpoint_of(request), refused.why, refused.message)
             reply.status, reply.body = learnt or (reply.status, reply.body)

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from kycgate.contracts.flows.national_id import TOKEN
+from kycgate.contracts.flows.national_id import APPROVE_BACK, TOKEN
 from kycgate.sandbox.faults.registry import Fault
 from kycgate.sandbox.settings import SandboxSettings
 from kycgate.sandbox.vendor import Incoming, Reply, Vendor
@@ -164,6 +164,51 @@ class BadToken(_Counting):
 
     def other(self, request: Incoming, reply: Reply) -> Reply:
         return Reply.json(500, _BROKEN) if request.path == TOKEN.path and self._tokens in (1, 7) else reply
+
+
+@load_fault("tokens-shared", "token.distinct")
+class TokensShared(_Counting):
+    """Each fifth request for a token is answered with the token of the one before."""
+
+    def other(self, request: Incoming, reply: Reply) -> Reply:
+        if request.path != TOKEN.path or reply.status != 200:
+            return reply
+        if self._tokens % 5 == 0 and request.path in self.kept:
+            return self.kept[request.path]
+        self.kept[request.path] = reply
+        return reply
+
+
+@load_fault("share-cut-json", "body.json")
+class ShareCutJson(_Counting):
+    """One upload in forty is answered with half of its JSON, in a whole HTTP answer."""
+
+    def spoiled(self, request: Incoming, reply: Reply) -> Reply:
+        if self._uploaded % EVERY:
+            return reply
+        return Reply(reply.status, reply.body[: len(reply.body) // 2], reply.headers)
+
+
+@load_fault("age-approve-false", "approve.true")
+class AgeApproveFalse(_Counting):
+    """Some time after the first request ApproveBackImage is answered false."""
+
+    def other(self, request: Incoming, reply: Reply) -> Reply:
+        late = request.path == APPROVE_BACK.path and self.age_s > AGE_S
+        return Reply.json(200, False) if late and reply.status == 200 else reply
+
+
+@load_fault("concurrent-question-marks", "reading.letters")
+class ConcurrentQuestionMarks(_Counting):
+    """With more than a few requests at once a front's full name is question marks."""
+
+    def spoiled(self, request: Incoming, reply: Reply) -> Reply:
+        result = json.loads(reply.body)
+        data = result.get("customerData") or {}
+        if self._busy <= AT_ONCE or not data.get("fullName"):
+            return reply
+        data["fullName"] = "?" * len(data["fullName"])
+        return Reply(reply.status, Reply.json(200, result).body, reply.headers)
 
 
 @load_fault("climb", STEADY)

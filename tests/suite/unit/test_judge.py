@@ -105,6 +105,21 @@ def test_a_credential_in_a_header_is_said_to_be_there() -> None:
     assert (found.clause, found.where) == ("refusal.no-leak", "a header")
 
 
+@pytest.mark.parametrize(("sent", "echo"), [('{"image": ', False), ('{"image": "Mona Hassan', True)])
+def test_a_propertys_name_is_no_echo_of_a_cut_body(sent: str, echo: bool) -> None:
+    """Problem details (RFC 9457) write `"errors":{"image":[...]}`, and that is how a cut body begins."""
+    details = f'{{"errors":{{"image":["is required"]}},"message":{json.dumps("not " + sent)},"errorCode":"1"}}'
+    details = details if echo else details.replace(json.dumps("not " + sent), "null")
+    refused = replace(answered(details.encode(), 400), request_body=sent.encode())
+    assert ("safety.no-echo" in broken(refused)) is echo
+
+
+def test_lost_letters_are_one_finding() -> None:
+    """Names of question marks cannot agree with those that were read."""
+    assert broken(answered(result(fullName="???? ???", firstName="منى", familyName="حسن"))) == {"reading.letters"}
+    assert broken(answered(result(fullName="سارة علي", firstName="منى", familyName="حسن"))) == {"reading.names-agree"}
+
+
 @pytest.mark.parametrize("code", ["10103", 10103])
 def test_a_registered_person_is_known_by_the_code_in_whatever_form(code: object) -> None:
     assert already_registered(answered({"message": None, "errorCode": code}, 400))
