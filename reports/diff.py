@@ -32,9 +32,11 @@ class _Piece(NamedTuple):
 def sides(required: str, actual: str) -> tuple[Markup, Markup]:
     """Both as HTML, escaped; values that the other side does not have stand in <mark>, of similar ones their letters.
 
-    A side that is one word is a value as a whole.
+    Two sides of one word each are two values.
     """
-    left, right = [*_pieces(visible(required))], [*_pieces(visible(actual))]
+    texts = visible(required), visible(actual)
+    words = all(text and not re.search(r"\s", text) for text in texts)
+    left, right = ([_Piece(text, True)] if words else [*_pieces(text)] for text in texts)
     ours, theirs = ([piece.text for piece in pieces if piece.value] for pieces in (left, right))
     shown: tuple[list[Markup], list[Markup]] = ([], [])
     for tag, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
@@ -64,9 +66,6 @@ def lists(before: Sequence[str], now: Sequence[str]) -> tuple[Markup, Markup]:
 
 def _pieces(text: str) -> Iterator[_Piece]:
     """The text in turns of prose and values."""
-    if text and not re.search(r"\s", text):
-        yield _Piece(text, True)
-        return
     begun, place = 0, 0
     while found := _BEGINS.search(text, place):
         end = found.end()

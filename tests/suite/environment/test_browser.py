@@ -204,7 +204,11 @@ def _rows(page: Page, selector: str = "#clauses ~ section tr[data-state]") -> in
         ("kept", "dark", _PHONE),
         ("load", "light", _DESK),
         ("load", "dark", _PHONE),
+        ("load", "dark", _SIZES[1]),
+        ("full", "dark", _SIZES[0]),
+        ("full", "light", _SIZES[1]),
         ("month", "dark", _PHONE),
+        ("month", "light", _SIZES[1]),
         ("first-keys", "light", _PHONE),
         ("prove", "dark", _PHONE),
         ("vendor", "light", _PHONE),
@@ -219,7 +223,7 @@ def test_accessible(name: str, look: str, size: dict[str, int], pages: dict[str,
         assert found.violations_count == 0, found.generate_report()
 
 
-@pytest.mark.parametrize("size", [_DESK, _PHONE])
+@pytest.mark.parametrize("size", [_PHONE, *_SIZES])
 @pytest.mark.parametrize("name", [*PAGES, "prove", "vendor"])
 def test_silent_and_no_wider_than_the_screen(
     name: str, size: dict[str, int], pages: dict[str, str], browser: Browser
@@ -254,11 +258,12 @@ def test_tables_keep_their_key_columns(
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
 
+@pytest.mark.parametrize("look", ["light", "dark"])
 @pytest.mark.parametrize("size", _SIZES)
 def test_a_finding_shows_its_cause_first_and_what_it_touches_below(
-    size: dict[str, int], pages: dict[str, str], browser: Browser
+    size: dict[str, int], look: str, pages: dict[str, str], browser: Browser
 ) -> None:
-    with opened(browser, pages["full"], viewport=size) as (page, wrong):
+    with opened(browser, pages["full"], viewport=size, color_scheme=look) as (page, wrong):
         article = page.locator("article:has(.under)")
         assert article.count() == 1
         order = ("h3", ".facts", ".finding", ".command pre", ".ways", ".under")
@@ -266,6 +271,15 @@ def test_a_finding_shows_its_cause_first_and_what_it_touches_below(
         assert len(tops) == len(order)
         assert tops == sorted(tops)
         assert article.locator(".finding").locator("visible=true").count() == 1
+        # Values are marked, in a colour that is seen beside the card's; prose is not.
+        marked = page.locator("article mark").all_inner_texts()
+        assert "503" in marked
+        assert not [text for text in marked if "status" in text]
+        card, mark = (
+            page.locator(selector).first.evaluate("e => getComputedStyle(e).backgroundColor")
+            for selector in (".finding", "article mark")
+        )
+        assert card != mark
         article.locator(".ways > summary").click()
         assert article.locator(".finding").locator("visible=true").count() > 1
         article.locator(".under a").first.click()

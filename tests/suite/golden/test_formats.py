@@ -355,6 +355,7 @@ def test_the_committed_matrix_is_of_these_faults() -> None:
         ("an answer like [1, 2", "an answer like {1", ["2"], []),
         ("customerData", "customerdata", ["D"], ["d"]),
         ("", "null", [], ["null"]),
+        ("refused: upload_back is not done", "performed", [], []),
     ],
 )
 def test_sides_mark_values_that_differ_and_no_prose(
