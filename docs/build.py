@@ -21,6 +21,7 @@ import typer
 import yaml
 from typer.cli import get_docs_for_click
 
+from kycgate.cli.answers import ANSWERS
 from kycgate.cli.main import app
 from kycgate.contracts.clauses import CATALOGUE, FACTS, LEFT_OUT, OPEN_POINTS, Level
 from kycgate.errors import ExitCode
@@ -236,6 +237,32 @@ def run_json() -> Iterator[str]:
     yield from _schema_tables(Run.model_json_schema(mode="serialization"))
 
 
+def json_output() -> Iterator[str]:
+    yield "# JSON on standard output"
+    yield "`check`, `load`, `verify`, `sla`, `probe`, `compare` and `doctor` take `--json` and `--quiet` alike. The"
+    yield "exit code is the same with and without them.\n"
+    yield from _table(
+        ("call", "standard output", "standard error"),
+        iter(
+            (
+                ("plain", "lines, notes, the verdict", "progress, errors"),
+                ("`--quiet`", "the verdict's line", "errors"),
+                ("`--json`", "one JSON document", "progress, notes, errors"),
+                ("`--json --quiet`", "one JSON document", "errors"),
+            )
+        ),
+    )
+    yield "Where the call ends with an error instead of a verdict (exit code 2, or 3 before anything was judged),"
+    yield "standard output is empty. `--json` takes no `--format github` and no `--markdown`. The text is ASCII: other"
+    yield "characters are written as `\\uXXXX`. `check`, `load` and `verify` print the run as [run.json](run-json.md)"
+    yield "holds it; the other documents are below. Each but a plan has `command`, `verdict`, `exit_code`, `reason`."
+    for call, model in ANSWERS.items():
+        yield f"\n## {call}\n"
+        yield from (
+            line.replace("## ", "### ", 1) for line in _schema_tables(model.model_json_schema(mode="serialization"))
+        )
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "reference/clauses.md": clauses,
     "reference/open-points.md": open_points,
@@ -244,6 +271,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "reference/policy.md": policy,
     "reference/commands.md": commands,
     "reference/run-json.md": run_json,
+    "reference/json.md": json_output,
 }
 
 

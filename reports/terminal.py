@@ -54,11 +54,16 @@ def print_verdict(run: Run, console: Console) -> None:
         _print_since(run, run.since, console)
     for note in run.notes:
         console.print(Text(f"note: {one_line(note, 300)}"), soft_wrap=True)
-    head = Text(f"{run.verdict}", style=_STYLES[run.verdict])
-    head.append(f": {one_line(run.reason, 800)}", style="default")
-    console.print(head, soft_wrap=True)
+    console.print(verdict_line(run), soft_wrap=True)
     sent = f"{counted(run.requests_sent, 'request')}, {counted(run.uploads_sent, 'upload')}"
     console.print(f"{sent}, seed {run.seed}, exit code {run.exit_code}", soft_wrap=True)
+
+
+def verdict_line(run: Run) -> Text:
+    """How it came out, and why."""
+    line = Text(f"{run.verdict}", style=_STYLES[run.verdict])
+    line.append(f": {one_line(run.reason, 800)}", style="default")
+    return line
 
 
 def _with(change: str, verdict: str) -> str:

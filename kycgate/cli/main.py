@@ -58,6 +58,7 @@ from kycgate.cli.options import (
     policy_of,
     target_of,
 )  # fmt: skip
+from kycgate.cli.output import JsonOption, Output, QuietOption
 from kycgate.cli.progress import run_and_exit
 from kycgate.cli.streams import flush
 from kycgate.contracts.clauses import LEFT_OUT
@@ -92,6 +93,7 @@ def verify(
     rate: RateOption = None, load_rate: LoadRateOption = 10.0, duration: DurationOption = 10.0,
     time_limit: TimeLimitOption = None, policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
     since: SinceOption = None, output_format: FormatOption = Format.TEXT,
+    quiet: QuietOption = False, json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Check the contract, run a short load, judge both; where no target is named, of the embedded sandbox."""
     from kycgate.cli.load_part import NOWHERE, LoadOptions
@@ -99,7 +101,7 @@ def verify(
 
     profile = find_profile(profile)
     chosen = target_of(
-        profile, sandbox=sandbox, else_sandbox=True, base_url=base_url,
+        profile, sandbox=sandbox, else_sandbox=True, quiet=quiet, base_url=base_url,
         translation=translation, specimens=specimens, strict=strict or None,
         fail_level=fail_level, pins=pins, fail_on_drift=fail_on_drift or None,
         limits__requests=budget, limits__uploads=uploads, limits__rate=rate, limits__time_s=time_limit,
@@ -108,7 +110,7 @@ def verify(
     load = LoadOptions(workload, yes_this_is_mine=yes_this_is_mine)
     run_and_exit(
         "verify", chosen, out=out, seed=seed, check=True, load=load, policy=policy_of(policy),
-        since=since, output_format=output_format, profile_file=profile,
+        since=since, output_format=output_format, output=Output(json, quiet), profile_file=profile,
     )  # fmt: skip
 
 
@@ -125,11 +127,12 @@ def check(
     image_limit: Annotated[bool, typer.Option("--image-limit", help="Find the largest picture that is taken.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; send nothing.")] = False,
     since: SinceOption = None, output_format: FormatOption = Format.TEXT,
+    quiet: QuietOption = False, json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Judge every clause of the contract."""
     profile = find_profile(profile)
     chosen = target_of(
-        profile, thorough, sandbox=sandbox, else_sandbox=dry_run, base_url=base_url,
+        profile, thorough, sandbox=sandbox, else_sandbox=dry_run, quiet=quiet, base_url=base_url,
         translation=translation, specimens=specimens, strict=strict or None,
         fail_level=fail_level, pins=pins, fail_on_drift=fail_on_drift or None,
         limits__requests=budget, limits__uploads=uploads, limits__rate=rate, limits__time_s=time_limit,
@@ -140,28 +143,38 @@ def check(
             from kycgate.specimens import load_directory
 
             load_directory(chosen.specimens)
-        _print_plan(chosen, clauses_named(only or ()))
+        _print_plan(chosen, clauses_named(only or ()), Output(json, quiet))
         return
     run_and_exit(
         "check", chosen, out=out, seed=seed, check=True, load=None, thorough=thorough, only=only or (),
-        since=since, output_format=output_format, profile_file=profile,
+        since=since, output_format=output_format, output=Output(json, quiet), profile_file=profile,
     )  # fmt: skip
 
 
-def _print_plan(profile: Profile, only: frozenset[str]) -> None:
+def _print_plan(profile: Profile, only: frozenset[str], output: Output) -> None:
     from kycgate.check.runner import run_contract_tests
+    from kycgate.cli.answers import CheckPlan
 
     requests = uploads = 0
-    print(f"{'requests':>8} {'uploads':>7}  test: clauses")
-    for test in run_contract_tests(None, only=only).plan:
+    tests = run_contract_tests(None, only=only).plan
+    output.line(f"{'requests':>8} {'uploads':>7}  test: clauses")
+    for test in tests:
         fits = requests + test.requests <= profile.limits.requests and uploads + test.uploads <= profile.limits.uploads
         room = "" if fits else "(if room is left) "
-        print(f"{test.requests:>8} {test.uploads:>7}  {room}{test.test}: {' '.join(test.clauses)}")
+        output.line(f"{test.requests:>8} {test.uploads:>7}  {room}{test.test}: {' '.join(test.clauses)}")
         requests, uploads = requests + test.requests, uploads + test.uploads
-    print(
+    output.verdict(
         f"{requests:>8} {uploads:>7}  at most; the budget is {profile.limits.requests} requests "
         f"and {profile.limits.uploads} uploads; nothing was sent"
     )
+    output.document(
+        lambda: CheckPlan.model_validate(
+            {
+                "requests": requests, "uploads": uploads, "tests": tests,
+                "budget_requests": profile.limits.requests, "budget_uploads": profile.limits.uploads,
+            }
+        )
+    )  # fmt: skip
 
 
 @app.command()

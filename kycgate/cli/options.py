@@ -98,7 +98,13 @@ MineOption = Annotated[bool, typer.Option("--yes-this-is-mine", help="Allow load
 
 
 def target_of(
-    path: Path | None, thorough: bool = False, *, sandbox: bool = False, else_sandbox: bool = False, **flags: Any
+    path: Path | None,
+    thorough: bool = False,
+    *,
+    sandbox: bool = False,
+    else_sandbox: bool = False,
+    quiet: bool = False,
+    **flags: Any,
 ) -> Profile:
     """The profile of a call that sends requests; its base_url is None only where the embedded sandbox is meant.
 
@@ -110,7 +116,7 @@ def target_of(
     """
     if sandbox and flags.get("base_url") is not None:
         raise UsageError("--sandbox and --base-url contradict each other: give one of them")
-    chosen = profile_of(path, thorough, **flags)
+    chosen = profile_of(path, thorough, quiet=quiet, **flags)
     if sandbox:
         return chosen.model_copy(update={"base_url": None})
     if chosen.base_url is None and not (else_sandbox and path is None):
@@ -118,8 +124,8 @@ def target_of(
     return chosen
 
 
-def profile_of(path: Path | None, thorough: bool = False, **flags: Any) -> Profile:
-    """The layered profile of a call: flags over environment over TOML.
+def profile_of(path: Path | None, thorough: bool = False, *, quiet: bool = False, **flags: Any) -> Profile:
+    """The layered profile of a call: flags over environment over TOML; `quiet` leaves out notes about it.
 
     Raises:
         UsageError: the flags contradict each other, or what `load_profile` says.
@@ -134,7 +140,7 @@ def profile_of(path: Path | None, thorough: bool = False, **flags: Any) -> Profi
         flags["limits__requests"] = flags.get("limits__requests") or 3_000
         flags["limits__uploads"] = flags.get("limits__uploads") or 1_000
     profile = take_flow(load_profile(path, **flags))
-    if profile.instead_of:
+    if profile.instead_of and not quiet:
         said = one_line(profile.instead_of, 200)
         print(
             f"kycgate: the profile's base_url, {said}, is not used: --base-url or KYCGATE_BASE_URL names another",

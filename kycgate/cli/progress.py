@@ -10,21 +10,23 @@ import typer
 from rich.console import Console
 
 from kycgate.cli.options import Format
+from kycgate.cli.output import Output
 from kycgate.cli.streams import SteadyConsole
+from kycgate.errors import UsageError
 from kycgate.runs.folder import RunFolder
 from kycgate.runs.model import Run
 from kycgate.settings.profile import Profile
 
 
-def run_with_progress(command: str, profile: Profile, **options: Any) -> tuple[Run, RunFolder]:
-    """Run with progress shown on standard error."""
+def run_with_progress(command: str, profile: Profile, *, quiet: bool = False, **options: Any) -> tuple[Run, RunFolder]:
+    """Run with progress shown on standard error, unless `quiet`."""
     # Imported here: a wrong call is answered before pytest, Locust and the charts are loaded.
     from kycgate.cli.execute import execute
     from kycgate.cli.screen import screen_for
 
     outcome: tuple[Run, RunFolder] | None = None
     try:
-        with screen_for(Console()).shown() as screen:
+        with screen_for(Console(), quiet=quiet).shown() as screen:
             outcome = execute(command, profile, say=screen.say, progress=screen.progress, screen=screen, **options)
     except OSError:
         # A terminal that has gone away can no longer be tidied up; the run is on disk.
@@ -40,30 +42,51 @@ def run_and_exit(
     *,
     since: Path | None = None,
     output_format: Format = Format.TEXT,
+    output: Output | None = None,
     **options: Any,
 ) -> NoReturn:
-    """Run with progress shown, print the verdict, and end with its exit code."""
+    """Run with progress shown, print the verdict, and end with its exit code.
+
+    Raises:
+        UsageError: two forms of output are asked for, or what `execute` says.
+    """
+    output = output or Output()
+    if output.json and output_format is Format.GITHUB:
+        raise UsageError("--json and --format github contradict each other: both write to standard output")
     from kycgate.reports.since import read_baseline
 
     options["baseline"] = read_baseline(since) if since is not None else None
-    run, folder = run_with_progress(command, profile, **options)
+    run, folder = run_with_progress(command, profile, quiet=output.quiet, **options)
     with suppress(BrokenPipeError):
-        print_outcome(run, folder, SteadyConsole(highlight=False), output_format)
+        print_outcome(run, folder, SteadyConsole(highlight=False), output_format, output)
     raise typer.Exit(run.exit_code)
 
 
-def print_outcome(run: Run, folder: RunFolder, console: Console, output_format: Format) -> None:
-    """Print the verdict, and what GitHub wants to read."""
+def print_outcome(
+    run: Run, folder: RunFolder, console: Console, output_format: Format, output: Output | None = None
+) -> None:
+    """Print the verdict, or the run as JSON, and what GitHub wants to read."""
     from kycgate.reports import github
-    from kycgate.reports.terminal import print_verdict
+    from kycgate.reports.terminal import print_verdict, verdict_line
+
+    output = output or Output()
+    output.document(lambda: run)
+    report = folder.path / "report.html"
+    if output.json:
+        if report.exists():
+            output.note(f"report: {report}")
+        return
 
     stop = github.stop_token()
     if output_format is Format.GITHUB:
         # Until its own word comes, the runner takes nothing that is printed for a command: a target's text is in it.
         print(f"::stop-commands::{stop}")
-    print_verdict(run, console)
-    if (folder.path / "report.html").exists():
-        console.print(f"report: {folder.path / 'report.html'}", soft_wrap=True)
+    if output.quiet:
+        console.print(verdict_line(run), soft_wrap=True)
+    else:
+        print_verdict(run, console)
+        if report.exists():
+            console.print(f"report: {report}", soft_wrap=True)
     if output_format is Format.GITHUB:
         print(f"::{stop}::")
         for line in github.annotations(run):

@@ -98,7 +98,26 @@ class PlainScreen:
         )
 
 
-def screen_for(console: Console) -> LiveScreen | PlainScreen:
+class SilentScreen:
+    """For --quiet."""
+
+    @contextmanager
+    def shown(self) -> Iterator["SilentScreen"]:
+        yield self
+
+    def say(self, text: str) -> None:
+        pass
+
+    def progress(self, done: int, total: int, name: str) -> None:
+        pass
+
+    def second(self, collector: Collector, second: Second) -> None:
+        pass
+
+
+def screen_for(console: Console, *, quiet: bool = False) -> LiveScreen | PlainScreen | SilentScreen:
     """The one that fits; `console` is where the verdict goes, the screen goes to standard error."""
+    if quiet:
+        return SilentScreen()
     errors = Console(stderr=True, highlight=False)
     return LiveScreen(errors) if console.is_terminal and errors.is_terminal else PlainScreen()

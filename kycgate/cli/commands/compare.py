@@ -2,11 +2,15 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kycgate.cli.output import JsonOption, Output, QuietOption
 from kycgate.errors import UsageError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 class Clock(StrEnum):
@@ -35,8 +39,9 @@ def compare(
     ] = None,
     clock: Annotated[Clock, typer.Option(help="Which time.")] = Clock.RESPONSE,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the result as Markdown.")] = False,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Compare two load runs, before and after a release: slower, not slower, or not enough evidence."""
     from kycgate.runs.folder import RunFolder
@@ -47,8 +52,11 @@ def compare(
     asked = tuple(dict.fromkeys(percentile or PERCENTILES))
     if any(not 0 < p < 100 for p in asked):
         raise UsageError("a --percentile lies between 0 and 100")
+    if markdown and (json or quiet):
+        raise UsageError(f"--markdown and {'--json' if json else '--quiet'} contradict each other: give one of them")
+    output = Output(json, quiet)
     if plan:
-        _plan(base, new, str(clock), asked, min_effect / 100, confidence / 100, seed)
+        _plan(base, new, str(clock), asked, min_effect / 100, confidence / 100, seed, output)
         return
     if new is None:
         raise UsageError("name two runs to compare, or one with --plan")
@@ -61,7 +69,17 @@ def compare(
         confidence=confidence / 100,
         seed=seed,
     )
-    print(found.model_dump_json(indent=1) if json else as_markdown(found) if markdown else "\n".join(as_lines(found)))
+    *lines, verdict = [as_markdown(found)] if markdown else as_lines(found)
+    for line in lines:
+        output.line(line)
+    output.verdict(verdict)
+
+    def answer() -> "BaseModel":
+        from kycgate.cli.answers import CompareAnswer
+
+        return CompareAnswer(**found.model_dump())
+
+    output.document(answer)
     raise typer.Exit(found.exit_code)
 
 
@@ -73,6 +91,7 @@ def _plan(
     effect: float,
     confidence: float,
     seed: int,
+    output: Output,
 ) -> None:
     from kycgate.runs.folder import RunFolder
     from kycgate.sla.compare import lengths, seconds_words
@@ -90,13 +109,20 @@ def _plan(
     if not found:
         raise UsageError(f"{base} measured no step by the clock {clock}")
     for one in found:
-        print(
+        output.line(
             f"{one.step:<14} p{one.percentile:<5g} {'unknown' if one.seconds is None else seconds_words(one.seconds)}"
         )
     known = [one.seconds for one in found if one.seconds is not None]
     if len(known) == len(found):
-        print(
+        output.verdict(
             f"two runs of {seconds_words(max(known))} each show, {POWER:.0%} of the time, that nothing got slower by "
             f"more than {effect:.1%} when nothing changed, and that something did when it got "
             f"{(1 + effect) ** 2 - 1:.1%} slower"
         )
+
+    def answer() -> "BaseModel":
+        from kycgate.cli.answers import ComparePlan
+
+        return ComparePlan.model_validate({"lengths": found})
+
+    output.document(answer)

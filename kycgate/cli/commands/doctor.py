@@ -1,8 +1,18 @@
 """`kycgate doctor`: whether the set-up is fit for a gate, one line for each thing looked at."""
 
+from typing import TYPE_CHECKING, Literal
+
 import typer
 
 from kycgate.cli.options import BaseUrlOption, ProfileOption, RateOption, SandboxOption, SpecimensOption, target_of
+from kycgate.cli.output import JsonOption, Output, QuietOption
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from kycgate.cli.examine import Symptom
+
+EMBEDDED = "the embedded sandbox"
 
 
 def register(app: typer.Typer) -> None:
@@ -16,6 +26,8 @@ def doctor(
     profile: ProfileOption = None,
     specimens: SpecimensOption = None,
     rate: RateOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Check the set-up with at most 10 requests: network, TLS, clock, credentials, cards, rate limit."""
     from contextlib import ExitStack
@@ -25,22 +37,39 @@ def doctor(
     from kycgate.cli.examine import State, examine
     from kycgate.errors import ExitCode
     from kycgate.settings.profile import find_profile, load_secrets
-    from kycgate.text import one_line
+    from kycgate.text import counted, one_line
 
+    output = Output(json, quiet)
     chosen = target_of(
-        find_profile(profile), sandbox=sandbox, base_url=base_url, specimens=specimens, limits__rate=rate
+        find_profile(profile), sandbox=sandbox, quiet=quiet, base_url=base_url, specimens=specimens, limits__rate=rate
     )
     if chosen.specimens is not None:
         cards.load_directory(chosen.specimens)
     with ExitStack() as stack:
         if chosen.base_url is None:
-            print("target: the embedded sandbox")
+            target = EMBEDDED
+            output.note(f"target: {target}")
             embedded = stack.enter_context(embedded_sandbox(chosen))
             chosen, secrets = embedded.profile, embedded.secrets
         else:
+            target = chosen.base_url
             secrets = load_secrets(chosen.environment, chosen.credentials)
-        failed = 0
+        symptoms: list[Symptom] = []
         for symptom in examine(chosen, secrets):
-            print(one_line(str(symptom), 400), flush=True)
-            failed += symptom.state is State.FAILED
-    raise typer.Exit(int(ExitCode.UNCLEAR if failed else ExitCode.KEPT))
+            output.line(one_line(str(symptom), 400))
+            symptoms.append(symptom)
+    failed = [symptom.what for symptom in symptoms if symptom.state is State.FAILED]
+    warnings = [symptom.what for symptom in symptoms if symptom.state is State.WARNING]
+    code = ExitCode.UNCLEAR if failed else ExitCode.KEPT
+    verdict: Literal["ready", "not ready"] = "not ready" if failed else "ready"
+    warned = f"{counted(len(warnings), 'warning')} ({', '.join(warnings)})" if warnings else "no warning"
+    reason = f"{', '.join(failed)} failed" if failed else f"nothing failed, {warned}"
+    output.verdict(f"{verdict}: {reason}")
+
+    def answer() -> "BaseModel":
+        from kycgate.cli.answers import DoctorAnswer
+
+        return DoctorAnswer(verdict=verdict, exit_code=int(code), reason=reason, target=target, symptoms=symptoms)
+
+    output.document(answer)
+    raise typer.Exit(int(code))

@@ -22,6 +22,7 @@ from kycgate.cli.options import (
     policy_of,
     target_of,
 )
+from kycgate.cli.output import JsonOption, Output, QuietOption
 from kycgate.errors import UsageError
 from kycgate.settings.profile import find_profile
 
@@ -85,6 +86,7 @@ def load(
     until_decided: Annotated[bool, typer.Option(
         "--until-decided", help="End once the policy is decided, or after --duration.")] = False,
     yes_this_is_mine: MineOption = False, since: SinceOption = None, output_format: FormatOption = Format.TEXT,
+    quiet: QuietOption = False, json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Start onboardings at a rate, or by a number of people; response times count from when each was due."""
     import os
@@ -107,7 +109,7 @@ def load(
     profile = find_profile(profile)
     chosen = target_of(
         profile, sandbox=sandbox, base_url=base_url, translation=translation, specimens=specimens,
-        limits__time_s=time_limit,
+        limits__time_s=time_limit, quiet=quiet,
     )  # fmt: skip
     try:
         workload = LoadPlan(
@@ -146,7 +148,7 @@ def load(
     )
     run_and_exit(
         "load", chosen, out=out, seed=seed, check=False, load=options, policy=policy_of(policy),
-        since=since, output_format=output_format, profile_file=profile,
+        since=since, output_format=output_format, output=Output(json, quiet), profile_file=profile,
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """`kycgate probe`: one small onboarding for a scheduler, its result appended to a store."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,10 @@ from kycgate.cli.options import (
     TranslationOption,
     target_of,
 )
+from kycgate.cli.output import JsonOption, Output, QuietOption
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 EMBEDDED = "the embedded sandbox"
 """The target's name in the store, as its port is another one each time."""
@@ -35,6 +39,7 @@ def probe(
         float, typer.Option(min=0, max=3_600, help="First wait a random time of at most this many seconds.")
     ] = 0.0,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep the exchanges, as a run's folder.")] = None,
+    quiet: QuietOption = False, json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Take one person through the four steps, judge and time them, append the result to a store.
 
@@ -59,11 +64,12 @@ def probe(
     from kycgate.runs.folder import RunFolder
     from kycgate.runs.model import Run
     from kycgate.settings.profile import find_profile, load_secrets
-    from kycgate.text import one_line
+    from kycgate.text import counted, one_line
 
+    output = Output(json, quiet)
     chosen = target_of(
         find_profile(profile), sandbox=sandbox, base_url=base_url, translation=translation, specimens=specimens,
-        strict=strict or None,
+        strict=strict or None, quiet=quiet,
     )  # fmt: skip
     most, uploads = limits()
     bounds = chosen.limits.model_copy(update={"requests": most, "uploads": uploads})
@@ -82,7 +88,7 @@ def probe(
     with ExitStack() as stack:
         folder = RunFolder.create(out, "probe") if out is not None else None
         target = chosen.base_url or EMBEDDED
-        print(f"target: {one_line(target, 300)}")
+        output.note(f"target: {one_line(target, 300)}")
         if secrets is None:
             embedded = stack.enter_context(embedded_sandbox(chosen))
             chosen, secrets = embedded.profile, embedded.secrets
@@ -93,11 +99,12 @@ def probe(
             time.sleep(random.SystemRandom().uniform(0, jitter))
         prober = Prober(gate, chosen, secrets, target=target, prober=one_line(name, 80), jitter_s=jitter)
         result = prober.run(for_requests)
-        print(f"{result.verdict}: {result.reason}")
+        output.verdict(f"{result.verdict}: {result.reason}")
         with open_store(store, create=True) as kept:
             kept.append(result)
             where = kept.name
-        print(f"{result.requests} requests, {result.uploads} uploads, {result.duration_us / 1e3:.0f} ms; in {where}")
+        sent = f"{counted(result.requests, 'request')}, {counted(result.uploads, 'upload')}"
+        output.line(f"{sent}, {result.duration_us / 1e3:.0f} ms; in {where}")
         code = {"kept": ExitCode.KEPT, "broken": ExitCode.BROKEN}.get(result.verdict, ExitCode.UNCLEAR)
         if folder is not None:
             run = Run(
@@ -110,5 +117,14 @@ def probe(
             )  # fmt: skip
             folder.write_run(run)
             code = write_reports(folder, run, code)
-            print(f"report: {folder.path / 'report.html'}")
+            output.note(f"report: {folder.path / 'report.html'}")
+
+    def answer() -> "BaseModel":
+        from kycgate.cli.answers import ProbeAnswer
+
+        return ProbeAnswer(
+            verdict=result.verdict, exit_code=int(code), reason=result.reason, store=where, probe=result
+        )  # fmt: skip
+
+    output.document(answer)
     raise typer.Exit(int(code))

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kycgate.cli.options import OutOption
-from kycgate.errors import UsageError
+from kycgate.cli.output import JsonOption, Output, QuietOption
+from kycgate.errors import ExitCode, UsageError
+from kycgate.text import counted
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from kycgate.runs.model import ObjectiveResult
     from kycgate.runs.period import PeriodResult
     from kycgate.sla.budget import Budget
@@ -45,24 +49,27 @@ def sla(
         typer.Option("--alert", help="With --period: exit code 1 when the error budget burns too fast, else 0."),
     ] = False,
     out: OutOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Judge recorded runs, or a month of probes, against a policy: holds, broken, or not enough evidence."""
     from kycgate.sla.policy import load_policy
 
+    output = Output(json, quiet)
     chosen = load_policy(policy)
     if plan:
-        _print_needs(chosen, rate)
+        _print_needs(chosen, rate, output)
     elif period is not None:
         if runs or anytime:
             raise UsageError("--period judges the probes of a store, and takes neither runs nor --anytime")
-        _judge_month(chosen, period, store, target=target, every_s=every, out=out, alert=alert)
+        _judge_month(chosen, period, store, output, target=target, every_s=every, out=out, alert=alert)
     elif runs:
-        _judge_runs(chosen, runs, anytime=anytime)
+        _judge_runs(chosen, runs, output, anytime=anytime)
     else:
         raise UsageError("name the folders of the runs to judge, or --period, or --plan")
 
 
-def _judge_runs(policy: Any, runs: list[Path], *, anytime: bool) -> None:
+def _judge_runs(policy: Any, runs: list[Path], output: Output, *, anytime: bool) -> None:
     from kycgate.runs.folder import RunFolder
     from kycgate.runs.verdict import exit_code_of
     from kycgate.sla.judge import judge
@@ -71,11 +78,15 @@ def _judge_runs(policy: Any, runs: list[Path], *, anytime: bool) -> None:
     recorded = [Recording.read(RunFolder(path)) for path in runs]
     voids = [recording.load.health.void for recording in recorded if recording.load.health.void]
     objectives = judge(policy, recorded, anytime=anytime)
-    _print_objectives(objectives, policy)
+    _print_objectives(objectives, policy, output)
+    notes: list[str] = []
     if policy.period.measure == "calendar month":
-        print("the policy is about calendar months: what a run shows owes no credit (--period judges a month)")
+        notes.append("the policy is about calendar months: what a run shows owes no credit (--period judges a month)")
+        output.note(notes[0])
     code, reason = exit_code_of([], objectives, strict=False, cannot_judge=f"void: {voids[0]}" if voids else "")
-    print(reason if code else f"{len(objectives)} objectives hold")
+    said = reason if code else _hold(objectives)
+    output.verdict(said)
+    _print_document(output, policy, code, said, objectives, notes=notes)
     raise typer.Exit(int(code))
 
 
@@ -83,6 +94,7 @@ def _judge_month(
     policy: Any,
     text: str,
     where: str | None,
+    output: Output,
     *,
     target: str | None,
     every_s: float | None,
@@ -123,17 +135,43 @@ def _judge_month(
     write_evidence(folder.path, judged, probes)
     folder.write_run(run)
     code = write_reports(folder, run, code)
-    _print_month(judged.period)
-    _print_objectives(judged.objectives, policy)
+    _print_month(judged.period, output)
+    _print_objectives(judged.objectives, policy, output)
     for budget in judged.budgets:
-        _print_budget(budget)
+        _print_budget(budget, output)
     for note in run.notes:
-        print(f"note: {note}")
-    print(reason if code else f"{len(judged.objectives)} objectives hold")
-    print(f"report: {folder.path / 'report.html'}")
+        output.line(f"note: {note}")
+    said = reason if code else _hold(judged.objectives)
+    output.verdict(said)
+    output.note(f"report: {folder.path / 'report.html'}")
+    alerts = any(burn.alerts for budget in judged.budgets for burn in budget.burns)
+    _print_document(
+        output, policy, code, said, judged.objectives,
+        period=judged.period, budgets=judged.budgets, alerts=alerts, notes=run.notes,
+    )  # fmt: skip
     if alert:
-        raise typer.Exit(int(any(burn.alerts for budget in judged.budgets for burn in budget.burns)))
+        raise typer.Exit(int(alerts))
     raise typer.Exit(int(code))
+
+
+def _hold(objectives: "list[ObjectiveResult]") -> str:
+    return f"{counted(len(objectives), 'objective')} hold{'s' * (len(objectives) == 1)}"
+
+
+def _print_document(
+    output: Output, policy: Any, code: ExitCode, reason: str, objectives: "list[ObjectiveResult]", **more: Any
+) -> None:
+    def answer() -> "BaseModel":
+        from kycgate.cli.answers import SlaAnswer
+
+        return SlaAnswer.model_validate(
+            {
+                "verdict": code.word, "exit_code": int(code), "reason": reason, "policy": policy.name,
+                "confidence": policy.confidence, "objectives": objectives, **more,
+            }
+        )  # fmt: skip
+
+    output.document(answer)
 
 
 def _target_of(targets: dict[str, int], wanted: str | None, store: str) -> str:
@@ -149,47 +187,51 @@ def _target_of(targets: dict[str, int], wanted: str | None, store: str) -> str:
     raise UsageError(f"{store} has no probe of {wanted or 'any target'}: it has probes of {known}")
 
 
-def _print_month(period: "PeriodResult") -> None:
+def _print_month(period: "PeriodResult", output: Output) -> None:
     every = f"{period.every_s:g} s ({'learned' if period.every_learned else 'as said'})"
-    print(f"{period.name} ({period.zone}), {period.target}: {period.counted:,} probes count, one every {every}")
+    output.line(f"{period.name} ({period.zone}), {period.target}: {period.counted:,} probes count, one every {every}")
     hours = f"{period.excluded_s / 3600:.1f} h left out, {period.gap_s / 3600:.1f} h not watched"
     more = f", {period.to_come_s / 3600:.1f} h to come" if period.to_come_s else ""
-    print(f"{period.total_s / 3600:.1f} h count, {hours}{more}")
+    output.line(f"{period.total_s / 3600:.1f} h count, {hours}{more}")
     for outage in period.outages:
         least, most = (timedelta(seconds=round(seconds)) for seconds in (outage.at_least_s, outage.at_most_s))
         kinds = ", ".join(f"{kind} ({count})" for kind, count in outage.failures.items())
-        print(f"outage  {outage.first_bad:%Y-%m-%d %H:%M:%S} UTC  {least} to {most}, {outage.probes} probes: {kinds}")
+        output.line(
+            f"outage  {outage.first_bad:%Y-%m-%d %H:%M:%S} UTC  {least} to {most}, {outage.probes} probes: {kinds}"
+        )
     if period.single_failures:
-        print(f"and {period.single_failures} failed probes that are part of no outage")
+        output.line(f"and {period.single_failures} failed probes that are part of no outage")
     for credit in period.credits_owed:
-        print(f"credit  {credit.objective}  {credit.shown:g}% proven; {credit.percent:g}% by {credit.measured}")
+        output.line(f"credit  {credit.objective}  {credit.shown:g}% proven; {credit.percent:g}% by {credit.measured}")
     if period.credits_owed:
         by = f"{period.credit_percent:g}% by what was measured"
-        print(f"credits owed: {period.credit_shown:g}% of the fee, as proven; {by}")
+        output.line(f"credits owed: {period.credit_shown:g}% of the fee, as proven; {by}")
 
 
-def _print_budget(budget: "Budget") -> None:
+def _print_budget(budget: "Budget", output: Output) -> None:
     used, allowed = (timedelta(seconds=round(seconds)) for seconds in (budget.used_s, budget.allowed_s))
     ends = f"; at the rate of the last three days it ends {budget.ends_at:%Y-%m-%d %H:%M} UTC" if budget.ends_at else ""
     left = f"{budget.left:.0%} left{ends}" if budget.left > 0 else "all of it is spent"
-    print(f"error budget  {budget.objective}  {used} used of {allowed}, {left}")
+    output.line(f"error budget  {budget.objective}  {used} used of {allowed}, {left}")
     for burn in budget.burns:
         if burn.alerts:
             hours, rates = f"{burn.long_s / 3600:g} h", f"{burn.rate:.3g} and {burn.short_rate:.3g}"
-            print(f"alert  {budget.objective}  burns {rates} times too fast over {hours} and {burn.short_s / 60:g} min")
+            output.line(
+                f"alert  {budget.objective}  burns {rates} times too fast over {hours} and {burn.short_s / 60:g} min"
+            )
 
 
-def _print_objectives(objectives: "list[ObjectiveResult]", policy: Any) -> None:
+def _print_objectives(objectives: "list[ObjectiveResult]", policy: Any, output: Output) -> None:
     for o in objectives:
-        print(f"{o.verdict}  {o.id}{f': {o.condition}' if o.condition else ''}")
-        print(f"    {o.measured}, limit {o.limit}; {o.interval}, n = {o.samples:,}")
+        output.line(f"{o.verdict}  {o.id}{f': {o.condition}' if o.condition else ''}")
+        output.line(f"    {o.measured}, limit {o.limit}; {o.interval}, n = {o.samples:,}")
         stands = f" It would stand up to disturbances of {o.stands_s:g} s." if o.stands_s else ""
-        print(f"    {o.method} ({o.source}). {o.note}{stands}")
+        output.line(f"    {o.method} ({o.source}). {o.note}{stands}")
     if objectives:
-        print(f"confidence of all together: {policy.confidence:.0%} ({objectives[0].correction})")
+        output.line(f"confidence of all together: {policy.confidence:.0%} ({objectives[0].correction})")
 
 
-def _print_needs(policy: Any, rate: float | None) -> None:
+def _print_needs(policy: Any, rate: float | None, output: Output) -> None:
     from kycgate.sla.needs import plan, unstated
     from kycgate.sla.objectives import MOST_SAMPLES
 
@@ -198,19 +240,28 @@ def _print_needs(policy: Any, rate: float | None) -> None:
 
     needs = plan(policy)
     for need in needs:
-        print(
+        output.line(
             f"{need.objective}: {count(need.at_best)} {need.what} if none fails, {count(need.usually)} if half as many "
             f"as may do; with --until-decided {count(need.early_at_best)}, and {count(need.early)} on average"
         )
         if math.isinf(need.seconds):
-            print(f"    no run shows it: {unstated(need.at_best)}")
+            output.line(f"    no run shows it: {unstated(need.at_best)}")
         elif need.seconds:
-            print(f"    and at least {need.seconds:,.0f} s, at whatever rate")
+            output.line(f"    and at least {need.seconds:,.0f} s, at whatever rate")
         if rate is not None and math.isfinite(need.seconds):
-            print(f"    at {rate:g} onboardings/s a run of {math.ceil(need.lasts_s(rate)):,} s, if none fails")
+            output.line(f"    at {rate:g} onboardings/s a run of {math.ceil(need.lasts_s(rate)):,} s, if none fails")
     most = max(math.ceil((need.early or MOST_SAMPLES) / need.per_onboarding) for need in needs)
-    print(f"all of them with --until-decided, if half as many fail as may: about {most:,} onboardings, 2 uploads each")
+    output.line(
+        f"all of them with --until-decided, if half as many fail as may: about {most:,} onboardings, 2 uploads each"
+    )
     if rate is not None and all(math.isfinite(need.seconds) for need in needs):
         longest = max(need.lasts_s(rate) for need in needs)
-        print(f"all of them, if none fails: kycgate load --rate {rate:g} --duration {math.ceil(longest)}")
-    print("samples are counted as independent answers: where a run shows that they hang together, it takes more")
+        output.line(f"all of them, if none fails: kycgate load --rate {rate:g} --duration {math.ceil(longest)}")
+    output.line("samples are counted as independent answers: where a run shows that they hang together, it takes more")
+
+    def answer() -> "BaseModel":
+        from kycgate.cli.answers import SlaPlan
+
+        return SlaPlan.model_validate({"needs": needs})
+
+    output.document(answer)

@@ -63,6 +63,7 @@ def test_examples_run(page: str, tmp_path: Path) -> None:
 def test_the_reference_holds_everything_that_the_code_has(site: Path) -> None:
     from typer.main import get_command
 
+    from kycgate.cli.answers import ANSWERS
     from kycgate.settings.template import keys
 
     def page(name: str) -> str:
@@ -75,6 +76,7 @@ def test_the_reference_holds_everything_that_the_code_has(site: Path) -> None:
         assert f"<code>kycgate {name}</code>" in page("commands")
         assert all(parameter.opts[0] in page("commands") for parameter in command.params)
     assert "schema_version" in page("run-json")
+    assert all(f">{call}<" in page("json") for call in ANSWERS)
     assert "limit_ms" in page("policy")
 
 
