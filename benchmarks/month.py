@@ -130,18 +130,6 @@ def _steps(rng: random.Random, *, slow: bool) -> Iterator[ProbeStep]:
         )  # fmt: skip
 
 
-def expected_outages(policy: Policy) -> list[Interval]:
-    """What is down of the time that counts."""
-    found = []
-    for one in stretches("down", policy.period.zone):
-        start = one.start
-        for window in exclusions(policy.window, one.start, one.end):
-            found.append(Interval(start, window.start))
-            start = window.end
-        found.append(Interval(start, one.end))
-    return [one for one in found if one.seconds > 0]
-
-
 def compare(policy: Policy, period: PeriodResult, every_s: int) -> tuple[list[str], bool]:
     """Lines of a table, planted beside found; whether all agree."""
     local = ZoneInfo(period.zone)
@@ -156,12 +144,14 @@ def compare(policy: Policy, period: PeriodResult, every_s: int) -> tuple[list[st
     def when(moment: datetime) -> str:
         return f"{moment.astimezone(local):%d %b %H:%M:%S}"
 
-    planted = expected_outages(policy)
+    whole = stretches("down", period.zone)
+    excluded = {one: sum(w.seconds for w in exclusions(policy.window, one.start, one.end)) for one in whole}
+    planted = [one for one in whole if excluded[one] < one.seconds]
     for one, found in zip(planted, [*period.outages, *[None] * len(planted)], strict=False):
         said = f"down {when(one.start)} to {when(one.end)} ({one.seconds / 60:.0f} min)"
         row(said, _outage_words(found, when) if found else "nothing", found is not None and _bounds_hold(one, found))
     row(f"{len(planted)} outages", f"{len(period.outages)}", len(planted) == len(period.outages))
-    down_s = sum(one.seconds for one in planted)
+    down_s = sum(one.seconds - excluded[one] for one in planted)
     least, most = sum(o.at_least_s for o in period.outages), sum(o.at_most_s for o in period.outages)
     row(f"{down_s / 3600:.2f} h down", f"{least / 3600:.2f} to {most / 3600:.2f} h", least <= down_s <= most)
     row(f"{SINGLE_FAILURES} single failures", f"{period.single_failures}", period.single_failures == SINGLE_FAILURES)

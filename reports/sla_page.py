@@ -358,7 +358,9 @@ def _outage(outage: Outage, zone: ZoneInfo) -> Row:
         start=_between(outage.last_good, outage.first_bad, zone),
         end=_between(outage.last_bad, outage.next_good, zone),
         lasted=f"{_span(outage.at_least_s)} to {_span(outage.at_most_s)}",
-        what=f"{outage.probes} probes: {kinds}" + (f", at {where}" if where else ""),
+        what=f"{outage.probes} probes: {kinds}"
+        + (f", at {where}" if where else "")
+        + (f"; {outage.words}" if outage.words else ""),
     )
 
 

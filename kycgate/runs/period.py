@@ -21,6 +21,9 @@ class Stretch(RunModel):
         return (self.end - self.start).total_seconds()
 
 
+Cut = Literal["window", "gap"]
+
+
 class Outage(RunModel):
     """Failed probes in a row. What is known are moments: it was up at the last good one, down at the first bad one."""
 
@@ -32,13 +35,27 @@ class Outage(RunModel):
     failures: dict[str, int] = Field(default_factory=dict, description="Kinds of failure, and how often.")
     steps: list[str] = Field(default_factory=list, description="The steps at which it failed.")
 
+    cuts: list[Cut] = Field(default_factory=list, description="What cut it; it is one outage nevertheless.")
+    unsure_s: float = Field(default=0.0, description="Around its cuts, between two failed probes: not surely down.")
+    excluded_s: float = Field(default=0.0, description="Of it in windows, which counts for nothing.")
+    began_before: bool = Field(default=False, description="It began before the period, and counts in the one before.")
+    goes_on: bool = Field(default=False, description="It goes on after the period.")
+
     @property
     def at_least_s(self) -> float:
-        return (self.last_bad - self.first_bad).total_seconds()
+        return (self.last_bad - self.first_bad).total_seconds() - self.unsure_s
 
     @property
     def at_most_s(self) -> float:
-        return (self.next_good - self.last_good).total_seconds()
+        return (self.next_good - self.last_good).total_seconds() - self.excluded_s
+
+    @property
+    def words(self) -> str:
+        """What cut it and where it goes on; empty for most."""
+        said = [f"cut by a {cut}, counted once" for cut in dict.fromkeys(self.cuts)]
+        said += ["began before this period, and counts in the one before"] if self.began_before else []
+        said += ["goes on after this period"] if self.goes_on else []
+        return "; ".join(said)
 
 
 DayState = Literal["good", "failures", "outage", "excluded", "no data", "to come"]
@@ -154,6 +171,11 @@ class PeriodResult(RunModel):
     latencies: list[StepLatency] = Field(default_factory=list, description="Of the days' histograms, merged.")
     clock_low_s: float | None = None
     clock_high_s: float | None = None
+
+    @property
+    def begun(self) -> int:
+        """Outages that began in this period."""
+        return sum(not outage.began_before for outage in self.outages)
 
     @property
     def credit_percent(self) -> float:

@@ -36,7 +36,7 @@ from kycgate.sla.budget import Budget, budget_of
 from kycgate.sla.histograms import Counts, edges, empty
 from kycgate.sla.latency import TaggedInterval, histogram_of, step_latency, write_log
 from kycgate.sla.objectives import EXACT, MOST_SAMPLES, share_bounds
-from kycgate.sla.outages import gaps, outages, usual_distance_s, without
+from kycgate.sla.outages import SLACK, at_borders, gaps, outages, usual_distance_s, without
 from kycgate.sla.period import Credit, Interval, Tier, days_of, exclusions
 from kycgate.sla.policy import Availability, Latency, Objective, Policy, Reading, share_of
 from kycgate.sla.recording import tag_of
@@ -107,11 +107,9 @@ def judge_month(
     clear = [probe for probe in told if id(probe) not in aside]
     watch = _watch(whole, windows, clear, every, now)
     unknown = _unknown_share(watch, policy.period.tolerated_gap_share)
-    found = list(
-        chain.from_iterable(
-            outages(stretch, _in(clear, stretch), policy.period.outage_after) for stretch in watch.watched
-        )
-    )
+    seen = [probe for probe in inside if probe.verdict != "unclear" and id(probe) not in aside]
+    found = list(outages(watch.watched, windows, clear, policy.period.outage_after, seen))
+    at_borders(found, whole, *_neighbours(ordered, whole, every))
     by_day = {day.name: _values(_in(clear, day)) for day in days}
     probed = [objective for objective in policy.objective if _is_probed(objective)]
     jitter = min(probe.jitter_s for probe in clear) if clear else 0.0
@@ -205,6 +203,18 @@ def _in(probes: Sequence[Probe], stretch: Interval) -> Sequence[Probe]:
     """Those that began in this stretch; `probes` are in order."""
     first, after = (bisect_left(probes, moment, key=lambda probe: probe.started_at) for moment in stretch[:2])
     return probes[first:after]
+
+
+def _neighbours(ordered: Sequence[Probe], whole: Interval, every_s: float) -> tuple[Probe | None, Probe | None]:
+    """The clear probes next to the period, before and after it; None where none is near enough."""
+    reach = timedelta(seconds=SLACK * every_s)
+    before = _clear(_in(ordered, Interval(whole.start - reach, whole.start)))
+    after = _clear(_in(ordered, Interval(whole.end, whole.end + reach)))
+    return before[-1] if before else None, after[0] if after else None
+
+
+def _clear(probes: Sequence[Probe]) -> list[Probe]:
+    return [probe for probe in probes if probe.verdict != "unclear"]
 
 
 def _count(probes: Sequence[Probe], verdict: str) -> int:
@@ -537,7 +547,9 @@ def _day(
         for value in measured
     ]
     failed = _count(clear, "unavailable") + _count(clear, "broken")
-    down = any(day.start <= outage.last_bad and outage.first_bad < day.end for outage in found)
+    down = any(p.verdict == "unavailable" for p in clear) and any(
+        day.start <= outage.last_bad and outage.first_bad < day.end for outage in found
+    )
     state: DayState = (
         "to come" if day.start >= now
         else "excluded" if not counted_s and excluded_s
@@ -587,6 +599,10 @@ def _notes(policy: Policy, probed: Sequence[Objective], period: PeriodResult) ->
     if period.unclear:
         why = "refused credentials or cards, put off, or not watched"
         notes.append(f"{period.unclear} probes say nothing of the vendor ({why}).")
+    notes += [
+        f"The outage of {outage.first_bad:%d %b %H:%M} to {outage.last_bad:%d %b %H:%M} UTC: {outage.words}."
+        for outage in [outage for outage in period.outages if outage.words][:20]
+    ]
     left = [objective.id for objective in policy.objective if objective not in probed]
     if left:
         notes.append(f"Not judged here, as probes do not measure it: {', '.join(left)}. Judge load runs for it.")

@@ -5,15 +5,17 @@ What lies beyond is a gap: it is neither up nor down. Windows and gaps cut: what
 are looked at apart, and an outage is as long as it was watched. Moments are when probes began.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
+from typing import NamedTuple
 
 from kycgate.errors import CannotJudge
 from kycgate.probing.probe import Probe
-from kycgate.runs.period import Outage, Stretch
+from kycgate.runs.period import Cut, Outage, Stretch
 from kycgate.sla.period import Interval
 
 SLACK = 2.0
@@ -56,28 +58,105 @@ def gaps(stretch: Interval, probes: Sequence[Probe], every_s: float) -> list[Str
     return found
 
 
-def outages(watched: Interval, probes: Sequence[Probe], at_least: int) -> Iterator[Outage]:
-    """At least `at_least` failed probes in a row; `probes` are those in this watched stretch that tell anything."""
+class _Part(NamedTuple):
+    """Failed probes in a row within one watched stretch, and between which moments the vendor was down."""
+
+    last_good: datetime
+    row: Sequence[Probe]
+    next_good: datetime
+    from_start: bool
+    """No good probe came before it in its stretch."""
+    to_end: bool
+
+
+def outages(
+    watched: Sequence[Interval],
+    windows: Sequence[Interval],
+    probes: Sequence[Probe],
+    at_least: int,
+    seen: Sequence[Probe] = (),
+) -> Iterator[Outage]:
+    """At least `at_least` failed probes in a row; a window or a gap that cuts such a row does not make two of it.
+
+    Probes on both sides of a window count together. A gap may hide that the vendor was up: there, `at_least` must have
+    failed without it. `probes` are those that count, and `seen` those in windows too; all clear and in order.
+    """
+    rows: list[tuple[list[_Part], list[Cut]]] = []
+    for place, stretch in enumerate(watched):
+        for part in _parts(stretch, _within(probes, stretch.start, stretch.end)):
+            cut = _cut(watched[place - 1], stretch, windows) if place else None
+            joined = (
+                cut and part.from_start and rows and rows[-1][0][-1].to_end
+                and rows[-1][0][-1].next_good == watched[place - 1].end
+                and all(p.verdict == "unavailable" for p in _within(seen, watched[place - 1].end, stretch.start))
+            )  # fmt: skip
+            if joined and cut:
+                rows[-1][0].append(part)
+                rows[-1][1].append(cut)
+            else:
+                rows.append(([part], []))
+    for parts, cuts in rows:
+        together, most = 0, 0
+        for part, cut in zip(parts, [None, *cuts], strict=True):
+            together = len(part.row) + (together if cut == "window" else 0)
+            most = max(most, together)
+        if most >= at_least:
+            yield _outage(parts, cuts, windows)
+
+
+def at_borders(found: Sequence[Outage], whole: Interval, before: Probe | None, after: Probe | None) -> None:
+    """Enter of the first and the last outage whether it goes on beyond the period.
+
+    `before` and `after` are the clear probes next to the period, None where none was near enough to tell.
+    """
+    if found and found[0].last_good == whole.start:
+        found[0].began_before = before is not None and before.verdict == "unavailable"
+    if found and found[-1].next_good == whole.end:
+        found[-1].goes_on = after is not None and after.verdict == "unavailable"
+
+
+def _within(probes: Sequence[Probe], start: datetime, end: datetime) -> Sequence[Probe]:
+    first, after = (bisect_left(probes, moment, key=lambda probe: probe.started_at) for moment in (start, end))
+    return probes[first:after]
+
+
+def _cut(one: Interval, following: Interval, windows: Sequence[Interval]) -> Cut:
+    """What lies between two watched stretches: nothing but windows, or time that was not watched too."""
+    between = Interval(one.end, following.start)
+    return "window" if _shared_s(between, windows) >= between.seconds else "gap"
+
+
+def _shared_s(stretch: Interval, windows: Sequence[Interval]) -> float:
+    met = ((min(stretch.end, w.end) - max(stretch.start, w.start)).total_seconds() for w in windows)
+    return sum(max(seconds, 0.0) for seconds in met)
+
+
+def _parts(stretch: Interval, probes: Sequence[Probe]) -> Iterator[_Part]:
     row: list[Probe] = []
-    last_good = watched.start
+    last_good, from_start = stretch.start, True
     for probe in probes:
         if probe.verdict == "unavailable":
             row.append(probe)
             continue
-        if len(row) >= at_least:
-            yield _outage(last_good, row, probe.started_at)
-        row, last_good = [], probe.started_at
-    if len(row) >= at_least:
-        yield _outage(last_good, row, watched.end)
+        if row:
+            yield _Part(last_good, row, probe.started_at, from_start, to_end=False)
+        row, last_good, from_start = [], probe.started_at, False
+    if row:
+        yield _Part(last_good, row, stretch.end, from_start, to_end=True)
 
 
-def _outage(last_good: datetime, row: Sequence[Probe], next_good: datetime) -> Outage:
+def _outage(parts: Sequence[_Part], cuts: Sequence[Cut], windows: Sequence[Interval]) -> Outage:
+    row = [probe for part in parts for probe in part.row]
+    whole = Interval(parts[0].last_good, parts[-1].next_good)
     return Outage(
-        last_good=last_good,
+        last_good=whole.start,
         first_bad=row[0].started_at,
         last_bad=row[-1].started_at,
-        next_good=next_good,
+        next_good=whole.end,
         probes=len(row),
         failures=dict(Counter(probe.failure for probe in row)),
         steps=sorted({probe.failed_step for probe in row}),
+        cuts=list(cuts),
+        unsure_s=sum((b.row[0].started_at - a.row[-1].started_at).total_seconds() for a, b in pairwise(parts)),
+        excluded_s=_shared_s(whole, windows),
     )

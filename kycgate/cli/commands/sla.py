@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from kycgate.sla.budget import Budget
 
 
+_NEIGHBOURS = timedelta(days=2)
+"""Twice the longest distance of two probes that a policy can state."""
+
+
 def register(app: typer.Typer) -> None:
     app.command()(sla)
 
@@ -119,7 +123,8 @@ def _judge_month(
     now = datetime.now(UTC)
     with open_store(where) as store:
         chosen = _target_of(store.targets(), target, store.name)
-        probes = store.probes(chosen, days[0].start, days[-1].end)
+        # The probes next to the month say whether an outage at its border began, or ends, in another one.
+        probes = store.probes(chosen, days[0].start - _NEIGHBOURS, days[-1].end + _NEIGHBOURS)
         name = store.name
     judged = judge_month(policy, month, probes, target=chosen, now=now, every_s=every_s)
     judged.period.store = name

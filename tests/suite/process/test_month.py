@@ -118,12 +118,20 @@ def test_gaps_at_the_months_ends_count() -> None:
     assert [day.state for day in period.days[:3]] == ["no data", "no data", "good"]
 
 
-def test_gaps_cut_outages() -> None:
-    """Down before and after a gap: two outages, each as long as it was watched."""
-    period = judged(hourly(lambda n: None if 103 <= n < 120 else "unavailable" if 100 <= n < 124 else "kept")).period
-    before, after = period.outages
-    assert (before.probes, before.next_good) == (3, at(5, 7.5))
-    assert (after.probes, after.last_good, after.first_bad) == (4, at(6, 0.5), at(6, 0.5))
+def test_a_gap_in_an_outage_leaves_it_one_of_which_the_watched_parts_are_sure() -> None:
+    """Probes 100-102 and 120-123 failed: down 2 h + 3 h for sure, and at most from probe 99 to probe 124."""
+    found = judged(hourly(lambda n: None if 103 <= n < 120 else "unavailable" if 100 <= n < 124 else "kept"))
+    (outage,) = found.period.outages
+    assert (outage.probes, outage.cuts, outage.first_bad, outage.last_bad) == (7, ["gap"], at(5, 4.5), at(6, 3.5))
+    assert (outage.at_least_s, outage.at_most_s, found.period.down_s) == (5 * 3600, 25 * 3600, 5 * 3600)
+    assert any("cut by a gap, counted once" in note for note in found.notes)
+    assert [day.state for day in found.period.days[4:6]] == ["outage", "outage"]
+
+
+def test_single_failures_on_both_sides_of_a_gap_are_no_outage() -> None:
+    probes = hourly(lambda n: None if 103 <= n < 120 else "unavailable" if n in (102, 120) else "kept")
+    period = judged(probes).period
+    assert (period.outages, period.single_failures) == ([], 2)
 
 
 def test_a_month_that_is_not_over_can_be_lost_but_not_won() -> None:
@@ -140,18 +148,48 @@ def test_a_month_that_is_not_over_can_be_lost_but_not_won() -> None:
 WEEKLY = {"id": "w", "zone": "UTC", "weekday": "thursday", "start": "04:00:00", "end": "06:00:00"}
 
 
-def test_windows_count_for_nothing_and_cut_outages() -> None:
+def test_windows_count_for_nothing_and_leave_an_outage_one() -> None:
     """5 February 2026 is a Thursday; down from two hours before the window to two hours after it."""
     probes = hourly(lambda n: "unavailable" if 98 <= n < 104 else "kept")
-    period = judged(probes, a_policy(window=[WEEKLY])).period
+    found = judged(probes, a_policy(window=[WEEKLY]))
+    period = found.period
     assert (period.excluded_s, period.total_s) == (4 * 7_200, 664 * 3600)
     assert (period.counted, period.unavailable, period.probes) == (664, 4, 672)
-    before, after = period.outages
-    assert (before.probes, before.last_good, before.next_good) == (2, at(5, 1.5), at(5, 4))
-    assert (after.probes, after.last_good, after.next_good) == (2, at(5, 6), at(5, 8.5))
+    (outage,) = period.outages
+    assert (outage.probes, outage.cuts, outage.last_good, outage.next_good) == (4, ["window"], at(5, 1.5), at(5, 8.5))
+    # 02:30 to 03:30 and 06:30 to 07:30 for sure; at most seven hours without the window's two.
+    assert (outage.at_least_s, outage.at_most_s) == (2 * 3600, 5 * 3600)
+    assert any("cut by a window, counted once" in note for note in found.notes)
     assert period.gap_s == 0
     whole_day = WEEKLY | {"start": "00:00:00", "end": "00:00:00", "end_weekday": "friday"}
     assert judged(probes, a_policy(window=[whole_day])).period.days[4].state == "excluded"
+
+
+def test_a_vendor_seen_up_in_the_window_had_two_outages() -> None:
+    probes = hourly(lambda n: "unavailable" if 98 <= n < 104 and n != 100 else "kept")
+    before, after = judged(probes, a_policy(window=[WEEKLY])).period.outages
+    assert (before.probes, before.next_good, after.probes, after.last_good) == (2, at(5, 4), 2, at(5, 6))
+    assert before.cuts == after.cuts == []
+
+
+def test_one_failed_probe_on_each_side_of_a_window_is_a_row_of_two() -> None:
+    (outage,) = judged(
+        hourly(lambda n: "unavailable" if 99 <= n < 103 else "kept"), a_policy(window=[WEEKLY])
+    ).period.outages
+    assert (outage.probes, outage.at_least_s, outage.at_most_s) == (2, 0, 3 * 3600)
+
+
+def test_an_outage_over_the_months_end_counts_in_the_month_in_which_it_began() -> None:
+    down = [a_probe(START + n * HOUR + HOUR / 2, "unavailable" if -2 <= n < 2 or n >= 670 else "kept")
+            for n in range(-5, 675)]  # fmt: skip
+    found = judged(down)
+    first, last = found.period.outages
+    assert (first.probes, first.began_before, first.goes_on) == (2, True, False)
+    assert (last.probes, last.began_before, last.goes_on) == (2, False, True)
+    assert (found.period.counted, found.period.begun) == (672, 1)
+    assert any("counts in the one before" in note for note in found.notes)
+    alone = judged([probe for probe in down if at(1, 0) <= probe.started_at < at(29, 0)])
+    assert [outage.words for outage in alone.period.outages] == ["", ""]
 
 
 def test_what_says_nothing_of_the_vendor_does_not_count() -> None:
