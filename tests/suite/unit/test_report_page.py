@@ -9,7 +9,7 @@ from kycgate.reports.since import mark
 from kycgate.reports.status import under
 from kycgate.runs.clause import ClauseResult, Finding, Verdict
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.model import Run
+from kycgate.runs.model import ObjectiveResult, Run
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 
@@ -87,3 +87,16 @@ def test_old_runs_have_an_article_for_each_broken_clause() -> None:
     run = RunFolder(RECORDED / "v1-check-broken").read_run()
     broken = [one for one in run.clauses if one.verdict is Verdict.BROKEN]
     assert len(articles(render_html(run))) == len(broken) > 0
+
+
+def test_what_broke_is_said_before_what_is_undecided() -> None:
+    run = one_cause()
+    run.objectives = [
+        ObjectiveResult(id=verdict.replace(" ", "-"), sentence="", verdict=verdict, measured="", limit="", interval="",
+                        confidence=0.95, samples=1)
+        for verdict in ("not enough evidence", "holds", "broken")
+    ]  # fmt: skip
+    page = render_html(run)
+    brief = page[page.index('<ul class="brief">') : page.index('aria-labelledby="facts"')]
+    named = re.findall(r'<a href="#[^"]+">([^<]+)</a>', brief)
+    assert named == ["broken", "status.no-5xx", "not-enough-evidence"]
