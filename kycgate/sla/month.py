@@ -33,9 +33,10 @@ from kycgate.runs.model import ObjectiveResult
 from kycgate.runs.percentile import rank_of
 from kycgate.runs.period import CreditResult, Day, DayState, Outage, PeriodResult, ProberResult, Stretch
 from kycgate.sla.budget import Budget, budget_of
+from kycgate.sla.figures import MONTH_DIGITS, bounds, fewest, ms_figures, sentence, share_figures
 from kycgate.sla.histograms import Counts, edges, empty
 from kycgate.sla.latency import TaggedInterval, histogram_of, step_latency, write_log
-from kycgate.sla.objectives import EXACT, MOST_SAMPLES, share_bounds
+from kycgate.sla.objectives import EXACT
 from kycgate.sla.outages import SLACK, at_borders, gaps, outages, usual_distance_s, without
 from kycgate.sla.period import Credit, Interval, Tier, days_of, exclusions
 from kycgate.sla.policy import Availability, Latency, Objective, Policy, Reading, share_of
@@ -335,7 +336,7 @@ def _judge(objective: Objective, policy: Policy, month: _Month) -> ObjectiveResu
     n, worth = len(counted), float(weights.sum())
     limit, each, unknown = share_of(objective), policy.each, month.unknown
     within = float(weights[good].sum()) if n else 0.0
-    low, high = _bounds(within, worth, alike, each, unknown)
+    low, high = bounds(within, worth, alike, each, unknown=unknown)
     if objective.kind == "availability":
         # From the first to the last failed probe of an outage it was down, whatever chance did.
         high = max(min(high, 1 - month.down), low)
@@ -344,7 +345,7 @@ def _judge(objective: Objective, policy: Policy, month: _Month) -> ObjectiveResu
     needed = _needed(within, worth, alike, each, unknown, limit) if undecided and not month.over else None
     return ObjectiveResult(
         id=objective.id,
-        sentence=_sentence(objective),
+        sentence=sentence(objective, of_probes=True),
         verdict=verdict,
         confidence=each,
         samples=n,
@@ -359,7 +360,7 @@ def _judge(objective: Objective, policy: Policy, month: _Month) -> ObjectiveResu
         **(
             _in_ms(objective, values, weights, alike, each, unknown)
             if isinstance(objective, Latency)
-            else _in_shares(within, worth, low, high, limit)
+            else share_figures(within / worth if worth else None, low, high, limit, digits=MONTH_DIGITS)
         ),
     )  # fmt: skip
 
@@ -425,11 +426,6 @@ def _clock_note(inside: Sequence[Probe], name: str) -> str:
     )
 
 
-def _bounds(good: float, n: float, alike: float, confidence: float, unknown: float) -> tuple[float, float]:
-    low, high = share_bounds(good / alike, n / alike, confidence)
-    return low * (1 - unknown), high * (1 - unknown) + unknown
-
-
 def _verdict(low: float, high: float, limit: float) -> Any:
     return "holds" if low >= limit else "broken" if high < limit else "not enough evidence"
 
@@ -439,16 +435,11 @@ def _needed(good: float, n: float, alike: float, confidence: float, unknown: flo
     share = good / n if n else 1.0
 
     def decided(total: int) -> bool:
-        verdict: str = _verdict(*_bounds(total * share, total, alike, confidence, unknown), limit)
-        return verdict != "not enough evidence"
+        low, high = bounds(total * share, total, alike, confidence, unknown=unknown)
+        return bool(_verdict(low, high, limit) != "not enough evidence")
 
-    if not decided(MOST_SAMPLES):
-        return None
-    low, high = math.ceil(n), MOST_SAMPLES
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if decided(middle) else (middle + 1, high)
-    return max(low - math.ceil(n), 1)
+    enough = fewest(decided, math.ceil(n))
+    return None if enough is None else max(enough - math.ceil(n), 1)
 
 
 def counts_of_values(values: Sequence[int]) -> Counts:
@@ -457,25 +448,6 @@ def counts_of_values(values: Sequence[int]) -> Counts:
     places = np.searchsorted(edges()[1], np.clip(np.asarray(values, dtype=float), LOWEST_US, HIGHEST_US))
     np.add.at(counts, places, 1)
     return counts
-
-
-def _sentence(objective: Objective) -> str:
-    if objective.kind == "availability":
-        return "An onboarding meets no 5xx, no time-out and no broken connection."
-    if isinstance(objective, Latency):
-        step = "uploads" if objective.step == "upload" else objective.step
-        return f"{objective.percentile:g}% of {step} ({objective.clock} time) take at most the limit."
-    return "An onboarding's answers keep the contract."
-
-
-def _in_shares(good: float, n: float, low: float, high: float, limit: float) -> dict[str, Any]:
-    value = good / n if n else None
-    return {
-        "measured": "nothing measured" if value is None else f"{value:.3%}",
-        "limit": f"at least {limit * 100:.10g}%",
-        "interval": f"{low:.3%} to {high:.3%}",
-        "unit": "share", "value": value, "low": low, "high": high, "bound": limit,
-    }  # fmt: skip
 
 
 def _in_ms(
@@ -502,13 +474,7 @@ def _in_ms(
             high = float(ordered[int(enough.argmax()) - 1]) if enough.any() else None
             first = int((EXACT.below(good, bad, lower) > miss).argmax()) if lower > 0 else 0
             low = float(ordered[first - 1]) if first else 0.0
-    shown = ("unknown" if bound is None else f"{bound:.1f}" for bound in (low, high))
-    return {
-        "measured": "nothing measured" if value is None else f"{value:.1f} ms",
-        "limit": f"at most {objective.limit_ms:g} ms",
-        "interval": f"{' to '.join(shown)} ms",
-        "unit": "ms", "value": value, "low": low, "high": high, "bound": objective.limit_ms,
-    }  # fmt: skip
+    return ms_figures(value, low, high, objective.limit_ms)
 
 
 def _credit(credit: Credit, result: ObjectiveResult) -> CreditResult:

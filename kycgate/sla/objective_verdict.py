@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from kycgate.runs.model import ObjectiveResult
 from kycgate.runs.percentile import rank_of
 from kycgate.sla.blocks import MIN_BLOCKS, MIN_SECONDS, Seconds, design_effect, drifts, memory_s
+from kycgate.sla.figures import LOAD_DIGITS, bounds, fewest, ms_figures, sentence, share_figures
 from kycgate.sla.histograms import edges, rank_us
 from kycgate.sla.needs import unstated
-from kycgate.sla.objectives import MOST_SAMPLES, Method, Values, ranks, share_bounds, share_samples_needed
+from kycgate.sla.objectives import Method, Values, ranks, share_samples_needed
 from kycgate.sla.policy import Latency, Objective, Policy, Reading, share_of
 from kycgate.sla.samples import Samples
 from kycgate.text import counted
@@ -100,7 +101,7 @@ def result_of(samples: Samples, seen: Look, policy: Policy, method: Method) -> O
     needed = _needed(samples, effect, policy, method) if undecided else None
     return ObjectiveResult(
         id=objective.id,
-        sentence=_sentence(objective),
+        sentence=sentence(objective),
         verdict=verdict,
         confidence=policy.each,
         samples=n,
@@ -122,40 +123,11 @@ _ORDER, _ORDER_SOURCE = "; order statistics", "; David and Nagaraja 2003, 7.1"
 _EFFECT, _EFFECT_SOURCE = "; of effective samples by blocks of time", "; Kish 1965; Korn and Graubard 1998"
 
 
-def _sentence(objective: Objective) -> str:
-    at_rate = None if isinstance(objective, Reading) else objective.at_rate
-    load = f" at {at_rate:g} onboardings/s or more" if at_rate is not None else ""
-    if objective.kind == "availability":
-        return f"Requests are answered without 5xx, time-out or broken connection{load}."
-    if objective.kind == "correctness":
-        return f"Answers keep the contract{load}."
-    if objective.kind == "reading":
-        what = objective.field or "Fields"
-        which = "" if objective.degradation is None else f" with degradation {objective.degradation}"
-        return f"{what} of known cards{which} are read as printed."
-    step = "uploads" if objective.step == "upload" else objective.step
-    return f"{objective.percentile:g}% of {step} ({objective.clock} time) take at most the limit{load}."
-
-
 def _share_figures(samples: Samples, effect: float, confidence: float, method: Method) -> dict[str, Any]:
-    n, limit = samples.total, share_of(samples.objective)
-    low, high = share_bounds(samples.good / effect, n / effect, confidence, method)
+    n = samples.total
+    low, high = bounds(samples.good, n, effect, confidence, method)
     value = samples.good / n if n else None
-    return {
-        "measured": "nothing measured" if value is None else f"{value:.2%}",
-        "limit": f"at least {_percent(limit)}",
-        "interval": f"{low:.2%} to {high:.2%}",
-        "unit": "share",
-        "value": value,
-        "low": low,
-        "high": high,
-        "bound": limit,
-    }
-
-
-def _percent(share: float) -> str:
-    """As many digits as the limit has, and no fewer than two."""
-    return f"{share * 100:.10f}".rstrip("0").rstrip(".") + "%" if round(share, 4) != share else f"{share:.2%}"
+    return share_figures(value, low, high, share_of(samples.objective), digits=LOAD_DIGITS)
 
 
 def _latency_figures(samples: Samples, effect: float, confidence: float, method: Method) -> dict[str, Any]:
@@ -164,16 +136,9 @@ def _latency_figures(samples: Samples, effect: float, confidence: float, method:
     lower, upper = ranks(n, share_of(objective), effect, confidence, method)
     low, high = _rank_ms(samples, lower, highest=False), _rank_ms(samples, upper, highest=True)
     value = _rank_ms(samples, rank_of(share_of(objective), n), highest=True) if n else None
-    return {
-        "measured": "nothing measured" if value is None else f"{value:.1f} ms",
-        "limit": f"at most {objective.limit_ms:g} ms",
-        "interval": f"{low:.1f} to {f'{high:.1f}' if math.isfinite(high) else 'unknown'} ms",
-        "unit": "ms",
-        "value": value,
-        "low": low if n else None,
-        "high": high if math.isfinite(high) else None,
-        "bound": objective.limit_ms,
-    }
+    figures = ms_figures(value, low, high if math.isfinite(high) else None, objective.limit_ms)
+    # Without a sample nothing bounds it, though no time is below 0.
+    return figures if n else figures | {"low": None}
 
 
 def _rank_ms(samples: Samples, rank: int, *, highest: bool) -> float:
@@ -200,17 +165,11 @@ def _needed(samples: Samples, effect: float, policy: Policy, method: Method) -> 
 
     if not samples.timed and not isinstance(objective, Reading) and objective.bursts_s != 0:
         return None
-    total = max(n, 1)
-    while not decided(total):
-        if total >= MOST_SAMPLES:
-            return None
-        total = min(total * 2, MOST_SAMPLES)
-    low, high = min(max(total // 2, n), total), total
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if decided(middle) else (middle + 1, high)
+    enough = fewest(decided, n)
+    if enough is None:
+        return None
     seconds_lacking = MIN_SECONDS - samples.length_s if _measured(samples) else 0
-    more = max(low - n, math.ceil(seconds_lacking * n / max(samples.length_s, 1)))
+    more = max(enough - n, math.ceil(seconds_lacking * n / max(samples.length_s, 1)))
     # Enough of them that nevertheless decide nothing: the run drifts.
     return more or None
 

@@ -16,7 +16,8 @@ from kycgate.probing import open_store
 from kycgate.probing.probe import Probe, ProbeStep, read_probes
 from kycgate.reports.sla_page import month_of
 from kycgate.runs.folder import RunFolder
-from kycgate.sla.month import Judged, _bounds, _verdict, judge_month, latency_us
+from kycgate.sla.figures import bounds
+from kycgate.sla.month import Judged, _verdict, judge_month, latency_us
 from kycgate.sla.policy import Policy
 from kycgate.tests.suite.conftest import Call
 
@@ -291,7 +292,7 @@ def test_the_verdict_on_a_fixed_month_errs_as_rarely_as_promised() -> None:
             seen = 0
             for _ in range(400):
                 failed = sum(rng.random() < chance for chance in chances)
-                seen += _verdict(*_bounds(8_640 - failed, 8_640, 1.0, 0.95, 0.0), 0.99) == wrong
+                seen += _verdict(*bounds(8_640 - failed, 8_640, 1.0, 0.95), 0.99) == wrong
             assert seen <= binom.ppf(0.9999, 400, 0.05)
 
 

@@ -1,0 +1,92 @@
+"""What a verdict is said with, of a load run or a month: sentences, bounds, figures, samples still lacking."""
+
+from collections.abc import Callable
+from typing import Any
+
+from kycgate.sla.objectives import EXACT, MOST_SAMPLES, Method, share_bounds
+from kycgate.sla.policy import Objective, Reading
+
+LOAD_DIGITS, MONTH_DIGITS = 2, 3
+"""After the point of a percentage: a month's shares lie nearer to 1."""
+
+
+def sentence(objective: Objective, *, of_probes: bool = False) -> str:
+    """What the objective promises; probes count whole onboardings, where loads count requests and answers."""
+    at_rate = None if isinstance(objective, Reading) else objective.at_rate
+    load = f" at {at_rate:g} onboardings/s or more" if at_rate is not None else ""
+    if objective.kind == "availability":
+        if of_probes:
+            return f"An onboarding meets no 5xx, no time-out and no broken connection{load}."
+        return f"Requests are answered without 5xx, time-out or broken connection{load}."
+    if objective.kind == "correctness":
+        whose = "An onboarding's answers" if of_probes else "Answers"
+        return f"{whose} keep the contract{load}."
+    if objective.kind == "reading":
+        what = objective.field or "Fields"
+        which = "" if objective.degradation is None else f" with degradation {objective.degradation}"
+        return f"{what} of known cards{which} are read as printed."
+    step = "uploads" if objective.step == "upload" else objective.step
+    return f"{objective.percentile:g}% of {step} ({objective.clock} time) take at most the limit{load}."
+
+
+def bounds(
+    good: float, n: float, effect: float, confidence: float, method: Method = EXACT, unknown: float = 0.0
+) -> tuple[float, float]:
+    """One-sided bounds of a share of `n` samples, `effect` of which are worth one; `unknown` of the time may be either.
+
+    Of a share s of the known time the whole has from s(1 - unknown) to s(1 - unknown) + unknown (Manski 2003).
+    """
+    low, high = share_bounds(good / effect, n / effect, confidence, method)
+    return low * (1 - unknown), high * (1 - unknown) + unknown
+
+
+def _percent(share: float) -> str:
+    """As many digits as the limit has, and no fewer than two."""
+    return f"{share * 100:.10f}".rstrip("0").rstrip(".") + "%" if round(share, 4) != share else f"{share:.2%}"
+
+
+def share_figures(value: float | None, low: float, high: float, limit: float, *, digits: int) -> dict[str, Any]:
+    """A share's figures, as an ObjectiveResult has them; `digits` after the point of its percentages.
+
+    A load's limit has two digits or more, a month's as many as it takes.
+    """
+    said = _percent(limit) if digits == LOAD_DIGITS else f"{limit * 100:.10g}%"
+    return {
+        "measured": "nothing measured" if value is None else f"{value:.{digits}%}",
+        "limit": f"at least {said}",
+        "interval": f"{low:.{digits}%} to {high:.{digits}%}",
+        "unit": "share",
+        "value": value,
+        "low": low,
+        "high": high,
+        "bound": limit,
+    }
+
+
+def ms_figures(value: float | None, low: float | None, high: float | None, limit_ms: float) -> dict[str, Any]:
+    """A percentile's figures in milliseconds, as an ObjectiveResult has them; None is unknown."""
+    shown = ("unknown" if bound is None else f"{bound:.1f}" for bound in (low, high))
+    return {
+        "measured": "nothing measured" if value is None else f"{value:.1f} ms",
+        "limit": f"at most {limit_ms:g} ms",
+        "interval": f"{' to '.join(shown)} ms",
+        "unit": "ms",
+        "value": value,
+        "low": low,
+        "high": high,
+        "bound": limit_ms,
+    }
+
+
+def fewest(decided: Callable[[int], bool], at_least: int) -> int | None:
+    """The fewest samples, `at_least` or more, that decide; None where `MOST_SAMPLES` do not."""
+    total = max(at_least, 1)
+    while not decided(total):
+        if total >= MOST_SAMPLES:
+            return None
+        total = min(total * 2, MOST_SAMPLES)
+    low, high = min(max(total // 2, at_least), total), total
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if decided(middle) else (middle + 1, high)
+    return low
