@@ -270,7 +270,7 @@ CATALOGUE: tuple[Clause, ...] = (
         _FIELD,
     ),
     _doc("reading.no-date", UPLOADS, "A date that was not read is null, not a runtime's empty date.", _FIELD),
-    _expected("reading.time-zone", UPLOADS, "No time zone moves the birth date's written day.", f"{_NUMBER}; {_FIELD}"),
+    _expected("reading.time-zone", UPLOADS, "No time zone moves a date's written day.", f"{_NUMBER}; {_FIELD}"),
     _doc(
         "reading.own-fields",
         UPLOADS,
@@ -281,7 +281,7 @@ CATALOGUE: tuple[Clause, ...] = (
     _doc(
         "session.any-connection",
         STEPS,
-        "The session hangs on the token, not on the connection that it began on.",
+        "The session hangs on the token, not on the connection or the headers that it began with.",
         f"{_FIELD}; {_WHERE}",
     ),
     _doc(

@@ -215,7 +215,7 @@ class Gate:
 
     def judge_whole_run(self) -> None:
         """Enter what only the whole run shows: once, when the tests are over."""
-        self.ledger.add([*self.memory.always_wrong()], None, None)
+        self.ledger.add([*self.memory.always_wrong(), *self.memory.always_replaced()], None, None)
         broken = {result.id for result in self.ledger.results() if result.verdict is Verdict.BROKEN}
         for clause, own, exchange, came in self._suspected:
             accused = own if own in broken else clause

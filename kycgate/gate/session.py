@@ -1,7 +1,7 @@
 """One onboarding session against the target, compared at each step with the model of the journey."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -67,11 +67,13 @@ class Dress:
     """How a session goes about its legal steps, as phones and networks do: nothing of it may change a verdict.
 
     With `fresh` each request ends its connection, with `gzip` compressed answers are accepted, and the legal uploads
-    take the picture `forms` in turn (`kycgate.specimens.forms`), then the card's own.
+    take the picture `forms` in turn (`kycgate.specimens.forms`), then the card's own. Every second
+    request carries `headers`.
     """
 
     fresh: bool = False
     gzip: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
     forms: list[str] = field(default_factory=list)
 
 
@@ -252,6 +254,8 @@ class Session:
             headers["Connection"] = "close"
         if self.dress.gzip:
             headers["Accept-Encoding"] = "gzip"
+        if self._calls % 2 == 0:
+            headers |= self.dress.headers
         for name, value in variation.headers.items():
             if value is None:
                 headers.pop(name, None)

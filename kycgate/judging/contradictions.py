@@ -17,9 +17,9 @@ from kycgate.contracts.models import ENGLISH_NAMES, parse_date_time
 from kycgate.judging.answers import customer_data
 from kycgate.judging.card import days_of, numbers_in
 from kycgate.judging.ledger import Observation
-from kycgate.judging.letters import what_is_wrong
+from kycgate.judging.letters import DATES, what_is_wrong
 from kycgate.judging.readings import compare, plain
-from kycgate.target.exchange import EARLIER_FLOW, Exchange
+from kycgate.target.exchange import EARLIER_FLOW, Exchange, Picture
 
 Translation = Literal["on", "off", "auto"]
 
@@ -43,15 +43,26 @@ _AS_PRINTED = (
 """Properties that say what is printed, letter by letter (words may be English ones)."""
 _COMPARED = (
     "fullName", "firstName", "familyName", "address", "state", "idNumber", "idNumberBack", "idFrontScan", "idBackScan",
-    "documentNumber", "birthdate", "expirationDate",
+    "documentNumber", "birthdate", "issueDate", "expirationDate",
 )  # fmt: skip
-"""Properties whose printed value is one and the same for every vendor: words, translations and months apart."""
+"""Properties whose printed value is one and the same for every vendor: words and translations apart."""
+_LETTERED = ("fullName", "firstName", "familyName", "address", "state")
+"""Free text in Arabic."""
 _COMPARED_IN_ARABIC = frozenset({"profession"})
 """Free text that may also come back in English."""
 _ARABIC = re.compile(r"[\u0621-\u064a]")
 _ENOUGH_READINGS, _READS_WELL = 8, 0.9
 _DATED = ("issueDate", "expirationDate")
 """Printed dates that the number does not give."""
+_OTHER_SIDES = {"front": _DATED, "back": ("birthdate",)}
+"""By side of the card: the dates that the other side prints."""
+_FEW_VALUES = frozenset({*_DATED, "state", "religion", "maritalStatus", "profession", "gender"})
+"""Of these many people share one value."""
+_CARRIERS = str.maketrans("أإآىةؤئ", "ااايهوي")
+"""Letters that software takes for one another to search names by, and the one that it keeps."""
+_ENOUGH_CARDS = 3
+_RIGHT = ""
+"""Stands for what is printed."""
 
 
 @dataclass(slots=True)
@@ -69,6 +80,13 @@ def _unmangled(value: str) -> Iterator[str]:
         with contextlib.suppress(UnicodeError):
             yield value.encode(page).decode()
     yield html.unescape(value)
+
+
+def _mangled(value: str, printed: str) -> str:
+    """How `value` was changed after it was read as `printed`; empty when nothing of the kind explains it."""
+    if printed in _unmangled(value):
+        return "letters lost their encoding, or were escaped for HTML"
+    return "letters stand in reverse order" if value[::-1] == printed and _ARABIC.search(printed) else ""
 
 
 def _slip(name: str, value: str, printed: str, truth: Mapping[str, str]) -> str:
@@ -93,6 +111,22 @@ def _same_day(value: str, printed: str) -> bool:
         return False
 
 
+def _same_month(value: str, printed: str) -> bool:
+    try:
+        day = date.fromisoformat(printed)
+        return any((one.year, one.month) == (day.year, day.month) for one in days_of(parse_date_time(value)))
+    except ValueError:
+        return False
+
+
+def _printed_as(name: str, value: str, truth: Mapping[str, str]) -> bool:
+    """Whether a card prints this very value as `name`."""
+    printed = truth.get(name)
+    if printed is None:
+        return False
+    return _same_day(value, printed) if name in DATES else plain(value) == plain(printed)
+
+
 class Memory:
     """The run's memory across sessions. Thread-safe."""
 
@@ -112,6 +146,17 @@ class Memory:
         self._reads_truth = False
         self._fields: dict[str, Counter[bool]] = defaultdict(Counter)
         """Of each property that was read: how often right, how often wrong."""
+        self._pictures: dict[tuple[str, str, int, str], dict[str, set[str]]] = {}
+        """By picture (card, side, bytes, media type): the values that each property was given."""
+        self._borrowed: dict[str, set[str]] = defaultdict(set)
+        """By properties: the cards of which they were another card's, though they are read right otherwise."""
+        self._undated: dict[str, set[str]] = defaultdict(set)
+        """By date: the cards of which a side gave it that does not print it, and gave it wrong."""
+        self._letters: dict[str, Counter[bool]] = defaultdict(Counter)
+        """By letter: how often it was kept, and how often replaced, in texts that are right otherwise."""
+        self._letter_cards: dict[str, set[str]] = defaultdict(set)
+        self._texts: Counter[bool] = Counter()
+        """Arabic texts: how many are right, replaced letters apart."""
         self._lock = threading.Lock()
 
     def show(self, card: str, truth: Mapping[str, str]) -> None:
@@ -151,6 +196,8 @@ class Memory:
             yield from self._judge_translation(exchange.step, data)
             yield from self.judge_photo(exchange.session, card, data.get("photo"))
             yield from self._judge_print(card, data)
+            yield from self._judge_other_side(exchange.picture, data)
+            yield from self._judge_picture(exchange.picture, data)
             for known_ones in (self._customers, self._numbers, self._photos) if self._most else ():
                 while len(known_ones) > self._most:
                     del known_ones[next(iter(known_ones))]
@@ -216,14 +263,105 @@ class Memory:
                 "customerData.photo",
             )
 
-    def _count_fields(self, data: dict[str, Any], truth: Mapping[str, str]) -> None:
+    def _judge_picture(self, picture: Picture, data: dict[str, Any]) -> Iterator[Observation]:
+        """Whether parts of a reading are another card's: what many people share tells by its company, or by repetition.
+
+        One picture that is read right once and as another card the next time was not misread; nor was one of which two
+        parts are one other card's, where both are read right otherwise.
+        """
+        if self._most:
+            return  # Among very many cards any value is another's, and a load's pictures are bad ones.
+        truth = self._truths.get(picture.card, {})
+        key = picture.card, picture.side, picture.size, picture.media_type
+        seen = self._pictures.setdefault(key, {})
+        found: dict[str, set[str]] = {}
+        for name, right in compare(data, {n: printed for n, printed in truth.items() if n not in _TELLING}).items():
+            value = data.get(name)
+            if not isinstance(value, str) or not value:
+                continue
+            if right:
+                seen.setdefault(name, set()).add(_RIGHT)
+                continue
+            owners = {c for c, other in self._truths.items() if c != picture.card and _printed_as(name, value, other)}
+            if owners:
+                seen.setdefault(name, set()).add(value)
+                if self._fields[name][True]:
+                    found[name] = owners
+        for name, values in seen.items():
+            if _RIGHT in values and len(values) > 1:
+                self._borrowed[name].add(picture.card)
+                if name not in _FEW_VALUES or len(self._borrowed[name]) > 1:
+                    seen[name] = {_RIGHT}
+                    yield self._crossed(
+                        "one reading of one picture, its own person's",
+                        f"{name} was right, and another session's person's, for one and the same picture",
+                        name,
+                    )
+                    return
+        # Of two dates the one may be reckoned from the other.
+        together = [(one, two) for one, two in combinations(found, 2) if not {one, two} <= {*_DATED}]
+        pair = next(((one, two) for one, two in together if found[one] & found[two]), None)
+        if pair is not None:
+            cards = self._borrowed[" and ".join(pair)]
+            cards.add(picture.card)
+            if len(cards) > 1:
+                yield self._crossed(
+                    "one customer for one session, and another for another",
+                    f"{pair[0]} and {pair[1]} are another session's person's",
+                    pair[0],
+                )
+
+    def _judge_other_side(self, picture: Picture, data: dict[str, Any]) -> Iterator[Observation]:
+        """A date that only the other side prints is null or that side's: a default is no date of the card."""
+        truth = self._truths.get(picture.card, {})
+        for name in _OTHER_SIDES.get(picture.side, ()):
+            value, printed = data.get(name), truth.get(name)
+            if not isinstance(value, str) or not value or not printed or _same_month(value, printed):
+                continue
+            self._undated[name].add(picture.card)
+            if len(self._undated[name]) > 1:
+                yield Observation(
+                    "reading.no-date", False, "a date of the card, or null",
+                    f"{name}, which the {picture.side} does not print, is another date", f"customerData.{name}",
+                )  # fmt: skip
+
+    def _count_letters(self, card: str, name: str, value: str, printed: str) -> None:
+        """Of an Arabic text that is right but for letters that are often taken for one another: which were kept."""
+        alike = len(value) == len(printed) and value.translate(_CARRIERS) == printed.translate(_CARRIERS)
+        self._texts[alike] += 1
+        if not alike:
+            return
+        for came, letter in zip(value, printed, strict=True):
+            if ord(letter) in _CARRIERS:
+                self._letters[letter][came == letter] += 1
+                self._letter_cards[letter].add(f"{card} {name}")
+
+    def always_replaced(self) -> Iterator[Observation]:
+        """At the end of a run: letters that never came as they are printed, in texts that are right otherwise."""
+        with self._lock:
+            if self._texts[True] < _READS_WELL * self._texts.total():
+                return  # Who reads badly may well read this badly, too.
+            for letter, counts in sorted(self._letters.items()):
+                often = counts[False] >= _ENOUGH_READINGS and len(self._letter_cards[letter]) >= _ENOUGH_CARDS
+                if often and not counts[True]:
+                    yield Observation(
+                        "reading.letters", False, f"{letter} as the card prints it, at least now and then",
+                        f"another letter stood for it each of {counts[False]} times",
+                    )  # fmt: skip
+
+    def _count_fields(self, card: str, data: dict[str, Any], truth: Mapping[str, str]) -> None:
         for name, right in compare({**data}, truth).items():
             value = data.get(name)
             # Letters that were lost on the way are another cause, judged by themselves.
             if not isinstance(value, str) or not value or what_is_wrong(value):
                 continue
+            if name == "issueDate":
+                # The card prints its month; the day is the vendor's choice.
+                right = _same_month(value, truth[name])
             if name in _COMPARED or (name in _COMPARED_IN_ARABIC and _ARABIC.search(value)):
                 self._fields[name][right] += 1
+            if name in _LETTERED and _ARABIC.search(value):
+                self._count_letters(card, name, value, truth[name])
 
     def always_wrong(self) -> Iterator[Observation]:
         """At the end of a run: properties that were wrong in every reading while the others were right."""
@@ -245,7 +383,7 @@ class Memory:
     def _judge_print(self, card: str, data: dict[str, Any]) -> Iterator[Observation]:
         """Whether values were mangled or misplaced after they were read right."""
         truth = self._truths.get(card, {})
-        self._count_fields(data, truth)
+        self._count_fields(card, data, truth)
         yield from self._swapped(data, truth)
         slips: dict[str, str] = {}
         right = misread = 0
@@ -253,10 +391,16 @@ class Memory:
             value, printed = data.get(name), truth.get(name)
             if not isinstance(value, str) or not value or not printed:
                 continue
+            if name in _DATED and _same_day(value, printed):
+                written = parse_date_time(value).date() == date.fromisoformat(printed)
+                yield Observation(
+                    "reading.time-zone", written, "the day that the card prints, as it is written",
+                    "the same moment, written as another day", f"customerData.{name}",
+                )  # fmt: skip
             if value == printed or (name in _DATED and _same_day(value, printed)):
                 right += 1
-            elif printed in _unmangled(value):
-                yield self._slipped(name, "letters lost their encoding, or were escaped for HTML")
+            elif how := _mangled(value, printed):
+                yield self._slipped(name, how)
                 return
             elif slip := _slip(name, value, printed, truth):
                 slips[name] = slip

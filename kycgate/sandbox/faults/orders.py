@@ -98,3 +98,19 @@ class UploadsAreApprovals(Vendor):
         super().mark(session, step)
         if step == UPLOAD_BACK:
             session.done.add(APPROVE_FRONT)
+
+
+def _approved_by_repeating(name: str, sentence: str, side: Step) -> None:
+    class Approves(Vendor):
+        def mark(self, session: Onboarding, step: Step) -> None:
+            again = step == side and step in session.done
+            super().mark(session, step)
+            if again:
+                session.done.add(APPROVE_FRONT)
+
+    Approves.__doc__ = sentence
+    fault(name, "order.approve-back-after-approve-front", "order")(Approves)
+
+
+_approved_by_repeating("front-twice-is-approved", "A front that is shown again counts as approved.", UPLOAD_FRONT)
+_approved_by_repeating("back-twice-is-approved", "A back that is shown again approves the front.", UPLOAD_BACK)

@@ -8,7 +8,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -265,6 +265,22 @@ _written("issued-at-the-epoch", "reading.no-date", "The front was issued in 1970
          lambda data: {"issueDate": "1970-01-01T00:00:00Z"} if "fullName" in data else {})  # fmt: skip
 _written("back-born-in-1900", "reading.no-date", "The back was born on 30 December 1899.",
          lambda data: {"birthdate": "1899-12-30T00:00:00Z"} if "profession" in data else {})  # fmt: skip
+_written("back-born-in-1900-too", "reading.no-date", "The back was born on 1 January 1900.",
+         lambda data: {"birthdate": "1900-01-01T00:00:00Z"} if "profession" in data else {})  # fmt: skip
+_written("front-issued-today", "reading.no-date", "An issue date that was not read is today's.",
+         lambda data: {"issueDate": f"{datetime.now(UTC).date()}T00:00:00Z"} if "fullName" in data else {})  # fmt: skip
+_written("front-expires-in-2000", "reading.no-date", "An expiry that was not read is in the year 2000.",
+         lambda data: {"expirationDate": "2000-01-01T00:00:00"} if "fullName" in data else {})  # fmt: skip
+_written("expires-the-evening-before", "reading.time-zone", "Expiry at midnight in Cairo is the evening before.",
+         _each(("expirationDate",), lambda text: _evening_before(text)))  # fmt: skip
+_written("alef-without-hamza", "reading.letters", "Names lose the hamza of their alef.",
+         _each(_NAMES, lambda text: re.sub("[أإآ]", "ا", text)))  # fmt: skip
+_written("teh-marbuta-as-heh", "reading.letters", "The address and the state end with another letter.",
+         _each(("address", "state"), lambda text: text.replace("ة", "ه")))  # fmt: skip
+_written("religion-backwards", "reading.as-printed", "The religion's letters stand in reverse order.",
+         _each(("religion",), lambda text: text[::-1]))  # fmt: skip
+_written("issued-a-year-later", "reading.own-fields", "Every card was issued a year later.",
+         _each(("issueDate",), lambda text: f"{int(text[:4]) + 1}{text[4:]}"))  # fmt: skip
 _written("born-the-evening-before", "reading.time-zone", "Midnight in Cairo is written as the evening before.",
          _each(("birthdate",), lambda text: _evening_before(text)))  # fmt: skip
 _written("address-and-state-swapped", "reading.own-fields", "Address and state change places.",

@@ -307,3 +307,48 @@ class UnreadableShowsException(Vendor):
     def unreadable(self, session: Onboarding, step: Step) -> Reply:
         text = "Object reference not set to an instance of an object."
         return Reply.json(200, self.result(False, text, "10001", None))
+
+
+def _borrows(name: str, sentence: str, side: Step, names: tuple[str, ...], every: int) -> None:
+    """A fault that now and then gives some properties of the person before."""
+
+    class Borrows(Vendor):
+        def customer_data(self, session: Onboarding, step: Step, fields: Mapping[str, str]) -> dict[str, Any]:
+            data = super().customer_data(session, step, fields)
+            if step == side:
+                before = self.__dict__.get("before", data)
+                count = self.__dict__["readings"] = self.__dict__.get("readings", 0) + 1
+                if not any(before[key] == data[key] for key in ("idNumber", "idNumberBack") if data[key]):
+                    self.__dict__["before"] = dict(data)
+                    if count % every == 0:
+                        data |= {key: before[key] for key in names}
+                self.__dict__.setdefault("before", dict(data))
+            return data
+
+    Borrows.__doc__ = sentence
+    fault(name, "session.own-customer", "state")(Borrows)
+
+
+_borrows("state-of-the-one-before", "Now and then state is that of the person read before.", UPLOAD_FRONT,
+         ("state",), 2)  # fmt: skip
+_borrows("born-as-the-one-before", "Now and then birthdate is that of the person read before.", UPLOAD_FRONT,
+         ("birthdate",), 3)  # fmt: skip
+_borrows("back-of-the-one-before", "Now and then dates and profession are those of the person read before.",
+         UPLOAD_BACK, ("issueDate", "expirationDate", "profession"), 2)  # fmt: skip
+
+
+def _bound_to(header: str, sentence: str) -> None:
+    class Bound(Vendor):
+        def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+            sent = next((value for key, value in request.headers.items() if key.lower() == header), "")
+            begun = session.__dict__.setdefault(header, sent)
+            if session.done and sent != begun:
+                session.done.clear()
+            return super().perform(session, step, request)
+
+    Bound.__doc__ = sentence
+    fault(f"bound-to-its-{header}", "session.any-connection", "state")(Bound)
+
+
+_bound_to("accept-language", "A session whose language changes is forgotten.")
+_bound_to("user-agent", "A session whose app is another version is forgotten.")

@@ -241,3 +241,83 @@ def test_redaction_survives_any_text(value: str) -> None:
     redactor = Redactor()
     exchange = answered({"message": value, value: value, "errorCode": value})
     redactor.record(exchange, "").model_dump_json()
+
+
+FRONT = {"fullName": "أحمد علي", "state": "حي - الجيزة", "birthdate": "1999-01-01", "idNumber": NUMBER}
+BACK = {"issueDate": "2021-05-01", "expirationDate": "2028-05-01", "profession": "مهندس", "religion": "مسلم"}
+OTHER_FRONT = {"fullName": "منى حسن", "state": "حي - القاهرة", "birthdate": "1990-02-03", "idNumber": "29002030100012"}
+OTHER_BACK = {"issueDate": "2023-07-01", "expirationDate": "2030-07-01", "profession": "طبيب", "religion": "مسلم"}
+
+
+def people(*cards: str) -> Memory:
+    """A memory that knows these cards, all of one person, and one card more of another."""
+    memory = Memory("off")
+    for card in cards:
+        memory.show(card, FRONT | BACK)
+    memory.show("other", OTHER_FRONT | OTHER_BACK)
+    return memory
+
+
+def shown(card: str, side: str = "front", **data: Any) -> Exchange:
+    """The answer to a picture of this card, in a session of its own."""
+    endpoint = f"upload_{side}"
+    found = answered(result(**data), session=f"of {card}", card=card, endpoint=endpoint)
+    return replace(found, picture=Picture(card, side, 10))
+
+
+def test_one_picture_read_right_and_as_another_card_is_crossed() -> None:
+    right, wrong = {"birthdate": "1999-01-01T00:00:00"}, {"birthdate": "1990-02-03T00:00:00"}
+    assert crossed(people("c1"), shown("c1", **right), shown("c1", **wrong)) == {"session.own-customer"}
+    assert crossed(people("c1"), shown("c1", **wrong), shown("c1", **right)) == {"session.own-customer"}
+    # A misread date is nobody's.
+    assert not crossed(people("c1"), shown("c1", **right), shown("c1", birthdate="1999-07-01T00:00:00"))
+
+
+def test_what_many_people_share_is_crossed_on_two_cards() -> None:
+    def state(card: str) -> tuple[Exchange, Exchange]:
+        return shown(card, state="حي - الجيزة"), shown(card, state="حي - القاهرة")
+
+    assert not crossed(people("c1", "c2"), *state("c1"), *state("c1"))
+    assert crossed(people("c1", "c2"), *state("c1"), *state("c2")) == {"session.own-customer"}
+
+
+def test_two_parts_of_one_other_card_are_crossed_and_two_dates_are_not() -> None:
+    def dated(data: dict[str, str]) -> dict[str, str]:
+        return {name: f"{value}T00:00:00" if "Date" in name else value for name, value in data.items()}
+
+    right, wrong = dated(BACK), dated(OTHER_BACK)
+    seen = [shown("c1", "back", **right), shown("c2", "back", **wrong), shown("c3", "back", **wrong)]
+    assert crossed(people("c1", "c2", "c3"), *seen) == {"session.own-customer"}
+    alone = {name: value for name, value in wrong.items() if "Date" in name}
+    seen = [shown("c1", "back", **right), shown("c2", "back", **alone), shown("c3", "back", **alone)]
+    assert not crossed(people("c1", "c2", "c3"), *seen)
+
+
+def test_a_date_that_the_side_does_not_print_is_that_of_the_other_side_or_null() -> None:
+    memory = people("c1", "c2")
+    assert not crossed(memory, shown("c1", issueDate="2021-05-31T00:00:00"), shown("c1", issueDate=None))
+    assert not crossed(memory, shown("c1", issueDate="2026-11-27T00:00:00"))
+    assert crossed(memory, shown("c2", issueDate="2026-11-27T00:00:00")) == {"reading.no-date"}
+
+
+def test_a_date_is_written_as_the_day_that_is_printed() -> None:
+    evening, morning = "2028-04-30T22:00:00Z", "2028-05-01T00:00:00+02:00"
+    assert crossed(people("c1"), shown("c1", "back", expirationDate=evening)) == {"reading.time-zone"}
+    assert not crossed(people("c1"), shown("c1", "back", expirationDate=morning))
+
+
+def test_letters_in_reverse_order_are_not_as_printed() -> None:
+    assert crossed(people("c1"), shown("c1", "back", religion="ملسم")) == {"reading.as-printed"}
+
+
+def test_a_letter_that_is_always_replaced_is_told_from_one_that_is_misread() -> None:
+    def judged(*names: str) -> list[str]:
+        memory = people("c1", "c2", "c3")
+        for place, name in enumerate(names):
+            list(memory.judge(shown(f"c{place % 3 + 1}", fullName=name)))
+        return [seen.clause for seen in memory.always_replaced()]
+
+    assert judged(*["احمد علي"] * 9) == ["reading.letters"]
+    assert not judged(*["احمد علي"] * 9, "أحمد علي")
+    assert not judged(*["احمد علي"] * 9, *["احمذ علي"] * 2)
+    assert not judged(*["احمد علي"] * 7)
