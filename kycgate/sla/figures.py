@@ -15,6 +15,8 @@ def sentence(objective: Objective, *, of_probes: bool = False) -> str:
     at_rate = None if isinstance(objective, Reading) else objective.at_rate
     load = f" at {at_rate:g} onboardings/s or more" if at_rate is not None else ""
     if objective.kind == "availability":
+        if objective.step is not None:
+            return f"Requests to {objective.step} are answered without 5xx, time-out or broken connection{load}."
         if of_probes:
             return f"An onboarding meets no 5xx, no time-out and no broken connection{load}."
         return f"Requests are answered without 5xx, time-out or broken connection{load}."

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -138,7 +138,7 @@ def judge_month(
         probers=sorted({probe.prober for probe in inside if probe.prober}),
         by_prober=_by_prober(told, aside),
         down_s=down_s,
-        allowed_down_s=min(((1 - o.at_least) * counted_s for o in probed if o.kind == "availability"), default=None),
+        allowed_down_s=min(((1 - o.at_least) * counted_s for o in probed if _is_of_all(o)), default=None),
         every_s=every,
         every_learned=given is None,
         jitter_s=jitter,
@@ -176,7 +176,7 @@ def judge_month(
     budgets = [
         budget_of(objective, clear, whole_s=counted_s, watched_s=counted_s - watch.to_come_s, every_s=every, now=until)
         for objective in probed
-        if isinstance(objective, Availability)
+        if _is_of_all(objective)
     ]
     period.budgets = [budget.result() for budget in budgets]
     return Judged(period, objectives, by_day, notes, sent, budgets)
@@ -241,6 +241,11 @@ def _unknown_share(watch: _Watch, tolerated: float) -> float:
     past = sum(stretch.seconds for stretch in watch.counts)
     gap_s = 0.0 if watch.gap_s <= tolerated * past else watch.gap_s
     return (gap_s + watch.to_come_s) / (past + watch.to_come_s) if past + watch.to_come_s else 1.0
+
+
+def _is_of_all(objective: Objective) -> TypeGuard[Availability]:
+    """Whether it is the availability of the whole: an outage is one of that, and not of each step."""
+    return isinstance(objective, Availability) and objective.step is None
 
 
 def _is_probed(objective: Objective) -> bool:
@@ -328,6 +333,14 @@ def _judge(objective: Objective, policy: Policy, month: _Month) -> ObjectiveResu
         values, counted = [value for value, _ in taken], [probe for _, probe in taken]
         alike = float(len(steps))
         good = np.array(values) <= objective.limit_ms * 1e3
+    elif isinstance(objective, Availability) and objective.step is not None:
+        answered = [
+            (taken.status is not None and taken.status < 500, probe)
+            for probe in month.clear
+            for taken in probe.steps
+            if taken.step == objective.step
+        ]
+        counted, good = [probe for _, probe in answered], np.array([was for was, _ in answered], dtype=bool)
     elif objective.kind == "availability":
         counted, good = month.clear, np.array([probe.verdict != "unavailable" for probe in month.clear])
     else:
@@ -337,7 +350,7 @@ def _judge(objective: Objective, policy: Policy, month: _Month) -> ObjectiveResu
     limit, each, unknown = share_of(objective), policy.each, month.unknown
     within = float(weights[good].sum()) if n else 0.0
     low, high = bounds(within, worth, alike, each, unknown=unknown)
-    if objective.kind == "availability":
+    if _is_of_all(objective):
         # From the first to the last failed probe of an outage it was down, whatever chance did.
         high = max(min(high, 1 - month.down), low)
     verdict = _verdict(low, high, limit)

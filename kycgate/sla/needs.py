@@ -100,6 +100,8 @@ def _counted(objective: Objective) -> tuple[str, int]:
     """What a sample is, and how many an onboarding gives."""
     if objective.kind == "latency":
         return ("uploads", 2) if objective.step == "upload" else (objective.step, 1)
+    if objective.kind == "availability" and objective.step is not None:
+        return (objective.step, 1)
     # The fields of one card count as one.
     return ("cards", 1) if objective.kind == "reading" else ("requests", 4)
 

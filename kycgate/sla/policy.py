@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from kycgate.errors import UsageError
 from kycgate.files import read_text
 from kycgate.runs.flow_model import is_upload
+from kycgate.runs.load_model import WHOLE
 from kycgate.sla.period import Credit, Period, Window, check_credits, check_windows
 
 
@@ -41,6 +42,16 @@ class Availability(_Timed):
 
     kind: Literal["availability"]
     at_least: float = Field(gt=0, lt=1)
+    step: str | None = Field(
+        default=None, pattern="^[a-z][a-z0-9_]*$",
+        description="Of the requests to one step of the flow, such as upload_front; of all without it.",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _is_of_one_step(self) -> "Availability":
+        if self.step in ("upload", WHOLE):
+            raise ValueError(f"{self.id!r} is the availability of one step, which {self.step!r} is not: name the step")
+        return self
 
 
 class Correctness(_Timed):

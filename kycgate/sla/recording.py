@@ -112,20 +112,26 @@ class Recording:
                 return counted.within
         return None
 
-    def answers(self) -> dict[int, Answers] | None:
-        """What was answered in each second; None when the seconds do not add up to the run's totals."""
+    def answers(self, step: str | None = None) -> dict[int, Answers] | None:
+        """What was answered in each second, of one step or of all; None when not all seconds add up to the totals."""
+        whole = self._answers_of(None)
+        sums = Answers(*(sum(column) for column in zip(*whole.values(), strict=True))) if whole else Answers()
+        totals = Answers(self.load.requests, self.load.unavailable, self.load.wrong_answers)
+        if not whole or sums != totals:
+            return None
+        return whole if step is None else self._answers_of(step)
+
+    def _answers_of(self, step: str | None) -> dict[int, Answers]:
         by_second: dict[int, Answers] = defaultdict(Answers)
         for point in self.load.series:
-            if point.step != WHOLE:
+            if point.step != WHOLE and step in (None, point.step):
                 so_far = by_second[int(point.second)]
                 by_second[int(point.second)] = Answers(
                     so_far.requests + point.finished,
                     so_far.unavailable + point.unavailable,
                     so_far.wrong + point.failures - point.unavailable,
                 )
-        sums = Answers(*(sum(column) for column in zip(*by_second.values(), strict=True))) if by_second else Answers()
-        totals = Answers(self.load.requests, self.load.unavailable, self.load.wrong_answers)
-        return by_second if by_second and sums == totals else None
+        return by_second
 
     def arrivals(self) -> dict[int, int]:
         """How many onboardings were due in each second."""

@@ -10,7 +10,7 @@ from kycgate.errors import UsageError
 from kycgate.runs.load_model import FieldReading
 from kycgate.sla.blocks import Seconds
 from kycgate.sla.histograms import Cells, edges, empty
-from kycgate.sla.policy import Latency, Objective, Reading
+from kycgate.sla.policy import Availability, Latency, Objective, Reading
 from kycgate.sla.recording import Answers, Recording
 
 RATE_WINDOW_S = 10
@@ -144,7 +144,7 @@ class Samples:
         if isinstance(objective, Reading):
             self.add_readings(load.readings)
             return
-        answers = recording.answers()
+        answers = recording.answers(objective.step if isinstance(objective, Availability) else None)
         steps = objective.steps_among(recording.run.flow.uploads) if isinstance(objective, Latency) else ()
         latencies = (
             [recording.seconds(step, objective.clock) for step in steps] if isinstance(objective, Latency) else []
@@ -172,6 +172,9 @@ class Samples:
         objective, load = self.objective, recording.load
         if not isinstance(objective, Reading) and objective.at_rate is not None:
             # Nothing says under which load its samples came.
+            return
+        if isinstance(objective, Availability) and objective.step is not None:
+            # Its totals are those of all steps.
             return
         if isinstance(objective, Latency):
             for step in objective.steps_among(recording.run.flow.uploads):

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 
 from hdrh.histogram import HdrHistogram
 
+from kycgate.errors import UsageError
 from kycgate.runs.load_model import FieldReading
 from kycgate.runs.model import ObjectiveResult
 from kycgate.sla.histograms import Cells, cells_of
 from kycgate.sla.martingale import ANYTIME
 from kycgate.sla.objective_verdict import BROKEN, HOLDS, UNDECIDED, Look, look_at, result_of
-from kycgate.sla.policy import Latency, Objective, Policy, Reading
+from kycgate.sla.policy import Availability, Latency, Objective, Policy, Reading
 from kycgate.sla.recording import Answers
 from kycgate.sla.samples import Samples
 
@@ -59,6 +60,17 @@ class Decider:
     """
 
     def __init__(self, policy: Policy) -> None:
+        """Of these objectives.
+
+        Raises:
+            UsageError: one is the availability of one step, which is counted after the run only.
+        """
+        for objective in policy.objective:
+            if isinstance(objective, Availability) and objective.step is not None:
+                raise UsageError(
+                    f"no run stops by the availability of one step, as {objective.id} is: leave out --until-decided, "
+                    "and judge the recorded run"
+                )
         self._policy = policy
         self._samples = [Samples(objective) for objective in policy.objective]
         self._decided: dict[str, Look] = {}

@@ -216,6 +216,31 @@ def steps(*taken: tuple[int | None, float]) -> tuple[ProbeStep, ...]:
     )
 
 
+def test_the_availability_of_one_step_is_that_of_the_requests_to_it() -> None:
+    """30 of 672 probes met a 503 at the second upload, and 10 came to the third step."""
+    to_third = steps((200, 5.0), (200, 5.0), (200, 1.0))
+    to_second = {ok: steps((200, 5.0), (200 if ok else 503, 5.0)) for ok in (True, False)}
+    probes = [
+        a_probe(
+            START + (n + 0.5) * HOUR, "unavailable" if n % 22 == 5 and n < 660 else "kept",
+            steps=to_third if n % 70 == 0 else to_second[not (n % 22 == 5 and n < 660)],
+        )
+        for n in range(672)
+    ]  # fmt: skip
+    of = [{"id": name.replace("_", "-"), "kind": "availability", "step": name, "at_least": 0.99} for name in STEPS]
+    found = judged(probes, a_policy(objective=of[:3]))
+    front, back, third = found.objectives
+    assert (front.verdict, front.samples, front.value) == ("holds", 672, 1.0)
+    assert front.low == pytest.approx((0.05 / 3) ** (1 / 672))
+    assert (back.verdict, back.samples) == ("broken", 672)
+    assert back.value == pytest.approx(642 / 672)
+    assert back.high is not None
+    assert binom.cdf(642, 672, back.high) == pytest.approx(0.05 / 3, rel=1e-3)
+    assert (third.verdict, third.samples) == ("not enough evidence", 10)
+    assert third.sentence.startswith("Requests to approve_front are answered")
+    assert (found.budgets, found.period.allowed_down_s) == ([], None)
+
+
 def test_what_was_waited_for_in_vain_was_slow_and_a_closed_door_was_not_fast() -> None:
     answered = a_probe(START, steps=steps((200, 5.0), (200, 6.0), (200, 1.0), (200, 1.0)), onboarding_us=14_000)
     waited = a_probe(START, "unavailable", steps=steps((200, 5.0), (None, 60_000.0)))

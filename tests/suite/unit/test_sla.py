@@ -11,13 +11,14 @@ from scipy.stats import binom
 
 from kycgate.errors import UsageError
 from kycgate.runs.folder import RunFolder
-from kycgate.runs.load_model import LoadResult, StepLatency
+from kycgate.runs.load_model import LoadPoint, LoadResult, StepLatency
 from kycgate.runs.model import Run
 from kycgate.sla.judge import judge
 from kycgate.sla.needs import plan
 from kycgate.sla.objectives import ranks, share_bounds, share_samples_needed
 from kycgate.sla.policy import Policy, load_policy
 from kycgate.sla.recording import Recording
+from kycgate.sla.sequential import Decider
 from kycgate.tests.suite.command_line import kycgate
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "policy.example.toml"
@@ -192,3 +193,57 @@ def test_the_command_ends_with_its_code(tmp_path: Path, samples: list[float], co
 
 def test_the_example_policy_is_valid() -> None:
     assert len(load_policy(EXAMPLE).objective) == 4
+
+
+def a_run_by_the_second(seconds: int) -> Recording:
+    """Each second one request to each upload; every fourth to upload_back meets a 503, and one third step comes."""
+    figures = {"started": 1, "finished": 1, "p50": 0.0, "p95": 0.0, "max": 0.0}
+    series = [
+        LoadPoint(second=second, step=step, failures=int(failed), unavailable=int(failed), **figures)
+        for second in range(seconds)
+        for step, failed in (("upload_front", False), ("upload_back", second % 4 == 0))
+    ]
+    series.append(LoadPoint(second=0, step="approve_front", failures=0, **figures))
+    load = LoadResult(
+        workload="", seed=0, duration_s=seconds, scheduled=0, recorded=0, wrong_answers=0, unavailable=seconds // 4,
+        requests=2 * seconds + 1, latencies=[], series=series,
+    )  # fmt: skip
+    return Recording(Run(command="load", verdict="kept", exit_code=0, load=load))
+
+
+@pytest.mark.parametrize(
+    ("step", "verdict", "samples", "value"),
+    [
+        ("upload_front", "holds", 100, 1.0),
+        ("upload_back", "broken", 100, 0.75),
+        ("approve_front", "not enough evidence", 1, 1.0),
+        ("approve_back", "not enough evidence", 0, None),
+    ],
+)
+def test_the_availability_of_one_step_of_a_load(step: str, verdict: str, samples: int, value: float | None) -> None:
+    """100 of 100 show 95% (0.05 ** (1 / 100) = 97.0%), 75 of 100 break it; one request shows nothing."""
+    policy = a_policy(kind="availability", step=step, at_least=0.95, bursts_s=0)
+    (found,) = judge(policy, [a_run_by_the_second(100)])
+    assert (found.verdict, found.samples, found.value) == (verdict, samples, value)
+    if step == "upload_front":
+        assert found.low == pytest.approx(0.05 ** (1 / 100))
+
+
+def test_a_run_without_its_seconds_says_nothing_of_one_steps_availability() -> None:
+    (found,) = judge(a_policy(kind="availability", step="upload_front", at_least=0.9), [a_run([1.0] * 500)])
+    assert (found.verdict, found.samples) == ("not enough evidence", 0)
+
+
+def test_no_run_stops_by_the_availability_of_one_step() -> None:
+    with pytest.raises(UsageError, match="leave out --until-decided"):
+        Decider(a_policy(kind="availability", step="upload_front", at_least=0.9))
+
+
+@pytest.mark.parametrize("step", ["upload", "onboarding"])
+def test_availability_of_several_steps_is_refused_in_one_line(step: str, tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text(
+        f'[[objective]]\nid = "up"\nkind = "availability"\nstep = "{step}"\nat_least = 0.9\n', encoding="utf-8"
+    )
+    with pytest.raises(UsageError, match=f"'up' is the availability of one step, which '{step}' is not") as refused:
+        load_policy(tmp_path / "p.toml")
+    assert "\n" not in str(refused.value)
