@@ -418,7 +418,7 @@ OPEN_POINTS: tuple[OpenPoint, ...] = (
     OpenPoint("front-again-after-back", "Does uploading the front again keep the back?"),
     OpenPoint("back-carries-front", "Does the back's answer carry the front's fields too?"),
     OpenPoint("ill-formed-optional", "Are ill-formed optional values of ApproveFrontImage refused (400 is expected)?"),
-    OpenPoint("empty-english-names", "With translation on, are empty English names accepted?"),
+    OpenPoint("empty-english-names", "Are empty English names accepted?"),
     OpenPoint("arabic-indic-digits", "Are Arabic-Indic digits in idNumber accepted?"),
     OpenPoint("not-base64", "Is text that is not base64 a 400, or a 200 with isSuccess false?"),
     OpenPoint("base64-variants", "Are unpadded and URL-safe base64, and a data: prefix, read?"),

@@ -31,7 +31,8 @@ def approval_of(reading: Mapping[str, Any], truth: Mapping[str, str], translatio
     names = ("fullName", "idNumber", "documentNumber", "address", "state")
     approval = {name: reading.get(name) or truth.get(name) for name in names}
     for name in ENGLISH_NAMES:
-        approval[name] = reading.get(name) or (truth.get(name) if translation != "off" else "")
+        # Null is what the annotations allow; whether an empty text is taken is an open point.
+        approval[name] = reading.get(name) or (truth.get(name) if translation != "off" else None)
     try:
         approval["birthdate"] = parse_date_time(reading["birthdate"]).strftime("%d/%m/%Y")
     except (KeyError, TypeError, ValueError):

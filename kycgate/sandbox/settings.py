@@ -73,6 +73,9 @@ class SandboxSettings(BaseModel):
     back_after_front_again: Literal["kept", "dropped"] = "kept"
     back_carries_front: bool = False
     ill_formed_optional: Literal["refused", "accepted"] = "refused"
+    empty_text: Literal["accepted", "refused"] = Field(
+        default="accepted", description="Empty texts in ApproveFrontImage: no source grants them, none forbids them."
+    )
     arabic_indic_digits: Literal["refused", "accepted"] = "accepted"
     unreadable: Literal["result", "400"] = "result"
     not_base64: Literal["result", "400"] = "400"

@@ -33,6 +33,7 @@ _LIBERTIES: dict[str, dict[str, Any]] = {
     "success-empty": {"success_words": "empty"},
     "success-words": {"success_words": "words"},
     "success-words-as-the-suites": {"success_words": "as the suite's"},
+    "empty-text-refused": {"empty_text": "refused"},
     "problem-details": {"problem_details": True},
     "cookie": {"cookie": True},
     "firewall": {"firewall": True},
@@ -72,6 +73,7 @@ LIBERTIES: dict[str, tuple[str, ...]] = {
     "message and errorCode of a success are null, empty, or words.": (
         *("default", "success-empty", "success-words", "success-words-as-the-suites"),
     ),
+    "An empty text in an approval is taken, or a 400.": ("default", "empty-text-refused"),
     "Refusals are plain objects, or problem details as RFC 9457 has them.": ("default", "problem-details"),
     "A gateway in front sets no cookie, or one that it knows a caller again by.": ("default", "cookie"),
     "Answers have the page's properties, or further ones.": ("default", "extra-properties"),

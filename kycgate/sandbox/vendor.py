@@ -417,6 +417,8 @@ class Vendor:
     def judge_approval(self, body: dict[str, Any]) -> None:
         if self.settings.translation and any(body.get(name) is None for name in ENGLISH_NAMES):
             raise Refused(400, "fullNameEn, firstNameEn and familyNameEn are mandatory", why="names")
+        if self.settings.empty_text == "refused" and "" in body.values():
+            raise Refused(400, "an empty text is no value", why="ill-formed")
         if self.settings.ill_formed_optional == "accepted":
             return
         for name in (*ENGLISH_NAMES, "fullName", "idNumber", "documentNumber", "address", "state", "birthdate"):
