@@ -77,6 +77,8 @@ class SideBySide:
         self._running: dict[str, PlannedTest] = {}
         self._waiting: list[pytest.Function] = []
         self._sure: set[str] = set()
+        self._place: dict[str, int] = {}
+        """By test: its place in the plan."""
         self._done = 0
         self._alone = False
         """Whether the test that runs wants no other beside it."""
@@ -93,6 +95,7 @@ class SideBySide:
             return True
         self._waiting = sorted(items, key=lambda item: (not _plan(item).slow, -_plan(item).requests))
         self._sure = self._surely_paid(items)
+        self._place = {item.nodeid: place for place, item in enumerate(items)}
         while self._waiting:
             item = self._next()
             self._waiting.remove(item)
@@ -126,8 +129,8 @@ class SideBySide:
             return bool(found) or not self._running
 
         self._wait_until(look)
-        # Where the budget has room for none, the next one says so.
-        return found[0] if found else self._waiting[-1]
+        # Where the budget has room for none, the next one of the plan says so.
+        return found[0] if found else min(self._waiting, key=lambda item: self._place[item.nodeid])
 
     def _wait_until(self, holds: Callable[[], bool]) -> None:
         with self._changed:
@@ -144,7 +147,9 @@ class SideBySide:
             requests += max(other.requests - sent[0], 0)
             uploads += max(other.uploads - sent[1], 0)
         if item.nodeid not in self._sure:
-            kept = [_plan(other) for other in self._waiting if other.nodeid in self._sure]
+            # What comes before it in the plan is more telling.
+            place = self._place[item.nodeid]
+            kept = [_plan(other) for other in self._waiting if self._place[other.nodeid] < place]
             requests += sum(plan.requests for plan in kept)
             uploads += sum(plan.uploads for plan in kept)
         return self._gate.budget.has_room(requests=requests, uploads=uploads)

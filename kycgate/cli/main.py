@@ -3,6 +3,7 @@
 import errno
 import sys
 import traceback
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -156,13 +157,18 @@ def _print_plan(profile: Profile, only: frozenset[str], output: Output) -> None:
     from kycgate.cli.answers import CheckPlan
 
     requests = uploads = 0
+    surely, perhaps = Counter[str](), Counter[str]()
     tests = run_contract_tests(None, only=only).plan
     output.line(f"{'requests':>8} {'uploads':>7}  test: clauses")
     for test in tests:
         fits = requests + test.requests <= profile.limits.requests and uploads + test.uploads <= profile.limits.uploads
         room = "" if fits else "(if room is left) "
         output.line(f"{test.requests:>8} {test.uploads:>7}  {room}{test.test}: {' '.join(test.clauses)}")
+        (surely if fits else perhaps).update(test.clauses)
         requests, uploads = requests + test.requests, uploads + test.uploads
+    output.line(f"\n{'tests':>8} {'if room':>7}  clause")
+    for name in (entry.id for entry in catalogue() if entry.id in surely or entry.id in perhaps):
+        output.line(f"{surely[name]:>8} {perhaps[name] or '':>7}  {name}")
     output.verdict(
         f"{requests:>8} {uploads:>7}  at most; the budget is {profile.limits.requests} requests "
         f"and {profile.limits.uploads} uploads; nothing was sent"

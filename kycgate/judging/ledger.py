@@ -253,6 +253,7 @@ class Ledger:
             source=promise.source,
             broken=len(bad) + tally.broken,
             observed=len(tally.entries) + tally.observed,
+            judged_at=dict(Counter(str(entry.facts["endpoint"]) for entry in tally.entries if entry.facts)),
             tests=tally.tests,
         )
         if result.broken:

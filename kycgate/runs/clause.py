@@ -50,6 +50,7 @@ class ClauseResult(RunModel):
     frequency: str = Field(default="", description="always, sometimes (k of n), or only when …; empty when kept.")
     broken: int = Field(default=0, description="Observations that broke it.")
     observed: int = Field(default=0, description="Observations in all.")
+    judged_at: dict[Plain, int] = Field(default_factory=dict, description="Observations by endpoint.")
     reason: str = Field(default="", description="Why it is unclear or was not tried.")
     effect: Effect = Field(
         default=Effect.NONE,

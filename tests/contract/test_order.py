@@ -104,7 +104,7 @@ def test_completed_flow_is_closed(gate: Gate, session: Session) -> None:
         gate.ledger.open_point("after-completion", str(session.do(step).status))
 
 
-@judges("refusal.changes-nothing", "refusal.unreadable", "session.own-customer", requests=14, uploads=2, telling=8)
+@judges("refusal.changes-nothing", "refusal.unreadable", "session.own-customer", requests=15, uploads=2, telling=8)
 def test_unreadable_retry_keeps_what_was_read(session: Session) -> None:
     """A refused retry of a side must not lose the reading that stands, nor stand for one that never was."""
     garbage = Variation(
@@ -153,7 +153,7 @@ def test_open_repeats(gate: Gate, session: Session) -> None:
         session.approve_back()
 
 
-@judges(*(edge.clause for edge in flow().edges), "order.closed", "order.retry", requests=10, uploads=6, telling=0)
+@judges(*(edge.clause for edge in flow().edges), "order.closed", "order.retry", requests=10, uploads=8, telling=0)
 def test_random_walks(gate: Gate, thorough: bool) -> None:
     """Random walks over the steps; the model says at each what must come.
 

@@ -45,7 +45,7 @@ def _naming(other: Session, session: Session, step: Step) -> Variation:
 
 
 @judges("session.own-order", "session.own-customer", "reading.number-birthdate", "reading.number-gender",
-        requests=16, uploads=4, telling=8)  # fmt: skip
+        requests=16, uploads=5, telling=8)  # fmt: skip
 def test_interleaved_sessions(gate: Gate) -> None:
     """What one session has done counts for no other, at each point of the journey."""
 
@@ -105,7 +105,7 @@ def test_completion_is_ones_own(gate: Gate) -> None:
     _with_sessions(gate, 2, complete)
 
 
-@judges("session.own-customer", "session.own-order", "order.closed", requests=21, uploads=8, telling=6)
+@judges("session.own-customer", "session.own-order", "order.closed", requests=21, uploads=8, telling=8)
 def test_concurrent_sessions(gate: Gate) -> None:
     """People who take the same step at the same moment never get each other's customer, order or result."""
 

@@ -300,6 +300,26 @@ class AcceptIs406(Vendor):
         return reply
 
 
+@fault("arabic-completion-refused", "request.client-headers", "robustness")
+class ArabicCompletionRefused(Vendor):
+    """Accept-Language: ar is a 400 at the last step alone."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        if step == APPROVE_BACK and request.headers.get("accept-language") == "ar":
+            raise Refused(400, "The language is not supported")
+        return super().perform(session, step, request)
+
+
+@fault("accept-needed-to-approve", "request.client-headers", "robustness")
+class AcceptNeededToApprove(Vendor):
+    """ApproveFrontImages is a 404 unless Accept names application/json."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        if step == APPROVE_FRONT and "application/json" not in request.headers.get("accept", ""):
+            raise Refused(404, "Not found")
+        return super().perform(session, step, request)
+
+
 @fault("document-number-required", "approve.optional", "robustness")
 class DocumentNumberRequired(Vendor):
     """An approval without documentNumber is a 400."""
