@@ -136,7 +136,8 @@ def profile() -> Iterator[str]:
     yield "# Profile keys"
     yield "One TOML file, given as `--profile FILE`; `kycgate init` writes one with every key explained. A key may"
     yield "also come from the environment, under the name beside it; flags win over the environment, the environment"
-    yield "over the file. Paths are meant from where the file lies.\n"
+    yield "over the file. Paths are meant from where the file lies. All mistakes of a file are said at once, each with"
+    yield "its line.\n"
     yield _PROFILE
     sections = dict.fromkeys(key.section for key in keys())
     for section in sections:

@@ -2,6 +2,7 @@
 
     KycgateError
     ├── UsageError          the call, the profile or a file of the user's is wrong: nothing was sent (exit 2)
+    │   ├── Mistakes        a file of the user's is wrong in one place or several: all are said
     │   └── Contradiction   a recording says two things at once
     └── CannotJudge         the target could not be judged: unreachable, refused credentials or cards (exit 3)
         ├── BudgetExhausted a request was not sent because the run's budget is spent
@@ -10,6 +11,7 @@
 Each message is one line: what is wrong, and what to do about it.
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Literal
 
@@ -49,6 +51,14 @@ class UsageError(KycgateError):
     """The call, the profile or a file given by the user is wrong; nothing was sent."""
 
     exit_code = ExitCode.USAGE
+
+
+class Mistakes(UsageError):  # noqa: N818 - it is what was found
+    """A file, or what was given over it, is wrong: `what` it is, and each mistake in a line."""
+
+    def __init__(self, what: str, mistakes: Sequence[str]) -> None:
+        super().__init__(f"{what}: {'; '.join(mistakes)}")
+        self.what, self.mistakes = what, tuple(mistakes)
 
 
 class Contradiction(UsageError):  # noqa: N818 - it is what was found

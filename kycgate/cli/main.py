@@ -65,7 +65,7 @@ from kycgate.cli.streams import flush
 from kycgate.contracts.clauses import LEFT_OUT
 from kycgate.contracts.flows import catalogue
 from kycgate.contracts.openapi import text as openapi_text
-from kycgate.errors import ExitCode, KycgateError
+from kycgate.errors import ExitCode, KycgateError, Mistakes
 from kycgate.settings.profile import Profile, find_profile, take_flow_of_call
 from kycgate.settings.selection import clauses_named
 
@@ -312,6 +312,8 @@ def main() -> None:
         code = _complain(error.format_message(), ExitCode.USAGE)
     except (typer.Abort, KeyboardInterrupt):
         code = _complain("stopped", ExitCode.UNCLEAR)
+    except Mistakes as error:
+        code = _complain_of_all(error)
     except KycgateError as error:
         code = _complain(str(error), error.exit_code)
     except SystemExit as ended:
@@ -325,6 +327,15 @@ def main() -> None:
     if problem:
         code = code or _complain(problem, ExitCode.UNCLEAR)
     sys.exit(int(code or 0))
+
+
+def _complain_of_all(error: Mistakes) -> ExitCode:
+    if len(error.mistakes) == 1:
+        return _complain(str(error), error.exit_code)
+    _complain(f"{error.what}: {len(error.mistakes)} mistakes", error.exit_code)
+    for mistake in error.mistakes:
+        _complain(f"- {mistake}", error.exit_code)
+    return error.exit_code
 
 
 def _bug(error: Exception) -> str:

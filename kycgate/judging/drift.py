@@ -23,7 +23,7 @@ from kycgate.errors import UsageError
 from kycgate.files import read_text, write_atomically
 from kycgate.judging.behaviour import ABSENT, GROUPED, SECTIONS
 from kycgate.runs.model import DriftItem, Observed, Run
-from kycgate.settings.profile import first_line
+from kycgate.settings.mistakes import File, mistakes_of, refuse
 
 PINS_VERSION = 1
 ALPHA = 0.001
@@ -98,6 +98,7 @@ def load_pins(path: Path) -> Pins:
     Raises:
         UsageError: it cannot be read, or is not a pins file.
     """
+    text, raw = "", None
     try:
         text = read_text(path)
         raw = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
@@ -105,7 +106,8 @@ def load_pins(path: Path) -> Pins:
     except OSError as error:
         raise UsageError(f"cannot read the pins {path}: {error.strerror}; `kycgate pin` writes them") from None
     except ValidationError as error:
-        raise UsageError(f"the pins {path} are wrong: {first_line(error)}") from None
+        found = mistakes_of(error, raw, Pins)
+        raise refuse(f"the pins {path} are wrong", found, File(path, text, raw)) from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the pins {path} are wrong: {str(error).splitlines()[0]}") from None
     if pins.pins_version > PINS_VERSION:

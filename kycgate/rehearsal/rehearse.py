@@ -20,6 +20,7 @@ from kycgate.rehearsal.vendor import StandIn, lines
 from kycgate.runs.clause import MAX_FINDINGS, ClauseResult, Finding, Verdict
 from kycgate.sandbox import FAULTS
 from kycgate.sandbox.faults import vendor_with
+from kycgate.text import nearest
 
 Outcome = Literal["survived", "failed", "hung", "not exercised"]
 OUTPUT_LIMIT: Final = 1_000_000
@@ -82,8 +83,8 @@ def cases(*, only: Sequence[str] = (), kinds: Sequence[str] = (), levels: Sequen
     ):
         unknown = set(given) - set(allowed)
         if unknown:
-            raise UsageError(f"no {what} is named {min(unknown)!r}: see `kycgate sandbox --list-faults`, "
-                             "`kycgate chaos --list`")  # fmt: skip
+            hint = nearest(min(unknown), allowed) or ": see `kycgate sandbox --list-faults`, `kycgate chaos --list`"
+            raise UsageError(f"no {what} is named {min(unknown)!r}{hint}")
     chosen = [
         case
         for case in known

@@ -6,7 +6,7 @@ import re
 import shlex
 import shutil
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -21,7 +21,9 @@ from kycgate.contracts.flows import Choice, choose, flow, load_flow
 from kycgate.contracts.flows.national_id import NATIONAL_ID
 from kycgate.errors import UsageError
 from kycgate.files import read_text
+from kycgate.settings.mistakes import File, Place, mistakes_of, refuse
 from kycgate.settings.severity import Rules, Severity, SeverityKey, Waiver, no_clause_twice
+from kycgate.text import nearest
 
 ENV_PREFIX: Final = "KYCGATE_"
 PYPROJECT: Final = "pyproject.toml"
@@ -54,19 +56,35 @@ def demand_allowed(base_url: str | None) -> None:
         raise UsageError(f"{base_url}: its host is not among those of {ALLOWED_HOSTS}")
 
 
-def demand_own_names(path: Path | None, raw: dict[str, Any]) -> None:
-    """A file names no variable but ours: what else the environment holds goes to no target.
-
-    Raises:
-        UsageError: it names another.
-    """
+def foreign_names(raw: dict[str, Any]) -> list[tuple[Place, str]]:
+    """Variables that a file names and that are not ours: what else the environment holds goes to no target."""
     names = raw.get("environment")
-    for key, name in names.items() if isinstance(names, dict) else ():
-        if isinstance(name, str) and not name.startswith("KYCGATE_"):
-            raise UsageError(
-                f"the profile {path}: environment.{key} is {name[:80]!r}: a file may name variables that begin with "
-                f"KYCGATE_ alone; to use another, export KYCGATE_ENVIRONMENT__{key.upper()[:40]} with its name"
-            )
+    return [
+        (
+            ("environment", key),
+            (
+                f"environment.{key} is {name[:80]!r}: a file may name variables that begin with {ENV_PREFIX} alone; to "
+                f"use another, export {ENV_PREFIX}ENVIRONMENT__{key.upper()[:40]} with its name"
+            ),
+        )
+        for key, name in (names.items() if isinstance(names, dict) else ())
+        if isinstance(name, str) and not name.startswith(ENV_PREFIX)
+    ]
+
+
+def unknown_steps(raw: dict[str, Any]) -> list[tuple[Place, str]]:
+    """Keys of [paths] that name no endpoint of the flow."""
+    known = [endpoint.id for endpoint in load_flow(_flow_name(raw)).endpoints]
+    listed = f"; there are {', '.join(known)}"
+    paths = raw.get("paths")
+    return [
+        (
+            ("paths", step),
+            f"paths: no endpoint is named {step!r}{nearest(step, known) or listed}",
+        )
+        for step in (paths if isinstance(paths, dict) else ())
+        if step not in known
+    ]
 
 
 def check_base_url(text: str) -> str:
@@ -410,19 +428,26 @@ def refuse_empty(names: Iterable[str]) -> None:
         raise UsageError(f"the environment: {empty[0]} is set but empty: give it a value, or unset it")
 
 
-def _toml_of(path: Path) -> dict[str, Any]:
+def _text_of(path: Path) -> str:
     try:
-        return tomllib.loads(read_text(path))
+        return read_text(path)
     except OSError as error:
         raise UsageError(f"cannot read the profile {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"the profile {path} is not TOML: {str(error).splitlines()[0]}") from None
+
+
+def _toml_of(path: Path, text: str | None = None) -> dict[str, Any]:
+    try:
+        return tomllib.loads(_text_of(path) if text is None else text)
     except (ValueError, RecursionError) as error:
         # TOMLDecodeError, UnicodeDecodeError, and an integer with more digits than Python takes.
         raise UsageError(f"the profile {path} is not TOML: {str(error).splitlines()[0]}") from None
 
 
-def _table_of(path: Path) -> dict[str, Any]:
+def _table_of(path: Path, text: str | None = None) -> dict[str, Any]:
     """What the profile says: the whole file, or [tool.kycgate] of a pyproject.toml."""
-    raw = _toml_of(path)
+    raw = _toml_of(path, text)
     if path.name != PYPROJECT:
         return raw
     table = raw.get("tool", {}).get("kycgate")
@@ -478,8 +503,11 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
     """
     refuse_empty(name for name in os.environ if name.upper().startswith(ENV_PREFIX))
     raw: dict[str, Any] = {}
+    file: File | None = None
     if path is not None:
-        raw = _table_of(path)
+        text = _text_of(path)
+        raw = _table_of(path, text)
+        file = File(path, text, raw, ("tool", "kycgate") if path.name == PYPROJECT else ())
         if isinstance(raw.get("flow"), str):
             raw["flow"] = _beside(path, raw["flow"])
         for key in ("ca_file", "client_cert", "client_key", "specimens", "pins"):
@@ -492,6 +520,7 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
     except ValueError as error:
         raise UsageError(str(error)) from None
     given: dict[str, Any] = {}
+    options: dict[Place, str] = {}
     for key, value in flags.items():
         section, _, name = key.rpartition("__")
         if value is not None:
@@ -511,7 +540,8 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=raw)
 
-    demand_own_names(path, raw)
+    own = foreign_names(raw) + unknown_steps(raw)
+    found = own
     try:
         profile = Layered(**given)
         demand_allowed(profile.base_url)
@@ -519,21 +549,22 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
         filed = raw.get("base_url")
         if isinstance(filed, str) and profile.base_url is not None and filed.strip().rstrip("/") != profile.base_url:
             profile.__pydantic_private__ = {"_instead_of": filed[:200]}
-        return profile
+        if not own:
+            return profile
     except SettingsError as error:
         raise UsageError(f"the environment: {str(error).splitlines()[0]}") from None
     except ValidationError as error:
-        raise UsageError(f"{f'profile {path}' if path else 'the call'}: {first_line(error)}") from None
+        found = [*own, *mistakes_of(error, merged(raw, given), Profile)]
+    raise refuse(
+        f"the profile {path}" if path is not None else "the call", found, file, options=options, variables=ENV_PREFIX
+    )
 
 
-def first_line(error: ValidationError) -> str:
-    """The first thing wrong, in one line: where, what, and what was given."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "[key]")
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        return f"unknown key {where}"
-    return f"{where}: {message}"
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables of tables, the second on top of the first."""
+    tables = {key: merged(below[key], value) for key, value in above.items()
+              if isinstance(value, Mapping) and isinstance(below.get(key), Mapping)}  # fmt: skip
+    return {**below, **above, **tables}
 
 
 class Secrets(BaseModel):

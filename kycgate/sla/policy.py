@@ -12,6 +12,7 @@ from kycgate.errors import UsageError
 from kycgate.files import read_text
 from kycgate.runs.flow_model import is_upload
 from kycgate.runs.load_model import WHOLE
+from kycgate.settings.mistakes import File, mistakes_of, refuse
 from kycgate.sla.period import Credit, Period, Window, check_credits, check_windows
 
 
@@ -164,15 +165,15 @@ def load_policy(path: Path) -> Policy:
     Raises:
         UsageError: it cannot be read, is not TOML, or promises what cannot be.
     """
+    text, raw = "", {}
     try:
-        return Policy.model_validate(tomllib.loads(read_text(path)))
+        text = read_text(path)
+        raw = tomllib.loads(text)
+        return Policy.model_validate(raw)
     except OSError as error:
         raise UsageError(f"cannot read the policy {path}: {error.strerror}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(
-            f"the policy {path} is wrong: {where}: {first['msg'].removeprefix('Value error, ')}".replace(": :", ":")
-        ) from None
+        found = mistakes_of(error, raw, Policy)
+        raise refuse(f"the policy {path} is wrong", found, File(path, text, raw)) from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the policy {path} is not TOML: {error}") from None

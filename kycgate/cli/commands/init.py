@@ -46,7 +46,8 @@ def init(
 ) -> None:
     """Write a commented profile; asks for what is not given, and probes the target."""
     from kycgate.files import write_atomically
-    from kycgate.settings.profile import demand_own_names, load_profile
+    from kycgate.settings.mistakes import refuse
+    from kycgate.settings.profile import foreign_names, load_profile
     from kycgate.settings.template import profile_text
 
     if out.exists() and not force:
@@ -85,9 +86,10 @@ def init(
     chosen = {key: value for key, value in chosen.items() if value is not None}
     # What was given is judged before anything is sent or written.
     sections = {key.replace(".", "__"): value for key, value in chosen.items()}
-    demand_own_names(
-        out, {"environment": {"api_keys": api_keys, "tenant_id": tenant_id, "tenant_secret": tenant_secret}}
-    )
+    names = {"api_keys": api_keys, "tenant_id": tenant_id, "tenant_secret": tenant_secret}
+    foreign = foreign_names({"environment": names})
+    if foreign:
+        raise refuse(f"the profile {out}", foreign, None)
     profile = load_profile(None, **(sections | ({"specimens": specimens} if specimens else {})))
     chosen |= _way(profile, out.parent)
     learned: dict[str, str] = {}
@@ -102,8 +104,10 @@ def init(
         write_atomically(out, profile_text(chosen, learned))
     except OSError as error:
         raise UsageError(f"cannot write {out}: {error.strerror}") from None
-    names = profile.environment
-    wanted: tuple[str, ...] = (names.api_keys,) if fixed else (names.tenant_id, names.tenant_secret)
+    wanted_names = profile.environment
+    wanted: tuple[str, ...] = (
+        (wanted_names.api_keys,) if fixed else (wanted_names.tenant_id, wanted_names.tenant_secret)
+    )
     wanted = wanted if profile.credentials.command is None else ()
     missing = [variable for variable in wanted if not os.environ.get(variable)]
     print(f"{out} is written" + (f"; {said}" if said else ""))

@@ -1,0 +1,138 @@
+"""Every mistake of a file at once, each with its line, in words of our own."""
+
+from pathlib import Path
+
+import pytest
+
+from kycgate.errors import Mistakes, UsageError
+from kycgate.judging.drift import load_pins
+from kycgate.rehearsal.rehearse import cases
+from kycgate.settings.mistakes import lines_of
+from kycgate.settings.profile import load_profile
+from kycgate.sla.policy import load_policy
+
+PROFILE = """name = 3
+base_ulr = "https://vendor.example"
+translation = "perhaps"
+
+[limits]
+requests = 0
+rate = "fast"
+
+[paths]
+upload_frnt = "/scan"
+
+[environment]
+api_keys = "AWS_SECRET"
+
+[severity]
+"order.closd" = "fail"
+
+[[waiver]]
+clause = "answer.in-time"
+reason = "their ticket 17"
+owner = "payments"
+expires = 2026-12-31
+
+[[waiver]]
+clause = "order.closd"
+reason = "again"
+ownr = "payments"
+expires = 2026-12-31
+"""
+SAID = [
+    "line 1: name must be text in quotation marks",
+    "line 2: unknown key base_ulr: did you mean 'base_url'?",
+    "line 3: translation must be 'on', 'off' or 'auto'",
+    "line 6: limits.requests must be at least 1",
+    "line 7: limits.rate must be a number",
+    "line 10: paths: no endpoint is named 'upload_frnt': did you mean 'upload_front'?",
+    (
+        "line 13: environment.api_keys is 'AWS_SECRET': a file may name variables that begin with KYCGATE_ alone; to "
+        "use another, export KYCGATE_ENVIRONMENT__API_KEYS with its name"
+    ),
+    "line 16: severity.order.closd: no clause is named 'order.closd': did you mean 'order.closed'?",
+    "line 25: waiver.1.clause: no clause is named 'order.closd': did you mean 'order.closed'?",
+    "line 27: unknown key waiver.1.ownr: did you mean 'owner'?",
+]
+
+
+def mistakes(path: Path) -> list[str]:
+    with pytest.raises(Mistakes) as wrong:
+        load_profile(path)
+    return list(wrong.value.mistakes)
+
+
+def test_a_profile_says_all_its_mistakes_with_their_lines(tmp_path: Path) -> None:
+    (tmp_path / "kycgate.toml").write_text(PROFILE)
+    said = mistakes(tmp_path / "kycgate.toml")
+    assert [text for text in said if "waiver.1.owner" not in text] == SAID
+    assert "line 24: waiver.1.owner is missing" in said
+
+
+def test_a_table_of_pyproject_has_the_lines_of_the_whole_file(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nstrict = 1\n\n[tool.kycgate]\nstrict = 3\n')
+    assert mistakes(tmp_path / "pyproject.toml") == ["line 6: strict must be true or false"]
+
+
+def test_a_variable_of_the_environment_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kycgate.toml").write_text("strict = 3\n")
+    monkeypatch.setenv("KYCGATE_LIMITS__RATE", "fast")
+    monkeypatch.setenv("KYCGATE_WAIVER", '[{"clause": "order.closed"}]')
+    said = mistakes(tmp_path / "kycgate.toml")
+    assert said[-1] == "line 1: strict must be true or false"
+    assert "KYCGATE_LIMITS__RATE must be a number" in said
+    assert "KYCGATE_WAIVER.0.owner is missing" in said
+
+
+def test_no_value_is_repeated(tmp_path: Path) -> None:
+    (tmp_path / "kycgate.toml").write_text('[headers]\nA = "s3cret\\u0007"\n[credentials]\ncommand = {a = "s3cret"}\n')
+    said = mistakes(tmp_path / "kycgate.toml")
+    assert len(said) == 2
+    assert "s3cret" not in str(said)
+
+
+def test_a_policy_says_all_its_mistakes(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(
+        'confidence = 2\n[[objective]]\nid = "a"\nkind = "latency"\nstep = "upload"\npercentil = 95\nlimit_ms = 1\n'
+        '[[objective]]\nid = "b"\nkind = "speed"\n'
+    )
+    with pytest.raises(Mistakes) as wrong:
+        load_policy(path)
+    assert wrong.value.what == f"the policy {path} is wrong"
+    assert list(wrong.value.mistakes) == [
+        "line 1: confidence must be under 1",
+        "line 2: objective.0.percentile is missing",
+        "line 6: unknown key objective.0.percentil: did you mean 'percentile'?",
+        "line 8: objective.1: kind must be one of 'availability', 'correctness', 'reading', 'latency'",
+    ]
+
+
+def test_pins_say_all_their_mistakes(tmp_path: Path) -> None:
+    path = tmp_path / "pins.toml"
+    path.write_text('pinned = "soon"\nruns = 0\ncolour = 1\n[tokn]\n')
+    with pytest.raises(Mistakes) as wrong:
+        load_pins(path)
+    assert list(wrong.value.mistakes) == [
+        "line 1: pinned must be a date like 2026-12-31, without quotation marks",
+        "line 2: runs must be at least 1",
+        "line 3: unknown key colour",
+        "line 4: unknown key tokn: did you mean 'token'?",
+    ]
+
+
+def test_lines_are_found_in_whatever_form_a_value_has() -> None:
+    text = 'a = """\n[b]\nc = 1\n"""\r\nd = [\n  1,\n]\ne.f = { g = 1 }\n["h i".j]\nk = 1\n[[l]]\n[[l]]\n[l.m]\nn = 1\n'
+    found = lines_of(text)
+    assert ("b",) not in found
+    assert {place: line for place, line in found.items() if place[-1] not in (0, 1)} == {
+        ("a",): 1, ("d",): 5, ("e",): 8, ("e", "f"): 8, ("e", "f", "g"): 8, ("h i", "j"): 9, ("h i", "j", "k"): 10,
+        ("l", 1, "m"): 13, ("l", 1, "m", "n"): 14,
+    }  # fmt: skip
+    assert (found["l", 0], found["l", 1]) == (11, 12)
+
+
+def test_a_misspelt_case_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match="did you mean 'approved-as-object'"):
+        cases(only=["approved-as-objekt"])
