@@ -106,7 +106,7 @@ class ChaosTarget:
             made.bind(("127.0.0.1", port))
         except OSError as error:
             made.close()
-            raise UsageError(f"cannot listen on port {port}: {error.strerror}") from None
+            raise UsageError(f"--port {port}: cannot listen there: {error.strerror}") from None
         made.listen(256)
         made.settimeout(0.02)
         return made

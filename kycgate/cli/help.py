@@ -42,6 +42,10 @@ GROUPS: dict[str, dict[str, str]] = {
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _TYPES = {"float range": "num", "int range": "num", "float": "num", "int": "num", "str": "text", "path": "path"}
 
+ADVANCED = "Advanced: workload, hard stops, machines, capacity"
+"""The panel of options that --help-all alone shows."""
+_ALL = "kycgate.help_all"
+
 MAX_TYPE = 15
 """Columns for a type; a longer choice is told by the option's help."""
 
@@ -67,8 +71,22 @@ class Command(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         shown = copy.copy(self)
-        shown.params = [_short(param) for param in self.params]
+        every = ctx.meta.get(_ALL, False)
+        shown.params = [_short(param) for param in self.params if every or not _advanced(param)]
         super(Command, shown).format_help(ctx, formatter)
+
+
+def _advanced(param: Any) -> bool:
+    return getattr(param, "rich_help_panel", None) == ADVANCED and param.name != "help_all"
+
+
+def show_all(ctx: typer.Context, wanted: bool) -> None:
+    """Print the help with every option, and end."""
+    if wanted:
+        ctx.meta[_ALL] = True
+        # Typer prints it itself where it lays it out.
+        print(ctx.get_help(), end="")
+        raise typer.Exit
 
 
 def _short(param: Any) -> Any:

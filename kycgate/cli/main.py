@@ -1,6 +1,7 @@
 """The command line. Each command ends with one of the stable exit codes; what is wrong is said in one line."""
 
 import errno
+import re
 import sys
 import traceback
 from collections import Counter
@@ -236,18 +237,21 @@ def sandbox(
 
         learnt = settings_like(like)
         settings = learnt.model_copy(update={"latency": settings.latency, "reading": settings.reading})
-    # A misspelt fault is answered before the banner.
+    # A misspelt fault is answered before anything else.
     vendor_with(settings, fault or ()).close()
     given = f"KYCGATE_TENANT_ID={TENANT} KYCGATE_TENANT_SECRET={TENANT_SECRET}"
     if settings.api_keys and not control:
         given = f"KYCGATE_API_KEYS={','.join(settings.api_keys)}"
-    _err.print(f"export {given}; Ctrl-C ends", soft_wrap=True)
+
+    def banner() -> None:
+        _err.print(f"export {given}; Ctrl-C ends", soft_wrap=True)
+
     if control:
         from kycgate.rehearsal.control import serve_controlled
 
-        serve_controlled(settings, fault or (), host=host, port=port)
+        serve_controlled(settings, fault or (), host=host, port=port, ready=banner)
         return
-    serve(settings, fault or (), host=host, port=port, allow_remote=allow_remote)
+    serve(settings, fault or (), host=host, port=port, allow_remote=allow_remote, ready=banner)
 
 
 @app.command()
@@ -309,7 +313,7 @@ def main() -> None:
         if code == _TYPER_INTERRUPTED:
             code = _complain("stopped", ExitCode.UNCLEAR)
     except _WRONG_CALL as error:
-        code = _complain(error.format_message(), ExitCode.USAGE)
+        code = _complain(_in_our_words(error.format_message()), ExitCode.USAGE)
     except (typer.Abort, KeyboardInterrupt):
         code = _complain("stopped", ExitCode.UNCLEAR)
     except Mistakes as error:
@@ -327,6 +331,22 @@ def main() -> None:
     if problem:
         code = code or _complain(problem, ExitCode.UNCLEAR)
     sys.exit(int(code or 0))
+
+
+_OUR_WORDS = (
+    (r"Value error, ", ""),
+    (r"Input should be a valid (number|integer|boolean).*", r"a \1 is wanted"),
+    (r"Input should be greater than or equal to", "it must be at least"),
+    (r"Input should be less than or equal to", "it must be at most"),
+    (r"Input should be", "it must be"),
+)
+
+
+def _in_our_words(message: str) -> str:
+    """What the parser says of an option, without its library's words."""
+    for pattern, ours in _OUR_WORDS:
+        message = re.sub(pattern, ours, message)
+    return message
 
 
 def _complain_of_all(error: Mistakes) -> ExitCode:

@@ -150,8 +150,10 @@ class Control(RunningApp):
         super().__init__(control_app(vendor, self.token))
 
 
-def serve_controlled(settings: SandboxSettings, faults: Sequence[str] = (), *, host: str, port: int) -> None:
-    """Serve a stand-in with its control endpoint until interrupted; one JSON line says where both are.
+def serve_controlled(
+    settings: SandboxSettings, faults: Sequence[str] = (), *, host: str, port: int, ready: Callable[[], None]
+) -> None:
+    """Serve a stand-in with its control endpoint until interrupted; after `ready`, one JSON line says where both are.
 
     Raises:
         UsageError: `host` is not 127.0.0.1, the port is taken, or there is no such fault.
@@ -159,6 +161,7 @@ def serve_controlled(settings: SandboxSettings, faults: Sequence[str] = (), *, h
     if host not in ("127.0.0.1", "localhost"):
         raise UsageError("--control serves 127.0.0.1 alone: leave --host and --allow-remote out")
     with StandIn(settings, faults, port=port, keep=KEPT) as vendor, Control(vendor) as control:
+        ready()
         line = {"url": vendor.base_url, "control": control.url, "control_token": control.token}
         print(json.dumps(line), flush=True, file=sys.stdout)  # noqa: T201 - it is the command's output
         threading.Event().wait()

@@ -1,13 +1,14 @@
 """Serves the sandbox: in a thread of this process, or as a process of its own."""
 
 import contextlib
+import errno
 import ipaddress
 import json
 import os
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +20,8 @@ from kycgate.sandbox.app import Delay, Observe, create_app
 from kycgate.sandbox.faults import vendor_with
 from kycgate.sandbox.settings import SandboxSettings
 
+_OF_THE_PORT = (errno.EADDRINUSE, errno.EACCES)
+
 
 def listen(host: str, port: int, *, allow_remote: bool) -> socket.socket:
     try:
@@ -26,7 +29,7 @@ def listen(host: str, port: int, *, allow_remote: bool) -> socket.socket:
     except ValueError:
         loopback = host == "localhost"
     if not loopback and not allow_remote:
-        raise UsageError(f"{host} can be reached from elsewhere: add --allow-remote if that is meant")
+        raise UsageError(f"--host {host} can be reached from elsewhere: add --allow-remote if that is meant")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named: asyncio sets TCP_NODELAY only on sockets that say they are TCP.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -36,7 +39,9 @@ def listen(host: str, port: int, *, allow_remote: bool) -> socket.socket:
         listening.listen(1024)
     except (OSError, OverflowError) as error:
         listening.close()
-        raise UsageError(f"cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}") from None
+        option = f"--host {host}" if getattr(error, "errno", None) not in _OF_THE_PORT else f"--port {port}"
+        said = getattr(error, "strerror", None) or error
+        raise UsageError(f"{option}: cannot listen on {host}:{port}: {said}") from None
     return listening
 
 
@@ -123,8 +128,9 @@ def serve(
     port: int = 0,
     allow_remote: bool = False,
     until_closed: int | None = None,
+    ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until interrupted; one JSON line with the URL is printed once connections are taken.
+    """Serve until interrupted; once connections are taken `ready` is called, and one JSON line says the URL.
 
     `until_closed` is a file descriptor: when its other end closes (the parent is gone), the server ends.
 
@@ -134,6 +140,7 @@ def serve(
     app = create_app(settings, faults)
     server = _server(app, adds_headers=False)
     listening = listen(host, port, allow_remote=allow_remote)
+    ready()
     address = listening.getsockname()
     shown = f"[{address[0]}]" if ":" in address[0] else address[0]
     print(json.dumps({"url": f"http://{shown}:{address[1]}"}), flush=True)  # noqa: T201 - it is the command's output

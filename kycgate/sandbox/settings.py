@@ -2,12 +2,13 @@
 
 import math
 from statistics import NormalDist
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kycgate.errors import UsageError
 from kycgate.sandbox.manner import Manner
+from kycgate.text import nearest
 
 TENANT: Final = "tenant-1"
 TENANT_SECRET: Final = "sandbox-secret"  # noqa: S105 - of a server that lives as long as its process
@@ -49,9 +50,18 @@ def parse_latency(text: str) -> LatencyModel:
     try:
         return LatencyModel.model_validate(pairs)
     except ValidationError as error:
-        first = error.errors()[0]
         known = ", ".join(LatencyModel.model_fields)
-        raise UsageError(f"--latency {first['loc'][0]}: {first['msg']}; it knows {known}") from None
+        said = "; ".join(f"{one['loc'][0]}: {_said(one)}" for one in error.errors())
+        raise UsageError(f"--latency {said}; it knows {known}") from None
+
+
+def _said(problem: Any) -> str:
+    """What is wrong with one parameter."""
+    if problem["type"] == "extra_forbidden":
+        return f"there is no such parameter{nearest(str(problem['loc'][0]), LatencyModel.model_fields)}"
+    if problem["type"].startswith("float"):
+        return "a number is wanted"
+    return str(problem["msg"]).replace("Input should be", "it must be").replace("greater than or equal to", "at least")
 
 
 class SandboxSettings(BaseModel):

@@ -41,6 +41,21 @@ ALLOW_COMMAND: Final = "KYCGATE_ALLOW_COMMAND"
 """The variable that lets a command run that a file names: set to yes."""
 
 
+OPTIONS: Final[Mapping[Place, str]] = {
+    ("base_url",): "--base-url",
+    ("translation",): "--translation",
+    ("specimens",): "--specimens",
+    ("pins",): "--pins",
+    ("limits", "requests"): "--budget",
+    ("limits", "uploads"): "--uploads",
+    ("limits", "rate"): "--rate",
+    ("limits", "time_s"): "--time-limit",
+    ("limits", "jobs"): "--jobs",
+    ("limits", "max_load_rate"): "--max-load-rate",
+}
+"""The option that stands for a key, where one does."""
+
+
 def demand_allowed(base_url: str | None) -> None:
     """Where KYCGATE_ALLOWED_HOSTS is set, no other host is called.
 
@@ -520,10 +535,13 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
     except ValueError as error:
         raise UsageError(str(error)) from None
     given: dict[str, Any] = {}
-    options: dict[Place, str] = {}
+    typed: dict[Place, str] = {}
     for key, value in flags.items():
         section, _, name = key.rpartition("__")
         if value is not None:
+            place = (section, name) if section else (name,)
+            if place in OPTIONS:
+                typed[place] = OPTIONS[place]
             (given.setdefault(section, {}) if section else given)[name] = value
 
     class Layered(Profile):
@@ -556,7 +574,7 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
     except ValidationError as error:
         found = [*own, *mistakes_of(error, merged(raw, given), Profile)]
     raise refuse(
-        f"the profile {path}" if path is not None else "the call", found, file, options=options, variables=ENV_PREFIX
+        f"the profile {path}" if path is not None else "the call", found, file, options=typed, variables=ENV_PREFIX
     )
 
 

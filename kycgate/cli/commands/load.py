@@ -1,9 +1,12 @@
 """`kycgate load`: the four-step onboarding under load, alone, on all cores, or with workers on other machines."""
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 import typer
+from pydantic import ValidationError
 
+from kycgate.cli.help import ADVANCED, show_all
 from kycgate.cli.options import (
     BaseUrlOption,
     Format,
@@ -24,13 +27,36 @@ from kycgate.cli.options import (
 )
 from kycgate.cli.output import JsonOption, Output, QuietOption
 from kycgate.errors import UsageError
+from kycgate.settings.mistakes import Place, mistakes_of, refuse
 from kycgate.settings.profile import find_profile
 
-_WORKLOAD = _LIMITS = _WHERE = _CAPACITY = "Advanced: workload, hard stops, machines, capacity"
+T = TypeVar("T")
+
+_WORKLOAD = _LIMITS = _WHERE = _CAPACITY = ADVANCED
 
 
 def register(app: typer.Typer) -> None:
     app.command()(load)
+
+
+_OPTIONS: dict[Place, str] = {
+    ("duration_s",): "--duration",
+    ("grace_s",): "--grace",
+    ("client_order_share",): "--client-order",
+    ("retry_share",): "--retries",
+    **{
+        (name,): f"--{name.replace('_', '-')}"
+        for name in ("rate", "people", "cards", "max_requests", "max_uploads", "max_error_share")
+    },
+}
+"""The option that stands for a key of the workload."""
+
+
+def _parsed(option: str, parse: Callable[[str], T], text: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
 
 
 def _option(text: str, panel: str, *names: str, **more: Any) -> Any:
@@ -87,6 +113,8 @@ def load(
         "--until-decided", help="End once the policy is decided, or after --duration.")] = False,
     yes_this_is_mine: MineOption = False, since: SinceOption = None, output_format: FormatOption = Format.TEXT,
     quiet: QuietOption = False, json: JsonOption = False,
+    help_all: Annotated[bool, _option(
+        "Show the advanced options too, and exit.", ADVANCED, "--help-all", is_eager=True, callback=show_all)] = False,
 ) -> None:  # fmt: skip
     """Start onboardings at a rate, or by a number of people; response times count from when each was due."""
     import os
@@ -111,17 +139,20 @@ def load(
         profile, sandbox=sandbox, base_url=base_url, translation=translation, specimens=specimens,
         limits__time_s=time_limit, quiet=quiet,
     )  # fmt: skip
+    pauses = _parsed("--think", parse_think, think)
+    mix = _parsed("--sizes", parse_sizes, sizes)
+    degradations = _parsed("--degrade", parse_degradations, degrade)
     try:
         workload = LoadPlan(
             base_url=chosen.base_url or NOWHERE, rate=rate, duration_s=duration, grace_s=grace, poisson=poisson,
-            shape=str(shape), people=people, think=parse_think(think), client_order_share=client_order,
-            retry_share=retries, sizes=parse_sizes(sizes), cards=cards,
-            degradations=parse_degradations(degrade), max_requests=max_requests,
+            shape=str(shape), people=people, think=pauses, client_order_share=client_order,
+            retry_share=retries, sizes=mix, cards=cards,
+            degradations=degradations, max_requests=max_requests,
             max_uploads=max_uploads, max_error_share=max_error_share, timeout_s=chosen.timeout_s,
             route=route_of(chosen), specimens=chosen.specimens,
         )  # fmt: skip
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    except ValidationError as error:
+        raise refuse("the call", mistakes_of(error, None, LoadPlan), None, options=_OPTIONS) from None
     if otel and not (find_spec("opentelemetry") and find_spec("opentelemetry.sdk")):
         raise UsageError("--otel takes the extra: install kycgate[otel]")
     if worker:

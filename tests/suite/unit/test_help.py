@@ -47,6 +47,15 @@ def test_a_help_fits_two_screens_of_forty_lines(name: str) -> None:
     assert max(map(len, lines)) <= 80
 
 
+def test_the_help_of_load_fits_two_screens_of_24_lines_and_says_how_to_see_the_rest() -> None:
+    short, whole = told("load", "--help"), told("load", "--help-all")
+    assert len(short.rstrip().splitlines()) <= 48
+    assert "--help-all" in short
+    assert "--find-capacity" not in short
+    options = {option for param in COMMANDS["load"].params for option in param.opts if option.startswith("--")}
+    assert {option for option in options if option not in whole} == set()
+
+
 def test_no_letter_means_two_things() -> None:
     meanings: dict[str, set[str]] = {}
     for command in COMMANDS.values():
