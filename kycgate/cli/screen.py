@@ -1,8 +1,6 @@
 """What a run shows while it goes on: a live screen on a terminal, plain lines elsewhere (in CI)."""
 
 import sys
-import time
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -15,8 +13,8 @@ from kycgate.contracts.flows import flow
 from kycgate.load.collect import Collector, Second
 from kycgate.runs.load_model import WHOLE
 
-EVERY_S = 10
-"""Seconds between two plain lines about the load."""
+PARTS = 4
+"""A plain line comes as a plan begins, and at each of so many parts of it."""
 
 
 class LiveScreen:
@@ -68,8 +66,7 @@ class PlainScreen:
     """The same as a few lines on standard error."""
 
     def __init__(self) -> None:
-        self._tenth: dict[str, int] = defaultdict(int)
-        self._last = time.monotonic()
+        self._quarter = 0
 
     @contextmanager
     def shown(self) -> Iterator["PlainScreen"]:
@@ -81,18 +78,20 @@ class PlainScreen:
             print(f"kycgate: {text}", file=sys.stderr, flush=True)
 
     def progress(self, done: int, total: int, name: str) -> None:
-        if done * 10 // max(total, 1) > self._tenth["done"] or not done:
-            self._tenth["done"] = done * 10 // max(total, 1)
+        quarter = done * PARTS // max(total, 1)
+        if quarter > self._quarter or not done:
+            self._quarter = quarter
             self.say(f"test {done + 1} of {total}: {name}")
 
     def second(self, collector: Collector, second: Second) -> None:
-        if (second.number + 1) % EVERY_S:
+        seconds, whole = second.number + 1, collector.plan.duration_s
+        if int(seconds * PARTS / whole) == int(second.number * PARTS / whole) or seconds - 1 >= whole:
             return
         uploads = flow().uploads
         p50, p95, p99 = (collector.percentile_ms(uploads, "response", p) for p in (50, 95, 99))
         failed = collector.counts["wrong"] + collector.counts["unavailable"]
         self.say(
-            f"{second.number + 1} of {collector.plan.duration_s:g} s: {second.started[WHOLE]} onboardings/s, "
+            f"{min(seconds, whole):g} of {whole:g} s: {second.started[WHOLE]} onboardings/s, "
             f"{second.in_flight[WHOLE]} in flight, uploads p50 {p50:.0f} p95 {p95:.0f} p99 {p99:.0f} ms, "
             f"{failed} failed"
         )

@@ -46,6 +46,7 @@ def test_load_and_sla_print_documents(folder: Path) -> None:
     run = Run.model_validate(json.loads(done.stdout))
     assert (run.command, run.exit_code) == ("load", done.returncode)
     assert "kycgate: load: " in done.stderr
+    assert "kycgate: preparing 40 cards at most" in done.stderr
     done = kycgate("sla", "--policy", "policy.toml", "load", "--json", cwd=folder)
     answer = SlaAnswer.model_validate(json.loads(done.stdout))
     assert [objective.id for objective in answer.objectives] == ["up"]

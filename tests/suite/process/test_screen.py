@@ -53,13 +53,21 @@ def test_the_live_screen_shows_each_step(tmp_path: Path) -> None:
     assert any("4/20" in line for line in lines)
 
 
-def test_plain_lines_come_every_ten_seconds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plain_lines_come_at_each_quarter_of_the_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     feed(PlainScreen(), 20, tmp_path)
     said = capsys.readouterr().err.splitlines()
     assert said == [
         f"kycgate: {count} of 20 s: 3 onboardings/s, 0 in flight, uploads p50 50 p95 60 p99 60 ms, {count} failed"
-        for count in (10, 20)
+        for count in (5, 10, 15, 20)
     ]
+
+
+def test_a_check_says_each_quarter_of_its_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = PlainScreen()
+    for done in range(40):
+        screen.progress(done, 40, f"test_{done}")
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"kycgate: test {done + 1} of 40: test_{done}" for done in (0, 10, 20, 30)]
 
 
 def test_without_a_terminal_lines_are_plain() -> None:
