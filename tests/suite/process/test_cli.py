@@ -60,7 +60,7 @@ def always_401() -> Iterator[str]:
         (["check", "--base-url", "http://user:pw@127.0.0.1"], "carries credentials"),
         (["check", "--base-url", "http://127.0.0.1:1"], "no credentials"),
         (["check", "--profile", "missing.toml"], "cannot read the profile"),
-        (["check", "--sandbox", "--budget", "0"], "limits.requests"),
+        (["check", "--sandbox", "--budget", "0"], "--budget must be at least 1"),
         (["check", "--sandbox", "--specimens", "missing"], "no folder"),
         (["report", "missing"], "no run.json"),
         (["specimens", "--out", "cards", "--size", "5"], "sizes go from"),

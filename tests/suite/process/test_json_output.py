@@ -23,6 +23,7 @@ def test_check_prints_its_run(folder: Path) -> None:
     assert run == Run.model_validate_json((folder / "check" / "run.json").read_text())
     assert run.exit_code == done.returncode
     assert "kycgate: report: check/report.html" in done.stderr
+    assert done.stderr.count("kycgate: test 1 of ") == 1
 
 
 def test_check_quiet_prints_one_line(folder: Path) -> None:
