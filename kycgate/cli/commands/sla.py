@@ -52,6 +52,9 @@ def sla(
         bool,
         typer.Option("--alert", help="With --period: exit code 1 when the error budget burns too fast, else 0."),
     ] = False,
+    openslo: Annotated[
+        bool, typer.Option("--openslo", help="Print the policy as OpenSLO v1, as far as it means the same there.")
+    ] = False,
     out: OutOption = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
@@ -61,7 +64,11 @@ def sla(
 
     output = Output(json, quiet)
     chosen = load_policy(policy)
-    if plan:
+    if openslo:
+        if runs or period is not None or plan or json:
+            raise UsageError("--openslo prints the policy, and takes neither runs nor --period, --plan or --json")
+        _print_openslo(chosen, output)
+    elif plan:
         _print_needs(chosen, rate, output)
     elif period is not None:
         if runs or anytime:
@@ -70,7 +77,16 @@ def sla(
     elif runs:
         _judge_runs(chosen, runs, output, anytime=anytime)
     else:
-        raise UsageError("name the folders of the runs to judge, or --period, or --plan")
+        raise UsageError("name the folders of the runs to judge, or --period, --plan or --openslo")
+
+
+def _print_openslo(policy: Any, output: Output) -> None:
+    from kycgate.sla.openslo import to_openslo
+
+    exported = to_openslo(policy)
+    print(exported.text, end="", flush=True)
+    for line in exported.left_out:
+        output.tell(f"left out: {line}")
 
 
 def _judge_runs(policy: Any, runs: list[Path], output: Output, *, anytime: bool) -> None:
