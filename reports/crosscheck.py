@@ -29,7 +29,7 @@ from kycgate.sla.judge import judge
 from kycgate.sla.latency import figures_of
 from kycgate.sla.month import Judged, counts_of_values, judge_month
 from kycgate.sla.period import parse_month
-from kycgate.sla.policy import Policy
+from kycgate.sla.policy import Latency, Policy
 from kycgate.sla.recording import Recording, tag_of
 from kycgate.sla.steady import trends
 from kycgate.target.clock import Offset, common_offset, offset_of
@@ -127,7 +127,9 @@ def contradictions(evidence: Evidence) -> Iterator[str]:
             yield from differences(recorded, derived, "load.trends")
     if run.policy is None:
         return
-    objectives, month = evidence.judged(parse_policy(run.policy, "run.json"))
+    policy = parse_policy(run.policy, "run.json")
+    yield from _limits(run, policy)
+    objectives, month = evidence.judged(policy)
     yield from differences(_json(run.objectives), _json(objectives), "objectives")
     if month is not None and run.period is not None:
         again = month.period.model_copy(update={"store": run.period.store})
@@ -138,6 +140,18 @@ def contradictions(evidence: Evidence) -> Iterator[str]:
         sent = (run.requests_sent, run.uploads_sent)
         if sent != month.sent:
             yield f"requests_sent and uploads_sent are {sent}; the probes say {month.sent}"
+
+
+def _limits(run: Run, policy: Policy) -> Iterator[str]:
+    """What samples were compared with while they were recorded: limits of the policy, and no others."""
+    promised = [one for one in policy.objective if isinstance(one, Latency)]
+    for counted in run.load.limits if run.load is not None else ():
+        if not any(
+            counted.step in one.steps_among([counted.step])
+            and (counted.clock, counted.limit_us) == (one.clock, one.limit_us)
+            for one in promised
+        ):
+            yield f"load.limits has {counted.limit_us} us of {counted.step} ({counted.clock}), which the policy has not"
 
 
 def parse_policy(raw: Any, where: str) -> Policy:

@@ -80,7 +80,7 @@ class Gate:
         self.cards = Cards(seed, profile.specimens)
         limits = profile.limits
         self.budget = Budget(limits.requests, limits.uploads, limits.rate, time_s or limits.time_s or math.inf)
-        self._recorder = Recorder(self.redactor, folder, self._give_up)
+        self._recorder = Recorder(self.redactor, self._give_up)
         self.target = Target(profile, self.budget, self._recorder.take)
         self.scheme = profile.auth_scheme
         self.expired_token = expired_token
@@ -101,6 +101,8 @@ class Gate:
         keys = [key.get_secret_value() for key in secrets.api_keys]
         self._keys = FixedKeys(self, keys)
         self.tokens = Tokens(self, profile, secrets, self.redactor)
+        if folder is not None:
+            self._recorder.keep_in(folder)
         for name, value in self.target.route.secrets().items():
             self.redactor.add_secret(value, name)
         if self.target.route.gateway is not None:

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Callable
+from typing import TextIO
 
 from kycgate.files import no_links
 from kycgate.judging.answers import customer_data, json_or_none
@@ -14,15 +15,17 @@ from kycgate.target.redaction import Redactor
 class Recorder:
     """Every exchange of a run. Thread-safe."""
 
-    def __init__(self, redactor: Redactor, folder: RunFolder | None, give_up: Callable[[str], None]) -> None:
+    def __init__(self, redactor: Redactor, give_up: Callable[[str], None]) -> None:
         """`give_up` is told why nothing more can be recorded: what cannot be recorded is not worth sending."""
         self._redactor = redactor
         self._give_up = give_up
         self._lock = threading.Lock()
         self._by_number: dict[int, RecordedExchange] = {}
-        # Open as long as the recorder is.
-        sink = folder and open(folder.exchanges_path, "a", encoding="utf-8", opener=no_links)  # noqa: SIM115
-        self._sink = sink or None
+        self._sink: TextIO | None = None
+
+    def keep_in(self, folder: RunFolder) -> None:
+        """From now on each exchange is written into this folder too; until `close`."""
+        self._sink = open(folder.exchanges_path, "a", encoding="utf-8", opener=no_links)  # noqa: SIM115
 
     def __getitem__(self, number: int) -> RecordedExchange:
         return self._by_number[number]

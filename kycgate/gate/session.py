@@ -401,9 +401,9 @@ class Session:
             if performed or len(missing) == 1:
                 yield Observation(edge.clause, not performed, f"refused, as {edge.first} is not done", came)
             if performed and edge.first in self._attempted:
-                yield Observation(
-                    "refusal.changes-nothing", False, f"refused, as {edge.first} was refused and so is not done", came
-                )
+                # Where the target takes this step out of turn elsewhere too, its order is the cause.
+                required = f"refused, as {edge.first} was refused and so is not done"
+                yield Observation("refusal.changes-nothing", False, required, came, because=edge.clause)
         if not performed:
             ok = exchange.status in (400, 404)
             yield Observation("refusal.order-status", ok, "400 or 404 for a step out of order", came, "status")

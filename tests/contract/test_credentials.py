@@ -117,10 +117,15 @@ def test_wrong_credentials(session: Session, step: Step) -> None:
     session.do(step)
 
 
-@judges("auth.missing", "auth.unknown", "order.approve-front-after-upload-front", requests=8, uploads=4, telling=7)
+@judges(
+    *("auth.missing", "auth.unknown", "refusal.changes-nothing"),
+    *("order.approve-front-after-upload-front", "order.approve-back-after-upload-back"),
+    requests=10,
+    uploads=5,
+    telling=7,
+)
 def test_unauthorized_step_is_not_performed(session: Session) -> None:
-    """A whole, legal request with wrong credentials does nothing: what leans on it is still refused."""
-    token = session.credential
+    """A whole, legal upload with wrong credentials does nothing, on either side: what leans on it is still refused."""
     no_credentials = Variation(
         "a legal body without credentials", Outcome.UNAUTHORIZED, "auth.missing", authorization=None
     )
@@ -128,11 +133,15 @@ def test_unauthorized_step_is_not_performed(session: Session) -> None:
         "a legal body with a forged credential",
         Outcome.UNAUTHORIZED,
         "auth.unknown",
-        authorization=token.header()[:-3] + "xyz",
+        authorization=session.credential.header()[:-3] + "xyz",
     )
     session.upload_front(variation=no_credentials)
     session.upload_front(variation=stranger)
     session.approve_front()
+    session.upload_front()
+    session.approve_front()
+    session.upload_back(variation=no_credentials)
+    session.approve_back()
     session.finish()
 
 

@@ -74,6 +74,21 @@ class UnreadableBackForgetsApproval(Vendor):
         return super().unreadable(session, step)
 
 
+@fault("unauthorized-back-counts", "refusal.changes-nothing", "state")
+class UnauthorizedBackCounts(Vendor):
+    """A back without credentials is answered 401, and kept for the session that was last let in."""
+
+    _last: Onboarding | None = None
+
+    def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
+        session = super().authenticate(request, step)
+        if session is not None:
+            self._last = session
+        elif self._last is not None and step == UPLOAD_BACK and "authorization" not in request.headers:
+            self._last.done.add(step)
+        return session
+
+
 @fault("forged-upload-counts", "refusal.changes-nothing", "state")
 class ForgedUploadCounts(Vendor):
     """A front with a forged signature is answered 401, and kept for the session that the token names."""

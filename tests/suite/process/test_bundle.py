@@ -175,7 +175,7 @@ FIGURES = int(os.environ.get("KYCGATE_FIGURES", "12"))
 UNCHECKED = re.compile(
     # What follows from nothing that is recorded, or is what things follow from.
     r"schema_version|seed|options|versions|load\.(seed|duration_s|scheduled|in_flight|not_started|workers|health|extra"
-    r"|sizes|size_fit|readings|recorded)|load\.series\.\*\.started|clauses.*(clocks|exchange|observed)"
+    r"|sizes|size_fit|readings|recorded)|load\.series\.\*\.started|clauses.*(clocks|exchange|observed|judged_at)"
     r"|open_points|behaviour|policy|drift|since|detection|clauses\.\*\.broken"
     r"|period\.(days|outages|latencies)\.\*\.(change)"
 )

@@ -329,7 +329,7 @@ def test_init_overwrites_only_by_force(tmp_path: Path) -> None:
         ([], "no terminal to ask on: give --base-url"),
         (["--base-url", "vendor"], "is not a URL"),
         (["--base-url", "https://v.example", "--credentials", "none"], "neither tenant nor keys"),
-        (["--base-url", "https://v.example", "--max-load-rate", "-1"], "max_load_rate"),
+        (["--base-url", "https://v.example", "--max-load-rate", "-1"], "--max-load-rate"),
         (["--base-url", "https://v.example", "--out", "no/where.toml"], "no folder no"),
     ],
 )
