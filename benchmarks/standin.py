@@ -1,18 +1,23 @@
 """The check against the second stand-in vendor (tests/standin/): what it finds there, and what it misses.
 
-    python benchmarks/standin.py --out docs/standin.md
+    python benchmarks/standin.py --schemathesis --out docs/standin.md
 
 The stand-in was written from the vendor's facts without a look at the contract tests. A fault counts as named when its
 own clause is broken in a strict check, and as seen when only other clauses are. The faithful stand-in must be accused
 of nothing: a clause that it breaks counts for no fault either.
+
+With `--schemathesis` plain `schemathesis run` meets the same stand-in, with the same OpenAPI and a good token: a fault
+counts as found by it when a failure appears that three runs against the faithful stand-in did not show.
 """
 
 import argparse
+import importlib.metadata
 import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +35,7 @@ from kycgate.runs.verdict import exit_code_of
 from kycgate.settings.profile import Limits, Profile, Secrets
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.plain_schemathesis import Plain, run_against
 from tests.standin.faults import FAULTS
 from tests.standin.vendor import SECRET, TENANT, Vendor
 
@@ -91,10 +97,18 @@ def check(fault: str, only: frozenset[str] = frozenset()) -> Said:
         return Said(int(code), broken, *spent, time.monotonic() - begun, reason)
 
 
+def plain(fault: str) -> Plain:
+    """What schemathesis says of the stand-in with `fault`; an empty name is the faithful one."""
+    vendor = Vendor(fault)
+    with served(vendor) as url:
+        return run_against(url, vendor.token("schemathesis", 1_800)[0], fault or "faithful")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--out", type=Path, default=Path("kycgate-out/standin.md"))
     parser.add_argument("--quick", action="store_true", help="the tests of the fault's own clause alone")
+    parser.add_argument("--schemathesis", action="store_true", help="plain schemathesis beside it")
     parser.add_argument("names", nargs="*", choices=[[], *FAULTS], help="these faults alone")
     parser.add_argument("--until", type=float, default=1e9, help="begin no check after this number of seconds")
     chosen = parser.parse_args()
@@ -103,17 +117,23 @@ def main() -> None:
     print(
         f"faithful: exit {faithful.exit_code}, {sorted(faithful.broken)}, {faithful.reason}, {faithful.seconds:.1f} s"
     )
-    rows, named, seen, judged = [], 0, 0, 0
+    usual = frozenset().union(*(plain("").failures for _ in range(3))) if chosen.schemathesis else frozenset()
+    rows, named, seen, judged, theirs = [], 0, 0, 0, 0
     for name in chosen.names or FAULTS:
         if time.monotonic() - begun > chosen.until:
             rows.append(f"| {name} | {FAULTS[name].clause} | not judged | | |")
             continue
-        said = check(name, frozenset({FAULTS[name].clause}) if chosen.quick else frozenset())
+        with ThreadPoolExecutor(1) as pool:
+            beside = pool.submit(plain, name) if chosen.schemathesis else None
+            said = check(name, frozenset({FAULTS[name].clause}) if chosen.quick else frozenset())
+            other = bool(beside.result().failures - usual) if beside else None
+        theirs += bool(other)
         fresh = said.broken - faithful.broken
         how = "named" if FAULTS[name].clause in fresh else "seen" if fresh else "missed"
         judged, named, seen = judged + 1, named + (how == "named"), seen + (how == "seen")
         by = ", ".join(sorted(fresh)[:4]) + (" …" if len(fresh) > 4 else "")
-        rows.append(f"| {name} | {FAULTS[name].clause} | {how} | {by} | {said.requests} |")
+        found = "" if other is None else f" {'yes' if other else 'no'} |"
+        rows.append(f"| {name} | {FAULTS[name].clause} | {how} | {by} | {said.requests} |{found}")
         print(rows[-1], said.reason[:100] if how == "missed" else "", flush=True)
     lines = [
         "# On a second stand-in vendor",
@@ -122,6 +142,13 @@ def main() -> None:
         "The stand-in of tests/standin was written from the vendor's facts, without a look at the contract tests, and",
         "imports nothing of the sandbox. **named**: the fault's own clause is broken in a strict check; **seen**: only",
         "other clauses are. A clause of which the faithful stand-in is accused counts for no fault.",
+        *(
+            [
+                "Plain schemathesis met the same stand-in with the same OpenAPI and a good token; a fault counts as",
+                "found by it when any failure appears that three runs against the faithful stand-in did not show.",
+            ]
+            * chosen.schemathesis
+        ),
         *(["With `--quick` each fault met the tests that name its own clause, not the whole check."] * chosen.quick),
         "",
         "| | |",
@@ -130,11 +157,18 @@ def main() -> None:
         f"| named at their own clause | {named} |",
         f"| seen at other clauses alone | {seen} |",
         f"| missed | {judged - named - seen} |",
+        *(
+            [
+                f"| found by plain schemathesis {importlib.metadata.version('schemathesis')} | {theirs} |",
+                f"| failures that it reports of the faithful stand-in | {len(usual)} |",
+            ]
+            * chosen.schemathesis
+        ),
         f"| the faithful stand-in is accused of | {', '.join(sorted(faithful.broken)) or 'nothing'} |",
         f"| its check: exit code, requests, uploads | {faithful.exit_code}, {faithful.requests}, {faithful.uploads} |",
         "",
-        "| fault | clause | | broken clauses | requests |",
-        "| --- | --- | --- | --- | --- |",
+        f"| fault | clause | | broken clauses | requests |{' plain schemathesis |' * chosen.schemathesis}",
+        f"| --- | --- | --- | --- | --- |{' --- |' * chosen.schemathesis}",
         *rows,
     ]
     chosen.out.parent.mkdir(parents=True, exist_ok=True)

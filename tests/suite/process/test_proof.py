@@ -51,10 +51,14 @@ def test_the_committed_proof_lists_every_liberty_and_accuses_no_variant() -> Non
 
 @pytest.mark.parametrize("name", list(FAULTS.load())[::8])
 def test_a_fault_is_found_by_the_tests_of_its_clause(name: str) -> None:
-    """Every eighth; `--only` sends fewer requests than the whole check, but where a fault shows rarely or by chance."""
+    """Every eighth; `--only` sends fewer requests than the whole check, but where a fault shows rarely or by chance.
+
+    What only the readings of many sessions show together may take the whole check too.
+    """
     found = trial("fault", name, quick=True)
     assert found.passed, found
-    assert found.requests < 250 or name.startswith(("sometimes-", "race-")), found
+    together = found.clause in ("session.own-customer", "reading.letters", "reading.own-fields")
+    assert found.requests < 250 or together or name.startswith(("sometimes-", "race-")), found
 
 
 @pytest.mark.parametrize("name", TEN_VARIANTS)
