@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from kycgate.contracts.flow import DOCUMENTED_STATUSES, INFRASTRUCTURE_STATUSES, Step
 from kycgate.contracts.models import (
@@ -157,7 +158,7 @@ def _judge_error_body(value: Any) -> Observation:
             "refusal.error-body",
             False,
             "a JSON object with message (string or null) and errorCode (string, number or null)",
-            f"{where}: {error.errors()[0]['msg']}" if where else _brief(value),
+            f"{where}: {_wrong(error.errors()[0])}" if where else _brief(value),
             where,
         )
     return Observation("refusal.error-body", True)
@@ -170,7 +171,7 @@ def _judge_token(value: Any) -> Iterator[Observation]:
     except ValidationError as error:
         first = error.errors()[0]
         yield Observation(
-            "token.issued", False, required, f"{_where(first['loc'])}: {first['msg']}", _where(first["loc"])
+            "token.issued", False, required, f"{_where(first['loc']) or 'it'}: {_wrong(first)}", _where(first["loc"])
         )
     else:
         token = str(value["token"])
@@ -231,7 +232,11 @@ def _judge_result(step: Step, value: Any, *, of_own_card: bool) -> Iterator[Obse
             problems.setdefault(
                 clause_id,
                 Observation(
-                    clause_id, False, "as the page documents it", f"{_where(loc)}: {problem['msg']}", _where(loc)
+                    clause_id,
+                    False,
+                    "as the page documents it",
+                    f"{_where(loc) or 'it'}: {_wrong(problem)}",
+                    _where(loc),
                 ),
             )
     yield problems.get("result.envelope", Observation("result.envelope", True))
@@ -277,12 +282,37 @@ def _judge_own_shape(step: Step, value: Any) -> Iterator[Observation]:
     except ValidationError as error:
         first = error.errors()[0]
         where = _where(first["loc"])
-        yield Observation(step.shape_clause, False, "as documented", f"{where or _brief(value)}: {first['msg']}", where)
+        yield Observation(
+            step.shape_clause, False, "as documented", f"{where or _brief(value)}: {_wrong(first)}", where
+        )
         return
     yield Observation(step.shape_clause, True)
     for rule in step.rules:
         wrong = rule.wrong(value)
         yield Observation(rule.clause, not wrong, rule.required, wrong)
+
+
+_IN_OUR_WORDS = {
+    "missing": "missing",
+    "string_type": "no string",
+    "int_type": "no integer",
+    "int_parsing": "no integer",
+    "int_from_float": "no integer",
+    "float_type": "no number",
+    "float_parsing": "no number",
+    "bool_type": "no boolean",
+    "bool_parsing": "no boolean",
+    "list_type": "no array",
+    "dict_type": "no object",
+    "model_type": "no object",
+    "model_attributes_type": "no object",
+}
+"""By pydantic's kinds of errors: in JSON's terms."""
+
+
+def _wrong(problem: ErrorDetails) -> str:
+    """What is wrong with a value, in a few words."""
+    return _IN_OUR_WORDS.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
 
 
 def _where(loc: tuple[int | str, ...]) -> str:

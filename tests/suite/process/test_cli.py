@@ -303,7 +303,8 @@ def test_only_one_clause_is_judged(call: Call, tmp_path: Path) -> None:
         assert (code, "2 clauses kept (only upload.accepted, order.closed judged)" in out) == (0, True), out + err
         run = RunFolder(tmp_path / "kept").read_run()
         assert {clause.id for clause in run.clauses} == {"upload.accepted", "order.closed"}
-        assert run.requests_sent <= 60
+        # A whole check sends some 400; a test whose breach may need several requests at once is run once more.
+        assert run.requests_sent <= 80, run.requests_sent
         assert "Broken as well, though not asked for: approve.true." in run.notes
         code, out, err = call(*target, "--only", "approve", "--out", "broken")
         assert (code, "1 clause broken: approve.true" in out) == (1, True), out + err
