@@ -104,6 +104,14 @@ def test_prove_finds_its_faults(ours: Path) -> None:
     assert "2 of 2 faults found" in done.stdout
 
 
+def test_prove_lets_a_load_of_all_five_steps_meet_the_sandbox(ours: Path) -> None:
+    done = kycgate(ours, "prove", "--only", "no fault", "--out", "prove-load")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (found,) = json.loads((ours / "prove-load" / "prove.json").read_text(encoding="utf-8"))
+    # Of 100 onboardings: three uploads each.
+    assert found["uploads"] >= 300
+
+
 def test_load_sla_and_compare_count_it(ours: Path) -> None:
     workload = ("--rate", "4", "--duration", "3", "--processes", "2")
     done = load_once_quiet(
