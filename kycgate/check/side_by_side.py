@@ -76,7 +76,8 @@ class SideBySide:
         self._changed = threading.Condition()
         self._running: dict[str, PlannedTest] = {}
         self._waiting: list[pytest.Function] = []
-        self._sure: set[str] = set()
+        self._sure = 0
+        """How many, from the first of the plan on, the budget surely pays."""
         self._place: dict[str, int] = {}
         """By test: its place in the plan."""
         self._done = 0
@@ -109,16 +110,14 @@ class SideBySide:
                 self._run(item)
         return True
 
-    def _surely_paid(self, items: list[pytest.Function]) -> set[str]:
-        """Those that the budget has room for, the most telling first. The others may have what these do not use."""
+    def _surely_paid(self, items: list[pytest.Function]) -> int:
+        """How many the budget has room for, the most telling first. The others may have what these do not use."""
         requests = uploads = 0
-        found: set[str] = set()
-        for item in items:
+        for number, item in enumerate(items):
             requests, uploads = requests + _plan(item).requests, uploads + _plan(item).uploads
             if not self._gate.budget.has_room(requests=requests, uploads=uploads):
-                break
-            found.add(item.nodeid)
-        return found
+                return number
+        return len(items)
 
     def _next(self) -> pytest.Function:
         """The longest that may begin, so that none is still at it when the others have ended; waits for it."""
@@ -146,9 +145,9 @@ class SideBySide:
             sent = self._gate.target.sent_by(other.test)
             requests += max(other.requests - sent[0], 0)
             uploads += max(other.uploads - sent[1], 0)
-        if item.nodeid not in self._sure:
+        place = self._place[item.nodeid]
+        if place >= self._sure:
             # What comes before it in the plan is more telling.
-            place = self._place[item.nodeid]
             kept = [_plan(other) for other in self._waiting if self._place[other.nodeid] < place]
             requests += sum(plan.requests for plan in kept)
             uploads += sum(plan.uploads for plan in kept)

@@ -28,6 +28,11 @@ class Trial(BaseModel):
     reason: str
 
     @property
+    def also(self) -> str:
+        """What is broken besides its own clause."""
+        return ", ".join(name for name in self.broken if name != self.clause)
+
+    @property
     def passed(self) -> bool:
         """A fault is found at its own clause; a faithful variant is not accused and leaves no clause out."""
         if self.kind == "load":

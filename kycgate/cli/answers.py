@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from kycgate.cli.examine import Symptom
 from kycgate.probing.probe import Probe
 from kycgate.runs.model import ObjectiveResult
-from kycgate.runs.period import PeriodResult
+from kycgate.runs.period import BurnResult, PeriodResult
 from kycgate.sla.compare import Comparison
 
 
@@ -34,20 +34,6 @@ class ProbeAnswer(BaseModel):
     probe: Probe = Field(description="As the store keeps it.")
 
 
-class BurnAnswer(BaseModel):
-    """How fast an error budget burns over two windows: 1 spends the whole budget in the whole period."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    long_s: float
-    short_s: float
-    rate: float
-    short_rate: float
-    limit: float = Field(description="Alerts when both rates reach it.")
-    failed: int
-    alerts: bool
-
-
 class BudgetAnswer(BaseModel):
     """The error budget of one availability objective; seconds of the whole period."""
 
@@ -58,7 +44,7 @@ class BudgetAnswer(BaseModel):
     used_s: float
     left: float = Field(description="The share that is left; below 0 when more was used than there is.")
     ends_at: datetime | None = Field(description="At the rate of the last three days; null when it does not burn.")
-    burns: list[BurnAnswer]
+    burns: list[BurnResult]
 
 
 class SlaAnswer(BaseModel):

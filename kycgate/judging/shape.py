@@ -47,10 +47,9 @@ def judge_answer(exchange: Exchange) -> Iterator[Observation]:
         yield Observation("answer.compressed", False, whole, exchange.why_not)
         return
     if exchange.status is None:
-        required = (
-            "complete, well-formed HTTP/1.1" if failed(exchange) == "answer.http" else "a whole answer within 60 s"
-        )
-        yield Observation(failed(exchange), False, required, exchange.why_not)
+        broken = failed(exchange)
+        required = "complete, well-formed HTTP/1.1" if broken == "answer.http" else "a whole answer within 60 s"
+        yield Observation(broken, False, required, exchange.why_not)
         return
     yield Observation("answer.in-time", True)
     yield Observation("answer.http", True)
@@ -158,7 +157,7 @@ def _judge_error_body(value: Any) -> Observation:
             "refusal.error-body",
             False,
             "a JSON object with message (string or null) and errorCode (string, number or null)",
-            f"{where}: {_wrong(error.errors()[0])}" if where else _brief(value),
+            _wrong(error.errors()[0]) if where else _brief(value),
             where,
         )
     return Observation("refusal.error-body", True)
@@ -170,9 +169,7 @@ def _judge_token(value: Any) -> Iterator[Observation]:
         TokenAnswer.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
-        yield Observation(
-            "token.issued", False, required, f"{_where(first['loc']) or 'it'}: {_wrong(first)}", _where(first["loc"])
-        )
+        yield Observation("token.issued", False, required, _wrong(first), _where(first["loc"]))
     else:
         token = str(value["token"])
         ok = not any(character.isspace() for character in token)
@@ -235,7 +232,7 @@ def _judge_result(step: Step, value: Any, *, of_own_card: bool) -> Iterator[Obse
                     clause_id,
                     False,
                     "as the page documents it",
-                    f"{_where(loc) or 'it'}: {_wrong(problem)}",
+                    _wrong(problem),
                     _where(loc),
                 ),
             )
@@ -282,9 +279,7 @@ def _judge_own_shape(step: Step, value: Any) -> Iterator[Observation]:
     except ValidationError as error:
         first = error.errors()[0]
         where = _where(first["loc"])
-        yield Observation(
-            step.shape_clause, False, "as documented", f"{where or _brief(value)}: {_wrong(first)}", where
-        )
+        yield Observation(step.shape_clause, False, "as documented", _wrong(first, whole=_brief(value)), where)
         return
     yield Observation(step.shape_clause, True)
     for rule in step.rules:
@@ -310,9 +305,10 @@ _IN_OUR_WORDS = {
 """By pydantic's kinds of errors: in JSON's terms."""
 
 
-def _wrong(problem: ErrorDetails) -> str:
-    """What is wrong with a value, in a few words."""
-    return _IN_OUR_WORDS.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+def _wrong(problem: ErrorDetails, *, whole: str = "it") -> str:
+    """Where a value is wrong, and what is wrong with it, in a few words; `whole` names the whole answer."""
+    said = _IN_OUR_WORDS.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+    return f"{_where(problem['loc']) or whole}: {said}"
 
 
 def _where(loc: tuple[int | str, ...]) -> str:

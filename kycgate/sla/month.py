@@ -12,7 +12,6 @@ is not over has all that is to come unknown.
 """
 
 import math
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -37,7 +36,7 @@ from kycgate.sla.figures import MONTH_DIGITS, bounds, fewest, ms_figures, senten
 from kycgate.sla.histograms import Counts, edges, empty
 from kycgate.sla.latency import TaggedInterval, histogram_of, step_latency, write_log
 from kycgate.sla.objectives import EXACT
-from kycgate.sla.outages import SLACK, at_borders, gaps, outages, usual_distance_s, without
+from kycgate.sla.outages import SLACK, at_borders, began_in, gaps, outages, usual_distance_s, without
 from kycgate.sla.period import Credit, Interval, Tier, days_of, exclusions
 from kycgate.sla.policy import Availability, Latency, Objective, Policy, Reading, share_of
 from kycgate.sla.recording import tag_of
@@ -95,13 +94,13 @@ def judge_month(
     days = days_of(month, policy.period.zone)
     whole = Interval(days[0].start, days[-1].end, f"{month:%Y-%m}")
     ordered = sorted(probes, key=lambda probe: (probe.started_at, probe.id))
-    inside = _in(ordered, Interval(whole.start, min(max(now, whole.start), whole.end)))
+    inside = began_in(ordered, Interval(whole.start, min(max(now, whole.start), whole.end)))
     if not inside:
         raise CannotJudge(f"no probe of {whole.name} is there: nothing is known of this month")
     given = every_s or policy.period.every_s
     every = given or usual_distance_s(inside)
     windows = exclusions(policy.window, whole.start, whole.end)
-    outside = [*chain.from_iterable(_in(inside, stretch) for stretch in without(whole.start, whole.end, windows))]
+    outside = [*chain.from_iterable(began_in(inside, stretch) for stretch in without(whole.start, whole.end, windows))]
     told = [probe for probe in outside if probe.verdict != "unclear"]
     lines = cut_lines(told, policy.period.outage_after, policy.period.quorum)
     aside = {id(probe) for probe in told for line in lines if _of_line(probe, line)}
@@ -111,7 +110,7 @@ def judge_month(
     seen = [probe for probe in inside if probe.verdict != "unclear" and id(probe) not in aside]
     found = list(outages(watch.watched, windows, clear, policy.period.outage_after, seen))
     at_borders(found, whole, *_neighbours(ordered, whole, every))
-    by_day = {day.name: _values(_in(clear, day)) for day in days}
+    by_day = {day.name: _values(began_in(clear, day)) for day in days}
     probed = [objective for objective in policy.objective if _is_probed(objective)]
     jitter = min(probe.jitter_s for probe in clear) if clear else 0.0
     note = _note(watch, unknown, jitter, every)
@@ -200,17 +199,11 @@ def write_evidence(folder: Path, judged: Judged, probes: Sequence[Probe]) -> Non
     )
 
 
-def _in(probes: Sequence[Probe], stretch: Interval) -> Sequence[Probe]:
-    """Those that began in this stretch; `probes` are in order."""
-    first, after = (bisect_left(probes, moment, key=lambda probe: probe.started_at) for moment in stretch[:2])
-    return probes[first:after]
-
-
 def _neighbours(ordered: Sequence[Probe], whole: Interval, every_s: float) -> tuple[Probe | None, Probe | None]:
     """The clear probes next to the period, before and after it; None where none is near enough."""
     reach = timedelta(seconds=SLACK * every_s)
-    before = _clear(_in(ordered, Interval(whole.start - reach, whole.start)))
-    after = _clear(_in(ordered, Interval(whole.end, whole.end + reach)))
+    before = _clear(began_in(ordered, Interval(whole.start - reach, whole.start)))
+    after = _clear(began_in(ordered, Interval(whole.end, whole.end + reach)))
     return before[-1] if before else None, after[0] if after else None
 
 
@@ -227,7 +220,7 @@ def _watch(whole: Interval, windows: list[Interval], clear: Sequence[Probe], eve
     until = min(max(now, whole.start), whole.end)
     past = [Interval(a, min(b, until)) for a, b, _ in all_that_counts if a < until]
     # What the last probe speaks for is watched, also when the month goes on.
-    holes = [hole for one in past for hole in gaps(one, _in(clear, one), every_s)]
+    holes = [hole for one in past for hole in gaps(one, began_in(clear, one), every_s)]
     watched = [piece for one in past for piece in without(one.start, one.end, [h for h in holes if _meets(one, h)])]
     to_come = sum(one.seconds for one in all_that_counts) - sum(one.seconds for one in past)
     return _Watch(windows, past, holes, watched, to_come)
@@ -515,7 +508,7 @@ def _day(
     values: dict[tuple[str, str], list[int]],
     now: datetime,
 ) -> Day:
-    probes = _in(outside, day)
+    probes = began_in(outside, day)
     clear = [probe for probe in probes if probe.verdict != "unclear"]
     excluded_s = _overlap(day, watch.windows)
     counted_s = _overlap(day, watch.counts)

@@ -83,12 +83,15 @@ def outages(
     """
     rows: list[tuple[list[_Part], list[Cut]]] = []
     for place, stretch in enumerate(watched):
-        for part in _parts(stretch, _within(probes, stretch.start, stretch.end)):
+        for part in _parts(stretch, began_in(probes, stretch)):
             cut = _cut(watched[place - 1], stretch, windows) if place else None
             joined = (
                 cut and part.from_start and rows and rows[-1][0][-1].to_end
                 and rows[-1][0][-1].next_good == watched[place - 1].end
-                and all(p.verdict == "unavailable" for p in _within(seen, watched[place - 1].end, stretch.start))
+                and all(
+                    probe.verdict == "unavailable"
+                    for probe in began_in(seen, Interval(watched[place - 1].end, stretch.start))
+                )
             )  # fmt: skip
             if joined and cut:
                 rows[-1][0].append(part)
@@ -115,8 +118,9 @@ def at_borders(found: Sequence[Outage], whole: Interval, before: Probe | None, a
         found[-1].goes_on = after is not None and after.verdict == "unavailable"
 
 
-def _within(probes: Sequence[Probe], start: datetime, end: datetime) -> Sequence[Probe]:
-    first, after = (bisect_left(probes, moment, key=lambda probe: probe.started_at) for moment in (start, end))
+def began_in(probes: Sequence[Probe], stretch: Interval) -> Sequence[Probe]:
+    """Those that began in this stretch; `probes` are in order."""
+    first, after = (bisect_left(probes, moment, key=lambda probe: probe.started_at) for moment in stretch[:2])
     return probes[first:after]
 
 

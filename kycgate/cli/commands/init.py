@@ -86,8 +86,9 @@ def init(
     chosen = {key: value for key, value in chosen.items() if value is not None}
     # What was given is judged before anything is sent or written.
     sections = {key.replace(".", "__"): value for key, value in chosen.items()}
-    names = {"api_keys": api_keys, "tenant_id": tenant_id, "tenant_secret": tenant_secret}
-    foreign = foreign_names({"environment": names})
+    foreign = foreign_names(
+        {"environment": {"api_keys": api_keys, "tenant_id": tenant_id, "tenant_secret": tenant_secret}}
+    )
     if foreign:
         raise refuse(f"the profile {out}", foreign, None)
     profile = load_profile(None, **(sections | ({"specimens": specimens} if specimens else {})))
@@ -104,10 +105,8 @@ def init(
         write_atomically(out, profile_text(chosen, learned))
     except OSError as error:
         raise UsageError(f"cannot write {out}: {error.strerror}") from None
-    wanted_names = profile.environment
-    wanted: tuple[str, ...] = (
-        (wanted_names.api_keys,) if fixed else (wanted_names.tenant_id, wanted_names.tenant_secret)
-    )
+    names = profile.environment
+    wanted: tuple[str, ...] = (names.api_keys,) if fixed else (names.tenant_id, names.tenant_secret)
     wanted = wanted if profile.credentials.command is None else ()
     missing = [variable for variable in wanted if not os.environ.get(variable)]
     print(f"{out} is written" + (f"; {said}" if said else ""))

@@ -168,7 +168,7 @@ def _judge_month(
     alerts = any(burn.alerts for budget in judged.budgets for burn in budget.burns)
     _print_document(
         output, policy, code, said, judged.objectives,
-        period=judged.period, budgets=judged.budgets, alerts=alerts, notes=run.notes,
+        period=judged.period, budgets=judged.period.budgets, alerts=alerts, notes=run.notes,
     )  # fmt: skip
     if alert:
         raise typer.Exit(int(alerts))
