@@ -223,6 +223,7 @@ class Connection:
         *,
         session: str = "load",
         picture: Picture | None = None,
+        card: str = "",
         intent: str = "legal",
     ) -> Exchange:
         """Send, and wait for the whole answer; without one the exchange has no status, and says why.
@@ -247,6 +248,7 @@ class Connection:
             session=session,
             clocks=Clocks(due_ns, begun, begun),
             picture=picture,
+            card=card,
             intent=intent,
         )
         try:

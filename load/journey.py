@@ -206,7 +206,11 @@ class Onboarding:
         intent = UNREADABLE if retry else "legal"
         path = step.path
         exchange = self._connection.ask(
-            step, path, headers, body, due_ns, session=self._session, picture=picture, intent=intent
+            *(step, path, headers, body, due_ns),
+            session=self._session,
+            picture=picture,
+            card=self._prepared.card.id,
+            intent=intent,
         )
         degraded = step.is_upload and self._prepared.degradation != "none"
         # A degraded photo may be refused, a person known already, and a target ask for patience; all else must be

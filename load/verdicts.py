@@ -5,7 +5,7 @@ Counts are kept for each clause, and of each way in which one is broken the firs
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from kycgate.contracts.clauses import clause
@@ -172,7 +172,7 @@ def redactor_for(exchange: Exchange, plan: LoadPlan, memory: Memory) -> Redactor
         redactor.add_secret(value or "", name)
     for name, value in plan.route.secrets().items():
         redactor.add_secret(value, name)
-    truth: Mapping[str, str] = memory.truth(exchange.picture.card) if exchange.picture else {}
-    redactor.add_reading(truth)
+    # Also of an answer to an approval: what it says back may be all that the session has said.
+    redactor.add_reading(memory.truth(exchange.card))
     redactor.add_reading(customer_data(exchange) or {})
     return redactor

@@ -91,6 +91,8 @@ class Exchange:
     """Whether it was sent before, on a kept connection that was closed then: it may have been performed."""
     test: str = ""
     picture: Picture | None = None
+    card: str = ""
+    """The card whose person the session is about, where only one is: of a load."""
     call_in_session: int = 0
     intent: str = "legal"
     """What the sender meant: `legal`, or the kind of wrong request, in a few words."""

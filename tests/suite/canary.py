@@ -226,6 +226,8 @@ class EchoVendor(http.server.ThreadingHTTPServer):
         self.vendor = Vendor(settings)
         self.turns: Iterator[int] = itertools.count()
         self.breaks, self.hostile = breaks, hostile
+        self.fails_at = ""
+        """Answers of a path that holds this are 500."""
         self.tokens: set[str] = set()
         self.base_url = f"http://127.0.0.1:{self.server_port}"
 
@@ -268,6 +270,8 @@ class EchoVendor(http.server.ThreadingHTTPServer):
             body = json.dumps(value, ensure_ascii=turn % 2 == 0).encode("utf-8", "replace")
         elif status >= 400:
             status, headers, body = self._refuse(turn, text, flat, status, headers)
+        if self.fails_at and self.fails_at in to.path:
+            status, body = 500, b"{}"
         if breaks:
             status, headers, body = self._break(turn // 13, text, flat, credential, headers)
         if status == 200 and '"token": "' in body.decode("utf-8", "replace"):

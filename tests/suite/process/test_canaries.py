@@ -8,8 +8,11 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from pydantic import SecretStr
 
+from kycgate.load import LoadPlan, run_load
 from kycgate.sandbox import TENANT, SandboxSettings
+from kycgate.settings.profile import Secrets
 from kycgate.tests.suite.canary import (
     HOSTILE,
     WRITINGS,
@@ -60,6 +63,18 @@ def test_verify_against_a_vendor_that_echoes(tmp_path: Path) -> None:
     canaries = cards_shown(SEED, 5)
     canaries.secrets = {"tenant secret": secret, **dict(list(tokens.items())[::20])}
     assert none(all_leaks(canaries, [("verify", ran)], tmp_path))
+
+
+def test_a_load_hides_what_an_answer_to_an_approval_says_back(tmp_path: Path) -> None:
+    """No picture went with it, and its body holds no reading: the person is known by the session alone."""
+    secret = unique_secret("tenant")
+    with echo_vendor(SandboxSettings(tenants={TENANT: secret}), breaks=False) as vendor:
+        vendor.fails_at = "ApproveFront"
+        plan = LoadPlan(base_url=vendor.base_url, seed=SEED, rate=5, duration_s=1)
+        outcome = run_load(plan, Secrets(tenant_id=TENANT, tenant_secret=SecretStr(secret)), tmp_path)
+    said = json.dumps([breach.finding.model_dump(mode="json") for breach in outcome.breaches], ensure_ascii=False)
+    assert "X-Echo" in said
+    assert none(cards_shown(SEED, 5).leaks("breaches", said.encode()))
 
 
 def test_a_hostile_vendor_takes_nothing_over(tmp_path: Path) -> None:
