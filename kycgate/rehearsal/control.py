@@ -1,7 +1,8 @@
 """The control endpoint of a stand-in: what the fixture `kycgate_vendor` does, over HTTP, for apps in other languages.
 
-It listens on loopback alone, on a port of its own, and answers nothing without its token. Its operations are those of
-`StandIn`: each is one method there.
+It listens on loopback alone, on a port of its own, and answers nothing without its token, nor to a request whose Host
+is another (a web page whose name was bound to 127.0.0.1). Its operations are those of `StandIn`: each is one method
+there.
 """
 
 import hmac
@@ -15,6 +16,8 @@ from typing import Any, Final, Literal
 import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -31,6 +34,8 @@ SHOWN: Final = 2_000
 """Characters of one text that /received shows whole."""
 MOST: Final = 65_536
 """Bytes of a control request."""
+HOSTS: Final = ("127.0.0.1", "localhost")
+"""What Host may name; any other is 400."""
 
 
 class Use(BaseModel):
@@ -117,7 +122,8 @@ def control_app(vendor: StandIn, token: str) -> Starlette:
         return JSONResponse(state())
 
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-    return Starlette(routes=[Route("/{path:path}", answer, methods=methods)])
+    trusted = Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)
+    return Starlette(routes=[Route("/{path:path}", answer, methods=methods)], middleware=[trusted])
 
 
 def _problem(status: int, said: str) -> Response:
@@ -158,7 +164,7 @@ def serve_controlled(
     Raises:
         UsageError: `host` is not 127.0.0.1, the port is taken, or there is no such fault.
     """
-    if host not in ("127.0.0.1", "localhost"):
+    if host not in HOSTS:
         raise UsageError("--control serves 127.0.0.1 alone: leave --host and --allow-remote out")
     with StandIn(settings, faults, port=port, keep=KEPT) as vendor, Control(vendor) as control:
         ready()

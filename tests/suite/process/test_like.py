@@ -5,8 +5,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
+import psutil
 import pytest
 
 from kycgate.contracts.flows.national_id import TOKEN
@@ -163,6 +165,42 @@ def test_it_is_not_controlled_without_the_token(vendor: StandIn, given: dict[str
     with Control(vendor) as running:
         answer = httpx.post(running.url + "/use", json={"kind": "fault", "name": "expiry-missing"}, headers=given)
     assert (answer.status_code, vendor.faults) == (401, ())
+
+
+@pytest.mark.parametrize("host", ["rebound.example", "127.0.0.1.rebound.example", "rebound.example:80", "0.0.0.0", ""])
+def test_a_page_whose_name_is_bound_to_loopback_does_not_reach_it(control: httpx.Client, host: str) -> None:
+    """Even with the token: nothing of ours sends such a Host."""
+    assert control.get("/received", headers={"Host": host}).status_code == 400
+    assert control.post("/reset", headers={"Host": host}).status_code == 400
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "localhost:4711"])
+def test_loopback_by_either_name_reaches_it(control: httpx.Client, host: str) -> None:
+    assert control.get("/state", headers={"Host": host}).status_code == 200
+
+
+def test_it_listens_on_loopback_alone(vendor: StandIn) -> None:
+    with Control(vendor) as running:
+        port = urlsplit(running.url).port
+        listening = [one.laddr for one in psutil.Process().net_connections("inet") if one.status == psutil.CONN_LISTEN]
+    assert [address.ip for address in listening if address.port == port] == ["127.0.0.1"]
+
+
+def test_without_the_option_there_is_no_control_endpoint() -> None:
+    command = [sys.executable, "-m", "kycgate", "sandbox"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stdout is not None
+            said = json.loads(process.stdout.readline())
+            ports = {
+                one.laddr.port
+                for one in psutil.Process(process.pid).net_connections("inet")
+                if one.status == psutil.CONN_LISTEN
+            }
+        finally:
+            process.kill()
+    assert set(said) == {"url"}
+    assert ports == {urlsplit(said["url"]).port}
 
 
 @pytest.mark.parametrize(
