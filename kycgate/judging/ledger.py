@@ -185,6 +185,11 @@ class Ledger:
         tests = [entries[0].test for entries in bad if entries and all(entry.at_once for entry in entries)]
         return [test for test in dict.fromkeys(tests) if test]
 
+    def broken_by(self, clause_id: str) -> set[str]:
+        """The tests whose requests broke this clause; "" stands for what the run as a whole has shown."""
+        with self._lock:
+            return {entry.test for entry in self._tallies[clause_id].entries if not entry.ok}
+
     def judged(self, clause_id: str) -> bool:
         """Whether anything was observed of this clause."""
         with self._lock:
