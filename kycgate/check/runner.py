@@ -91,8 +91,7 @@ def run_contract_tests(
     if gate is not None:
         gate.judge_whole_run()
     if crashed:
-        said_last = crashed[0].strip().splitlines()
-        raise CannotJudge(f"a contract test crashed, please report it: {said_last[0]} … {said_last[-1]}")
+        raise CannotJudge(f"a contract test crashed, please report it: {crashed[0]}")
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         if code == pytest.ExitCode.INTERRUPTED:
             raise KeyboardInterrupt

@@ -5,12 +5,14 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from kycgate.errors import BudgetExhausted, CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import PlannedTest, planned
+from kycgate.text import one_line
 
 MAX_AGAIN = 6
 """Tests that are run again by themselves, to learn whether a breach needs several requests at once."""
@@ -171,8 +173,10 @@ class SideBySide:
             with attempt(self._gate, plan, self._not_tried):
                 self._gate.budget.demand(requests=plan.requests, uploads=plan.uploads)
                 self._call(item)
-        except Exception:  # noqa: BLE001 - a test of ours that crashes must not pass for a verdict
-            self.crashed.append(f"{item.nodeid}: {traceback.format_exc()[-2000:]}")
+        except Exception as error:  # noqa: BLE001 - a test of ours that crashes must not pass for a verdict
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            said = one_line(f"{type(error).__name__}: {error}", 300)
+            self.crashed.append(f"{item.nodeid}: {said} ({Path(at.filename).name}:{at.lineno})")
         finally:
             with self._changed:
                 self._running.pop(item.nodeid, None)

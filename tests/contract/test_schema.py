@@ -15,6 +15,7 @@ from schemathesis.generation.modes import GenerationMode
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
 from kycgate.contracts.openapi import build
+from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
 from kycgate.gate.session import Session
@@ -51,13 +52,18 @@ def _draw(gate: Gate, session: Session, step: Step, cases: st.SearchStrategy[Any
     model = step.request
     assert model is not None
 
+    stopped: list[CannotJudge] = []
+    """Kept from Hypothesis, which would send the body again and find that it does not fail twice alike."""
+
     def send(case: Any) -> None:
-        if isinstance(case.body, dict | list | str | int | float | bool | None):
+        if not stopped and isinstance(case.body, dict | list | str | int | float | bool | None):
             body = to_json(case.body)
             outcome, clause = _outcome(model, body, step)
-            session.do(
-                step, Variation("a body drawn from the schema", outcome, clause, body, by_chance=True), demand=False
-            )
+            drawn = Variation("a body drawn from the schema", outcome, clause, body, by_chance=True)
+            try:
+                session.do(step, drawn, demand=False)
+            except CannotJudge as error:
+                stopped.append(error)
 
     limits = settings(
         max_examples=count,
@@ -67,3 +73,5 @@ def _draw(gate: Gate, session: Session, step: Step, cases: st.SearchStrategy[Any
         suppress_health_check=list(HealthCheck),
     )
     seed(gate.seed)(limits(given(case=cases)(send)))()
+    if stopped:
+        raise stopped[0]
