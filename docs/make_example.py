@@ -18,6 +18,7 @@ from playwright.sync_api import sync_playwright
 from kycgate.check.embedded import embedded_sandbox
 from kycgate.cli.execute import execute
 from kycgate.cli.load_part import LoadOptions
+from kycgate.cli.spec import RunSpec
 from kycgate.judging.drift import pins_of, save_pins
 from kycgate.load import LoadPlan
 from kycgate.runs.folder import RunFolder
@@ -52,10 +53,11 @@ def run(
 ) -> tuple[Run, RunFolder]:
     """One `kycgate verify` against a sandbox with these faults."""
     with embedded_sandbox(profile, settings.model_copy(update={"latency": SLOW}), faults) as sandbox:
-        return execute(
-            "verify", sandbox.profile, out=folder / name, seed=20, check=True, load=LOAD if earlier else None,
-            baseline=("last-week", earlier) if earlier else None, say=print,
+        spec = RunSpec(
+            command="verify", profile=sandbox.profile, out=folder / name, seed=20, check=True,
+            load=LOAD if earlier else None, baseline=("last-week", earlier) if earlier else None,
         )  # fmt: skip
+        return execute(spec, say=print)
 
 
 def main() -> None:

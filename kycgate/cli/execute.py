@@ -10,7 +10,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from typing import Any, Self
 
 import kycgate
 from kycgate.cli.load_part import LoadOptions, Screen, demand_permission, load_reports, may_load, send_load
+from kycgate.cli.spec import RunSpec
 from kycgate.contracts.clauses import CORE
 from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge, ExitCode, UsageError
@@ -35,7 +36,6 @@ from kycgate.runs.model import Detection, Run
 from kycgate.runs.verdict import decide, exit_code_of, waiver_notes
 from kycgate.settings.profile import Profile, load_secrets
 from kycgate.settings.selection import clauses_named
-from kycgate.sla.policy import Policy
 from kycgate.target.client import STOPPED
 from kycgate.text import counted
 
@@ -88,30 +88,19 @@ def _stoppable(seconds: float) -> Iterator[_Stop]:
 
 
 def execute(
-    command: str,
-    profile: Profile,
+    spec: RunSpec,
     *,
-    out: Path | None,
-    seed: int | None,
-    check: bool,
-    load: LoadOptions | None,
-    thorough: bool = False,
-    only: Sequence[str] = (),
-    policy: Policy | None = None,
-    baseline: tuple[str, Run] | None = None,
-    profile_file: Path | None = None,
     say: Say,
     progress: Callable[[int, int, str], None] | None = None,
     screen: Screen | None = None,
 ) -> tuple[Run, RunFolder]:
-    """Run `command` and write its folder; `baseline` is an earlier run and its name, to mark what has changed since.
-
-    `only` names clauses and families: nothing else is judged, and no test runs for anything else.
+    """Carry out `spec` and write the run's folder.
 
     Raises:
         UsageError: the call or the profile is wrong; nothing was sent.
     """
-    seed = random.randrange(2**31) if seed is None else seed
+    profile, check, load, only = spec.profile, spec.check, spec.load, spec.only
+    seed = random.randrange(2**31) if spec.seed is None else spec.seed
     wanted = clauses_named(only)
     secrets = load_secrets(profile.environment, profile.credentials) if profile.base_url is not None else None
     if load is not None and profile.base_url is not None:
@@ -126,9 +115,9 @@ def execute(
     if profile.fail_on_drift and profile.pins is None and check:
         raise UsageError("there is nothing to have drifted from: give --pins (or the profile's key pins)")
     pins = load_pins(profile.pins) if profile.pins is not None and check else None
-    folder = RunFolder.create(out, command)
+    folder = RunFolder.create(spec.out, spec.command)
     run = Run(
-        command=command,
+        command=spec.command,
         verdict="unclear",
         exit_code=int(ExitCode.UNCLEAR),
         reason=STOPPED,
@@ -140,14 +129,14 @@ def execute(
         seed=seed,
         strict=profile.strict,
         options={
-            "thorough": thorough,
+            "thorough": spec.thorough,
             "load": load is not None,
             "time_limit_s": limits.whole_s,
             "only": [*only],
-            "policy": policy is not None,
+            "policy": spec.policy is not None,
         },
         versions=_versions(),
-        profile_file=_from_here(profile_file),
+        profile_file=_from_here(spec.profile_file),
         detection=_detection() if check else None,
         flow=RecordedFlow.of(flow()),
     )
@@ -186,7 +175,7 @@ def execute(
                     not_tried = run_contract_tests(
                         gate,
                         strict=profile.strict,
-                        thorough=thorough,
+                        thorough=spec.thorough,
                         only=wanted,
                         jobs=gate.jobs,
                         on_progress=_keep(folder, run, gate, progress),
@@ -194,7 +183,7 @@ def execute(
                     cannot = gate.settle() or gate.gave_up or limits.reached(gate)
                 if load is not None and not cannot and may_load(profile, load, run):
                     cannot = send_load(
-                        run, load, gate, secrets, folder, policy, within_s=limits.left_s, say=say, screen=screen,
+                        run, load, gate, secrets, folder, spec.policy, within_s=limits.left_s, say=say, screen=screen,
                         asked_to_stop=lambda: stop.requested,
                     )  # fmt: skip
                 run.complete = not stop.requested
@@ -219,16 +208,16 @@ def execute(
             drift=run.drift if profile.fail_on_drift else (),
             demanded=[name for name in CORE if name in wanted or not wanted]
             + [name for name in only if name in wanted],
-            promised=policy is not None,
+            promised=spec.policy is not None,
         )
         if only:
             run.reason += f" (only {', '.join(only)} judged)"
         run.exit_code, run.verdict = int(code), code.word
         run.finished_at = datetime.now(UTC).isoformat(timespec="seconds")
-        if baseline is not None:
+        if spec.baseline is not None:
             from kycgate.reports.since import mark
 
-            mark(run, *baseline)
+            mark(run, *spec.baseline)
         _finish(folder, run)
     return run, folder
 

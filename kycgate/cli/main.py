@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,46 +29,36 @@ from kycgate.cli.commands import (
     schema,
     sla,
 )
+from kycgate.cli.groups import grouped
 from kycgate.cli.help import CONTEXT, lay_out
 from kycgate.cli.options import (
-    BaseUrlOption,
-    BudgetOption,
+    BudgetOptions,
     DurationOption,
-    FailLevelOption,
-    FailOnDriftOption,
-    Format,
-    FormatOption,
+    GateOptions,
     JobsOption,
     LoadRateOption,
     MineOption,
     OnlyOption,
-    OutOption,
-    PinsOption,
     PolicyOption,
-    ProfileOption,
-    RateOption,
     Reading,
-    SandboxOption,
-    SeedOption,
-    SinceOption,
-    SpecimensOption,
-    StrictOption,
+    ReportOptions,
+    RunOptions,
     Switch,
     ThoroughOption,
     TimeLimitOption,
     TranslationOption,
-    UploadsOption,
     policy_of,
     target_of,
-)  # fmt: skip
-from kycgate.cli.output import JsonOption, Output, QuietOption
+)
+from kycgate.cli.output import Output
 from kycgate.cli.progress import run_and_exit
+from kycgate.cli.spec import RunSpec
 from kycgate.cli.streams import flush
 from kycgate.contracts.clauses import LEFT_OUT
 from kycgate.contracts.flows import catalogue
 from kycgate.contracts.openapi import text as openapi_text
 from kycgate.errors import ExitCode, KycgateError, Mistakes
-from kycgate.settings.profile import Profile, find_profile, take_flow_of_call
+from kycgate.settings.profile import Profile, take_flow_of_call
 from kycgate.settings.selection import clauses_named
 
 app = typer.Typer(
@@ -85,72 +76,77 @@ _err = Console(stderr=True, highlight=False)
 
 
 @app.command()
+@grouped
 def verify(
-    base_url: BaseUrlOption = None, sandbox: SandboxOption = False, profile: ProfileOption = None,
-    out: OutOption = None,
-    translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
-    strict: StrictOption = False, fail_level: FailLevelOption = None,
-    pins: PinsOption = None, fail_on_drift: FailOnDriftOption = False,
-    budget: BudgetOption = None, uploads: UploadsOption = None,
-    rate: RateOption = None, load_rate: LoadRateOption = 10.0, duration: DurationOption = 10.0,
+    run: RunOptions, gate: GateOptions, budget: BudgetOptions,
+    load_rate: LoadRateOption = 10.0, duration: DurationOption = 10.0,
     time_limit: TimeLimitOption = None, policy: PolicyOption = None, yes_this_is_mine: MineOption = False,
-    since: SinceOption = None, output_format: FormatOption = Format.TEXT,
-    quiet: QuietOption = False, json: JsonOption = False,
+    *, report: ReportOptions, output: Output,
 ) -> None:  # fmt: skip
     """Check the contract, run a short load, judge both; where no target is named, of the embedded sandbox."""
     from kycgate.cli.load_part import NOWHERE, LoadOptions
     from kycgate.load import LoadPlan
 
-    profile = find_profile(profile)
     chosen = target_of(
-        profile, sandbox=sandbox, else_sandbox=True, quiet=quiet, base_url=base_url,
-        translation=translation, specimens=specimens, strict=strict or None,
-        fail_level=fail_level, pins=pins, fail_on_drift=fail_on_drift or None,
-        limits__requests=budget, limits__uploads=uploads, limits__rate=rate, limits__time_s=time_limit,
-    )  # fmt: skip
+        run.target, run.cards, gate, budget, else_sandbox=True, quiet=output.quiet, limits__time_s=time_limit
+    )
     workload = LoadPlan(base_url=NOWHERE, rate=load_rate, duration_s=duration)
-    load = LoadOptions(workload, yes_this_is_mine=yes_this_is_mine)
-    run_and_exit(
-        "verify", chosen, out=out, seed=seed, check=True, load=load, policy=policy_of(policy),
-        since=since, output_format=output_format, output=Output(json, quiet), profile_file=profile,
+    spec = RunSpec(
+        command="verify", profile=chosen, profile_file=run.target.profile_file, out=run.out, seed=run.cards.seed,
+        check=True, load=LoadOptions(workload, yes_this_is_mine=yes_this_is_mine), policy=policy_of(policy),
     )  # fmt: skip
+    run_and_exit(spec, report, output)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """Which contract tests run, and for how long."""
+
+    thorough: ThoroughOption = False
+    time_limit: TimeLimitOption = None
+    only: OnlyOption = None
+    jobs: JobsOption = None
+    image_limit: Annotated[bool, typer.Option("--image-limit", help="Find the largest picture that is taken.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; send nothing.")] = False
+
+    @property
+    def flags(self) -> dict[str, Any]:
+        """Their values by key of the profile."""
+        return {
+            "limits__time_s": self.time_limit,
+            "limits__jobs": self.jobs,
+            "find_image_limit": self.image_limit or None,
+        }
 
 
 @app.command()
+@grouped
 def check(
-    base_url: BaseUrlOption = None, sandbox: SandboxOption = False, profile: ProfileOption = None,
-    out: OutOption = None,
-    translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
-    strict: StrictOption = False, fail_level: FailLevelOption = None,
-    pins: PinsOption = None, fail_on_drift: FailOnDriftOption = False,
-    budget: BudgetOption = None, uploads: UploadsOption = None,
-    rate: RateOption = None, thorough: ThoroughOption = False, time_limit: TimeLimitOption = None,
-    only: OnlyOption = None, jobs: JobsOption = None,
-    image_limit: Annotated[bool, typer.Option("--image-limit", help="Find the largest picture that is taken.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; send nothing.")] = False,
-    since: SinceOption = None, output_format: FormatOption = Format.TEXT,
-    quiet: QuietOption = False, json: JsonOption = False,
-) -> None:  # fmt: skip
+    run: RunOptions,
+    gate: GateOptions,
+    budget: BudgetOptions,
+    tests: CheckOptions,
+    report: ReportOptions,
+    output: Output,
+) -> None:
     """Judge every clause of the contract."""
-    profile = find_profile(profile)
     chosen = target_of(
-        profile, thorough, sandbox=sandbox, else_sandbox=dry_run, quiet=quiet, base_url=base_url,
-        translation=translation, specimens=specimens, strict=strict or None,
-        fail_level=fail_level, pins=pins, fail_on_drift=fail_on_drift or None,
-        limits__requests=budget, limits__uploads=uploads, limits__rate=rate, limits__time_s=time_limit,
-        limits__jobs=jobs, find_image_limit=image_limit or None,
+        run.target, run.cards, gate, budget, tests,
+        thorough=tests.thorough, else_sandbox=tests.dry_run, quiet=output.quiet,
     )  # fmt: skip
-    if dry_run:
+    only = tests.only or ()
+    if tests.dry_run:
         if chosen.specimens is not None:
             from kycgate.specimens import load_directory
 
             load_directory(chosen.specimens)
-        _print_plan(chosen, clauses_named(only or ()), Output(json, quiet))
+        _print_plan(chosen, clauses_named(only), output)
         return
-    run_and_exit(
-        "check", chosen, out=out, seed=seed, check=True, load=None, thorough=thorough, only=only or (),
-        since=since, output_format=output_format, output=Output(json, quiet), profile_file=profile,
+    spec = RunSpec(
+        command="check", profile=chosen, profile_file=run.target.profile_file, out=run.out, seed=run.cards.seed,
+        check=True, thorough=tests.thorough, only=only,
     )  # fmt: skip
+    run_and_exit(spec, report, output)
 
 
 def _print_plan(profile: Profile, only: frozenset[str], output: Output) -> None:

@@ -1,14 +1,15 @@
-"""The options that commands share, and the profile they make."""
+"""The options that commands share, in groups (see `groups.py`), and the profile they make."""
 
 import sys
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 
 from kycgate.errors import UsageError
-from kycgate.settings.profile import NO_TARGET, Profile, load_profile, take_flow
+from kycgate.settings.profile import NO_TARGET, Profile, find_profile, load_profile, take_flow
 from kycgate.settings.severity import FailLevel
 from kycgate.text import one_line
 
@@ -97,27 +98,117 @@ FormatOption = Annotated[Format, typer.Option("--format", help="github adds anno
 MineOption = Annotated[bool, typer.Option("--yes-this-is-mine", help="Allow load on another machine.")]
 
 
+@dataclass(frozen=True, slots=True)
+class TargetOptions:
+    """Who is judged, and the profile that says how it is reached."""
+
+    base_url: BaseUrlOption = None
+    sandbox: SandboxOption = False
+    profile: ProfileOption = None
+
+    @property
+    def profile_file(self) -> Path | None:
+        """The profile that is read; see `find_profile`."""
+        return find_profile(self.profile)
+
+
+@dataclass(frozen=True, slots=True)
+class CardOptions:
+    """Which cards are shown, and what is expected of their reading."""
+
+    translation: TranslationOption = None
+    specimens: SpecimensOption = None
+    seed: SeedOption = None
+
+    @property
+    def flags(self) -> dict[str, Any]:
+        """Their values by key of the profile."""
+        return {"translation": self.translation, "specimens": self.specimens}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What check, load and verify take alike."""
+
+    target: TargetOptions
+    out: OutOption = None
+    cards: CardOptions
+
+
+@dataclass(frozen=True, slots=True)
+class GateOptions:
+    """What fails the gate."""
+
+    strict: StrictOption = False
+    fail_level: FailLevelOption = None
+    pins: PinsOption = None
+    fail_on_drift: FailOnDriftOption = False
+
+    @property
+    def flags(self) -> dict[str, Any]:
+        """Their values by key of the profile."""
+        return {
+            "strict": self.strict or None,
+            "fail_level": self.fail_level,
+            "pins": self.pins,
+            "fail_on_drift": self.fail_on_drift or None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetOptions:
+    """How much may be sent, and how fast."""
+
+    budget: BudgetOption = None
+    uploads: UploadsOption = None
+    rate: RateOption = None
+
+    @property
+    def flags(self) -> dict[str, Any]:
+        """Their values by key of the profile."""
+        return {"limits__requests": self.budget, "limits__uploads": self.uploads, "limits__rate": self.rate}
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """What a finished run is compared with, and for whom its outcome is printed."""
+
+    since: SinceOption = None
+    output_format: FormatOption = Format.TEXT
+
+
+class Flags(Protocol):
+    """A group of options that stand for keys of the profile."""
+
+    @property
+    def flags(self) -> dict[str, Any]:
+        """Their values by key of the profile; None where an option is not given."""
+
+
 def target_of(
-    path: Path | None,
+    target: TargetOptions,
+    *groups: Flags,
     thorough: bool = False,
-    *,
-    sandbox: bool = False,
     else_sandbox: bool = False,
     quiet: bool = False,
     **flags: Any,
 ) -> Profile:
     """The profile of a call that sends requests; its base_url is None only where the embedded sandbox is meant.
 
-    `path` is what `find_profile` found. With `else_sandbox` the sandbox is also meant where neither a flag, the
-    environment nor a profile says anything of a target.
+    With `else_sandbox` the sandbox is also meant where neither a flag, the environment nor a profile says anything
+    of a target. `groups` and `flags` stand over the profile's keys.
 
     Raises:
         UsageError: no target is named, --sandbox contradicts --base-url, or what `profile_of` says.
     """
-    if sandbox and flags.get("base_url") is not None:
+    if target.sandbox and target.base_url is not None:
         raise UsageError("--sandbox and --base-url contradict each other: give one of them")
+    flags["base_url"] = target.base_url
+    for group in groups:
+        flags |= group.flags
+    path = target.profile_file
     chosen = profile_of(path, thorough, quiet=quiet, **flags)
-    if sandbox:
+    if target.sandbox:
         return chosen.model_copy(update={"base_url": None})
     if chosen.base_url is None and not (else_sandbox and path is None):
         raise UsageError(NO_TARGET)

@@ -22,12 +22,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict's line and errors alone.")]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """Where each kind of line goes."""
+    """Where each kind of line goes; a group of options (`groups.py`)."""
 
-    json: bool = False
-    quiet: bool = False
+    quiet: QuietOption = False
+    json: JsonOption = False
 
     @property
     def plain(self) -> bool:

@@ -3,23 +3,24 @@
 import os
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import typer
 from rich.console import Console
 
-from kycgate.cli.options import Format
+from kycgate.cli.options import Format, ReportOptions
 from kycgate.cli.output import Output
+from kycgate.cli.spec import RunSpec
 from kycgate.cli.streams import SteadyConsole
 from kycgate.errors import UsageError
 from kycgate.runs.folder import RunFolder
 from kycgate.runs.model import Run
-from kycgate.settings.profile import Profile
 
 
-def run_with_progress(command: str, profile: Profile, *, quiet: bool = False, **options: Any) -> tuple[Run, RunFolder]:
-    """Run with progress shown on standard error, unless `quiet`."""
+def run_with_progress(spec: RunSpec, *, quiet: bool = False) -> tuple[Run, RunFolder]:
+    """Carry out `spec` with progress shown on standard error, unless `quiet`."""
     # Imported here: a wrong call is answered before pytest, Locust and the charts are loaded.
     from kycgate.cli.execute import execute
     from kycgate.cli.screen import screen_for
@@ -27,7 +28,7 @@ def run_with_progress(command: str, profile: Profile, *, quiet: bool = False, **
     outcome: tuple[Run, RunFolder] | None = None
     try:
         with screen_for(Console(), quiet=quiet).shown() as screen:
-            outcome = execute(command, profile, say=screen.say, progress=screen.progress, screen=screen, **options)
+            outcome = execute(spec, say=screen.say, progress=screen.progress, screen=screen)
     except OSError:
         # A terminal that has gone away can no longer be tidied up; the run is on disk.
         if outcome is None:
@@ -36,29 +37,21 @@ def run_with_progress(command: str, profile: Profile, *, quiet: bool = False, **
     return outcome
 
 
-def run_and_exit(
-    command: str,
-    profile: Profile,
-    *,
-    since: Path | None = None,
-    output_format: Format = Format.TEXT,
-    output: Output | None = None,
-    **options: Any,
-) -> NoReturn:
-    """Run with progress shown, print the verdict, and end with its exit code.
+def run_and_exit(spec: RunSpec, report: ReportOptions, output: Output) -> NoReturn:
+    """Carry out `spec` with progress shown, print the verdict, and end with its exit code.
 
     Raises:
         UsageError: two forms of output are asked for, or what `execute` says.
     """
-    output = output or Output()
-    if output.json and output_format is Format.GITHUB:
+    if output.json and report.output_format is Format.GITHUB:
         raise UsageError("--json and --format github contradict each other: both write to standard output")
     from kycgate.reports.since import read_baseline
 
-    options["baseline"] = read_baseline(since) if since is not None else None
-    run, folder = run_with_progress(command, profile, quiet=output.quiet, **options)
+    if report.since is not None:
+        spec = replace(spec, baseline=read_baseline(report.since))
+    run, folder = run_with_progress(spec, quiet=output.quiet)
     with suppress(BrokenPipeError):
-        print_outcome(run, folder, SteadyConsole(highlight=False), output_format, output)
+        print_outcome(run, folder, SteadyConsole(highlight=False), report.output_format, output)
     raise typer.Exit(run.exit_code)
 
 

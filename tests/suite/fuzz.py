@@ -28,6 +28,7 @@ import tomlkit
 
 from kycgate.cli import main as cli
 from kycgate.cli.execute import execute
+from kycgate.cli.spec import RunSpec
 from kycgate.errors import KycgateError
 from kycgate.judging.drift import load_pins
 from kycgate.probing import open_store
@@ -152,7 +153,7 @@ class Inputs:
             store.append(probe)
         self.store = (folder / "probes.store").read_bytes()
         few = Profile(limits=Limits(requests=12, uploads=4))
-        execute("check", few, out=folder / "packed", seed=1, check=True, load=None, say=lambda _: None)
+        execute(RunSpec(command="check", profile=few, out=folder / "packed", seed=1, check=True), say=lambda _: None)
         assert not pack(RunFolder(folder / "packed"), self.policy_path, folder / "packed.zip").contradictions
         self.bundle = (folder / "packed.zip").read_bytes()
         self.readers: dict[str, Callable[[], None]] = {

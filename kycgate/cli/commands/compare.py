@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kycgate.cli.output import JsonOption, Output, QuietOption
+from kycgate.cli.groups import grouped
+from kycgate.cli.output import Output
 from kycgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command()(compare)
 
 
+@grouped
 def compare(
     base: Annotated[Path, typer.Argument(help="The folder of the load run before.")],
     new: Annotated[Path | None, typer.Argument(help="The folder of the load run after.")] = None,
@@ -40,8 +42,8 @@ def compare(
     clock: Annotated[Clock, typer.Option(help="Which time.")] = Clock.RESPONSE,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the result as Markdown.")] = False,
-    quiet: QuietOption = False,
-    json: JsonOption = False,
+    *,
+    output: Output,
 ) -> None:
     """Compare two load runs, before and after a release: slower, not slower, or not enough evidence."""
     from kycgate.runs.folder import RunFolder
@@ -52,9 +54,10 @@ def compare(
     asked = tuple(dict.fromkeys(percentile or PERCENTILES))
     if any(not 0 < p < 100 for p in asked):
         raise UsageError("a --percentile lies between 0 and 100")
-    if markdown and (json or quiet):
-        raise UsageError(f"--markdown and {'--json' if json else '--quiet'} contradict each other: give one of them")
-    output = Output(json, quiet)
+    if markdown and not output.plain:
+        raise UsageError(
+            f"--markdown and {'--json' if output.json else '--quiet'} contradict each other: give one of them"
+        )
     if plan:
         _plan(base, new, str(clock), asked, min_effect / 100, confidence / 100, seed, output)
         return

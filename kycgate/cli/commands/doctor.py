@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from kycgate.cli.options import BaseUrlOption, ProfileOption, RateOption, SandboxOption, SpecimensOption, target_of
-from kycgate.cli.output import JsonOption, Output, QuietOption
+from kycgate.cli.groups import grouped
+from kycgate.cli.options import RateOption, SpecimensOption, TargetOptions, target_of
+from kycgate.cli.output import Output
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -20,14 +21,9 @@ def register(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
 
 
+@grouped
 def doctor(
-    base_url: BaseUrlOption = None,
-    sandbox: SandboxOption = False,
-    profile: ProfileOption = None,
-    specimens: SpecimensOption = None,
-    rate: RateOption = None,
-    quiet: QuietOption = False,
-    json: JsonOption = False,
+    target: TargetOptions, specimens: SpecimensOption = None, rate: RateOption = None, *, output: Output
 ) -> None:
     """Check the set-up with at most 10 requests: network, TLS, clock, credentials, cards, rate limit."""
     from contextlib import ExitStack
@@ -36,23 +32,20 @@ def doctor(
     from kycgate.check.embedded import embedded_sandbox
     from kycgate.cli.examine import State, examine
     from kycgate.errors import ExitCode
-    from kycgate.settings.profile import find_profile, load_secrets
+    from kycgate.settings.profile import load_secrets
     from kycgate.text import counted, one_line
 
-    output = Output(json, quiet)
-    chosen = target_of(
-        find_profile(profile), sandbox=sandbox, quiet=quiet, base_url=base_url, specimens=specimens, limits__rate=rate
-    )
+    chosen = target_of(target, quiet=output.quiet, specimens=specimens, limits__rate=rate)
     if chosen.specimens is not None:
         cards.load_directory(chosen.specimens)
     with ExitStack() as stack:
         if chosen.base_url is None:
-            target = EMBEDDED
-            output.note(f"target: {target}")
+            name = EMBEDDED
+            output.note(f"target: {name}")
             embedded = stack.enter_context(embedded_sandbox(chosen))
             chosen, secrets = embedded.profile, embedded.secrets
         else:
-            target = chosen.base_url
+            name = chosen.base_url
             secrets = load_secrets(chosen.environment, chosen.credentials)
         symptoms: list[Symptom] = []
         for symptom in examine(chosen, secrets):
@@ -69,7 +62,7 @@ def doctor(
     def answer() -> "BaseModel":
         from kycgate.cli.answers import DoctorAnswer
 
-        return DoctorAnswer(verdict=verdict, exit_code=int(code), reason=reason, target=target, symptoms=symptoms)
+        return DoctorAnswer(verdict=verdict, exit_code=int(code), reason=reason, target=name, symptoms=symptoms)
 
     output.document(answer)
     raise typer.Exit(int(code))

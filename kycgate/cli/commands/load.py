@@ -1,38 +1,35 @@
 """`kycgate load`: the four-step onboarding under load, alone, on all cores, or with workers on other machines."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
 
+from kycgate.cli.groups import grouped
 from kycgate.cli.help import ADVANCED, show_all
 from kycgate.cli.options import (
-    BaseUrlOption,
-    Format,
-    FormatOption,
     MineOption,
-    OutOption,
     PolicyOption,
-    ProfileOption,
-    SandboxOption,
-    SeedOption,
+    ReportOptions,
+    RunOptions,
     Shape,
-    SinceOption,
-    SpecimensOption,
     TimeLimitOption,
-    TranslationOption,
     policy_of,
     target_of,
 )
-from kycgate.cli.output import JsonOption, Output, QuietOption
+from kycgate.cli.output import Output
+from kycgate.cli.spec import RunSpec
 from kycgate.errors import UsageError
 from kycgate.settings.mistakes import Place, mistakes_of, refuse
-from kycgate.settings.profile import find_profile
+
+if TYPE_CHECKING:
+    from kycgate.load import LoadPlan, Topology
+    from kycgate.load.capacity import CapacitySearch
+    from kycgate.settings.profile import Profile
 
 T = TypeVar("T")
-
-_WORKLOAD = _LIMITS = _WHERE = _CAPACITY = ADVANCED
 
 
 def register(app: typer.Typer) -> None:
@@ -59,131 +56,181 @@ def _parsed(option: str, parse: Callable[[str], T], text: str) -> T:
         raise UsageError(f"{option}: {error}") from None
 
 
-def _option(text: str, panel: str, *names: str, **more: Any) -> Any:
-    return typer.Option(*names, help=text, rich_help_panel=panel, **more)
+def _advanced(text: str, *names: str, **more: Any) -> Any:
+    """An option that --help-all alone shows."""
+    return typer.Option(*names, help=text, rich_help_panel=ADVANCED, **more)
 
 
+@dataclass(frozen=True, slots=True)
+class WorkloadOptions:
+    """Who arrives, when, and what they do."""
+
+    rate: Annotated[
+        float, typer.Option("--rate", "-r", min=0.01, max=10_000, help="Onboardings that arrive each second.")
+    ] = 10.0
+    duration: Annotated[float, typer.Option("--duration", "-d", min=1, max=86_400, help="Seconds of load.")] = 30.0
+    poisson: Annotated[bool, _advanced("Arrivals at random instead of evenly.", "--poisson")] = False
+    shape: Annotated[Shape, _advanced("steady, ramp, step, spike or soak, up to --rate.")] = Shape.STEADY
+    people: Annotated[int, _advanced("Closed workload: so many people at once.", min=0, max=5_000)] = 0
+    think: Annotated[str, _advanced("Closed: pause in s: a mean, uniform:1,5, lognormal:3,0.5.")] = "0"
+    client_order: Annotated[float, _advanced("Share in the Android client's order.", min=0, max=1)] = 0.0
+    retries: Annotated[float, _advanced("Share that begins with an unreadable photo.", min=0, max=1)] = 0.0
+    sizes: Annotated[str, _advanced("Picture sizes in kB: 300,1000,3000 or lognormal:900,0.5.")] = ""
+    degrade: Annotated[str, _advanced("Done to the pictures, in turn: blur:0.2,rotation:0.1,none.")] = ""
+    cards: Annotated[int, _advanced("Different people to draw at most.", min=1, max=1_000)] = 40
+
+    def plan(self, profile: "Profile", stops: "StopOptions") -> "LoadPlan":
+        """The workload against the target of `profile`.
+
+        Raises:
+            UsageError: an option's value is wrong; the message names the option.
+        """
+        from kycgate.cli.load_part import NOWHERE
+        from kycgate.load import LoadPlan
+        from kycgate.load.sizes import parse_sizes
+        from kycgate.load.think import parse_think
+        from kycgate.specimens import parse_degradations
+        from kycgate.target.route import route_of
+
+        pauses = _parsed("--think", parse_think, self.think)
+        mix = _parsed("--sizes", parse_sizes, self.sizes)
+        degradations = _parsed("--degrade", parse_degradations, self.degrade)
+        try:
+            return LoadPlan(
+                base_url=profile.base_url or NOWHERE, rate=self.rate, duration_s=self.duration, grace_s=stops.grace,
+                poisson=self.poisson, shape=str(self.shape), people=self.people, think=pauses,
+                client_order_share=self.client_order, retry_share=self.retries, sizes=mix, cards=self.cards,
+                degradations=degradations, max_requests=stops.max_requests, max_uploads=stops.max_uploads,
+                max_error_share=stops.max_error_share, timeout_s=profile.timeout_s, route=route_of(profile),
+                specimens=profile.specimens,
+            )  # fmt: skip
+        except ValidationError as error:
+            raise refuse("the call", mistakes_of(error, None, LoadPlan), None, options=_OPTIONS) from None
+
+
+@dataclass(frozen=True, slots=True)
+class StopOptions:
+    """What ends the load before, or after, its duration."""
+
+    grace: Annotated[float, _advanced("Seconds after --duration for what is under way.", min=0, max=3_600)] = 30.0
+    max_requests: Annotated[int | None, _advanced("Stop after so many requests.", min=1)] = None
+    max_uploads: Annotated[int | None, _advanced("Stop after so many uploads.", min=1)] = None
+    max_seconds: Annotated[float | None, _advanced("Stop after so many seconds.", min=1)] = None
+    max_error_share: Annotated[float, _advanced("Stop when a larger share fails.", min=0, max=1)] = 1.0
+    time_limit: TimeLimitOption = None
+
+
+@dataclass(frozen=True, slots=True)
+class MachineOptions:
+    """Which processes and machines generate the load."""
+
+    processes: Annotated[int, _advanced("Worker processes; 0 is one a core.", min=0, max=256)] = 1
+    master: Annotated[bool, _advanced("Deal the load out to other machines.", "--master")] = False
+    expect_workers: Annotated[int, _advanced("With --master: workers to wait for.", min=1, max=1_000)] = 1
+    bind_host: Annotated[str, _advanced("With --master: where to listen.")] = "0.0.0.0"  # noqa: S104
+    bind_port: Annotated[int, _advanced("With --master: its port.", min=0, max=65_535)] = 5557
+    worker: Annotated[bool, _advanced("Serve a master, with this side's secrets.", "--worker")] = False
+    master_host: Annotated[str, _advanced("With --worker: the master's machine.")] = ""
+    master_port: Annotated[int, _advanced("With --worker: the master's port.", min=1, max=65_535)] = 5557
+
+    def topology(self) -> "Topology":
+        """The processes of this side: alone, or as a master."""
+        import os
+
+        from kycgate.load import Topology
+
+        return Topology(
+            processes=self.processes or os.cpu_count() or 1,
+            remote_workers=self.expect_workers if self.master else 0,
+            bind_host=self.bind_host if self.master else "127.0.0.1",
+            bind_port=self.bind_port if self.master else 0,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityOptions:
+    """The search for the highest rate that the target keeps up with."""
+
+    find_capacity: Annotated[bool, _advanced("Raise --rate until p95 or throughput fails.", "--find-capacity")] = False
+    highest_rate: Annotated[float, _advanced("Go no higher.", min=0.01, max=10_000)] = 200.0
+    plateau: Annotated[float, _advanced("Seconds at each rate.", min=5, max=3_600)] = 15.0
+    limit_ms: Annotated[float, _advanced("The uploads' p95 that a rate must keep.", min=1, max=120_000)] = 5_000.0
+
+    def search(self, workload: WorkloadOptions, ending: "DecisionOptions") -> "CapacitySearch | None":
+        """The search, where one is asked for.
+
+        Raises:
+            UsageError: another option contradicts it.
+        """
+        from kycgate.load.capacity import CapacitySearch
+
+        if not self.find_capacity:
+            return None
+        if workload.people or ending.until_decided:
+            raise UsageError("--find-capacity raises an arrival rate: leave out --people and --until-decided")
+        if self.highest_rate < workload.rate:
+            raise UsageError(
+                f"--highest-rate {self.highest_rate:g} lies below --rate {workload.rate:g}, where the search begins"
+            )
+        return CapacitySearch(workload.rate, self.highest_rate, plateau_s=self.plateau, limit_ms=self.limit_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionOptions:
+    """What the load is judged by, and whether that ends it."""
+
+    policy: PolicyOption = None
+    until_decided: Annotated[
+        bool, typer.Option("--until-decided", help="End once the policy is decided, or after --duration.")
+    ] = False
+
+
+@grouped
 def load(
-    base_url: BaseUrlOption = None, sandbox: SandboxOption = False, profile: ProfileOption = None,
-    out: OutOption = None,
-    translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
-    rate: Annotated[float, typer.Option(
-        "--rate", "-r", min=0.01, max=10_000, help="Onboardings that arrive each second.")] = 10.0,
-    duration: Annotated[float, typer.Option("--duration", "-d", min=1, max=86_400, help="Seconds of load.")] = 30.0,
-    poisson: Annotated[bool, _option("Arrivals at random instead of evenly.", _WORKLOAD, "--poisson")] = False,
-    shape: Annotated[Shape, _option("steady, ramp, step, spike or soak, up to --rate.", _WORKLOAD)] = Shape.STEADY,
-    people: Annotated[int, _option("Closed workload: so many people at once.", _WORKLOAD, min=0, max=5_000)] = 0,
-    think: Annotated[str, _option(
-        "Closed: pause in s: a mean, uniform:1,5, lognormal:3,0.5.", _WORKLOAD)] = "0",
-    client_order: Annotated[float, _option("Share in the Android client's order.", _WORKLOAD, min=0, max=1)] = 0.0,
-    retries: Annotated[float, _option("Share that begins with an unreadable photo.", _WORKLOAD, min=0, max=1)] = 0.0,
-    sizes: Annotated[str, _option(
-        "Picture sizes in kB: 300,1000,3000 or lognormal:900,0.5.", _WORKLOAD)] = "",
-    degrade: Annotated[str, _option(
-        "Done to the pictures, in turn: blur:0.2,rotation:0.1,none.", _WORKLOAD)] = "",
-    cards: Annotated[int, _option(
-        "Different people to draw at most.", _WORKLOAD, min=1, max=1_000)]
-        = 40,
-    grace: Annotated[float, _option(
-        "Seconds after --duration for what is under way.", _LIMITS, min=0, max=3_600)] = 30.0,
-    max_requests: Annotated[int | None, _option("Stop after so many requests.", _LIMITS, min=1)] = None,
-    max_uploads: Annotated[int | None, _option("Stop after so many uploads.", _LIMITS, min=1)] = None,
-    max_seconds: Annotated[float | None, _option("Stop after so many seconds.", _LIMITS, min=1)] = None,
-    max_error_share: Annotated[float, _option("Stop when a larger share fails.", _LIMITS, min=0, max=1)] = 1.0,
-    time_limit: TimeLimitOption = None,
-    processes: Annotated[int, _option("Worker processes; 0 is one a core.", _WHERE, min=0, max=256)] = 1,
-    master: Annotated[bool, _option("Deal the load out to other machines.", _WHERE, "--master")] = False,
-    expect_workers: Annotated[int, _option("With --master: workers to wait for.", _WHERE, min=1, max=1_000)] = 1,
-    bind_host: Annotated[str, _option("With --master: where to listen.", _WHERE)] = "0.0.0.0",  # noqa: S104
-    bind_port: Annotated[int, _option("With --master: its port.", _WHERE, min=0, max=65_535)] = 5557,
-    worker: Annotated[bool, _option("Serve a master, with this side's secrets.", _WHERE, "--worker")]
-        = False,
-    master_host: Annotated[str, _option("With --worker: the master's machine.", _WHERE)] = "",
-    master_port: Annotated[int, _option("With --worker: the master's port.", _WHERE, min=1, max=65_535)] = 5557,
-    find_capacity: Annotated[bool, _option(
-        "Raise --rate until p95 or throughput fails.", _CAPACITY, "--find-capacity")] = False,
-    highest_rate: Annotated[float, _option("Go no higher.", _CAPACITY, min=0.01, max=10_000)] = 200.0,
-    plateau: Annotated[float, _option("Seconds at each rate.", _CAPACITY, min=5, max=3_600)] = 15.0,
-    limit_ms: Annotated[float, _option("The uploads' p95 that a rate must keep.", _CAPACITY, min=1, max=120_000)]
-        = 5_000.0,
-    otel: Annotated[bool, typer.Option(
-        "--otel", rich_help_panel=_WHERE, help="Export metrics as OTEL_* variables say (extra otel).")] = False,
-    policy: PolicyOption = None,
-    until_decided: Annotated[bool, typer.Option(
-        "--until-decided", help="End once the policy is decided, or after --duration.")] = False,
-    yes_this_is_mine: MineOption = False, since: SinceOption = None, output_format: FormatOption = Format.TEXT,
-    quiet: QuietOption = False, json: JsonOption = False,
-    help_all: Annotated[bool, _option(
-        "Show the advanced options too, and exit.", ADVANCED, "--help-all", is_eager=True, callback=show_all)] = False,
+    run: RunOptions, workload: WorkloadOptions, stops: StopOptions, machines: MachineOptions, capacity: CapacityOptions,
+    decision: DecisionOptions,
+    otel: Annotated[bool, _advanced("Export metrics as OTEL_* variables say (extra otel).", "--otel")] = False,
+    yes_this_is_mine: MineOption = False,
+    *, report: ReportOptions, output: Output,
+    help_all: Annotated[bool, _advanced(
+        "Show the advanced options too, and exit.", "--help-all", is_eager=True, callback=show_all)] = False,
 ) -> None:  # fmt: skip
     """Start onboardings at a rate, or by a number of people; response times count from when each was due."""
-    import os
     from importlib.util import find_spec
 
     from kycgate.processes import Spare
 
     # It loads its modules while this one does; when this process ends, it ends.
-    spare = None if worker else Spare()
+    spare = None if machines.worker else Spare()
 
-    from kycgate.cli.load_part import NOWHERE, LoadOptions
+    from kycgate.cli.load_part import LoadOptions
     from kycgate.cli.progress import run_and_exit
-    from kycgate.load import LoadPlan, Topology
-    from kycgate.load.capacity import CapacitySearch
-    from kycgate.load.sizes import parse_sizes
-    from kycgate.load.think import parse_think
-    from kycgate.specimens import parse_degradations
-    from kycgate.target.route import route_of
 
-    profile = find_profile(profile)
-    chosen = target_of(
-        profile, sandbox=sandbox, base_url=base_url, translation=translation, specimens=specimens,
-        limits__time_s=time_limit, quiet=quiet,
-    )  # fmt: skip
-    pauses = _parsed("--think", parse_think, think)
-    mix = _parsed("--sizes", parse_sizes, sizes)
-    degradations = _parsed("--degrade", parse_degradations, degrade)
-    try:
-        workload = LoadPlan(
-            base_url=chosen.base_url or NOWHERE, rate=rate, duration_s=duration, grace_s=grace, poisson=poisson,
-            shape=str(shape), people=people, think=pauses, client_order_share=client_order,
-            retry_share=retries, sizes=mix, cards=cards,
-            degradations=degradations, max_requests=max_requests,
-            max_uploads=max_uploads, max_error_share=max_error_share, timeout_s=chosen.timeout_s,
-            route=route_of(chosen), specimens=chosen.specimens,
-        )  # fmt: skip
-    except ValidationError as error:
-        raise refuse("the call", mistakes_of(error, None, LoadPlan), None, options=_OPTIONS) from None
+    chosen = target_of(run.target, run.cards, quiet=output.quiet, limits__time_s=stops.time_limit)
+    plan = workload.plan(chosen, stops)
     if otel and not (find_spec("opentelemetry") and find_spec("opentelemetry.sdk")):
         raise UsageError("--otel takes the extra: install kycgate[otel]")
-    if worker:
-        _serve_master(chosen, workload, master_host, master_port, otel=otel)
+    if machines.worker:
+        _serve_master(chosen, plan, machines.master_host, machines.master_port, otel=otel)
         return
-    if find_capacity and (people or until_decided):
-        raise UsageError("--find-capacity raises an arrival rate: leave out --people and --until-decided")
-    if find_capacity and highest_rate < rate:
-        raise UsageError(f"--highest-rate {highest_rate:g} lies below --rate {rate:g}, where the search begins")
     options = LoadOptions(
-        workload,
-        Topology(
-            processes=processes or os.cpu_count() or 1,
-            remote_workers=expect_workers if master else 0,
-            bind_host=bind_host if master else "127.0.0.1",
-            bind_port=bind_port if master else 0,
-        ),
-        yes_this_is_mine,
-        until_decided,
-        max_seconds,
-        CapacitySearch(rate, highest_rate, plateau_s=plateau, limit_ms=limit_ms) if find_capacity else None,
-        otel,
-        spare,
+        plan,
+        machines.topology(),
+        yes_this_is_mine=yes_this_is_mine,
+        until_decided=decision.until_decided,
+        max_seconds=stops.max_seconds,
+        capacity=capacity.search(workload, decision),
+        otel=otel,
+        spare=spare,
     )
-    run_and_exit(
-        "load", chosen, out=out, seed=seed, check=False, load=options, policy=policy_of(policy),
-        since=since, output_format=output_format, output=Output(json, quiet), profile_file=profile,
+    spec = RunSpec(
+        command="load", profile=chosen, profile_file=run.target.profile_file, out=run.out, seed=run.cards.seed,
+        load=options, policy=policy_of(decision.policy),
     )  # fmt: skip
+    run_and_exit(spec, report, output)
 
 
-def _serve_master(profile: Any, workload: Any, host: str, port: int, *, otel: bool) -> None:
+def _serve_master(profile: "Profile", workload: "LoadPlan", host: str, port: int, *, otel: bool) -> None:
     """Generate what the master deals out, against this side's own target."""
     from kycgate.load.start import run_worker
     from kycgate.settings.profile import load_secrets

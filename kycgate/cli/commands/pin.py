@@ -6,18 +6,9 @@ from typing import Annotated
 
 import typer
 
-from kycgate.cli.options import (
-    BaseUrlOption,
-    BudgetOption,
-    ProfileOption,
-    RateOption,
-    SandboxOption,
-    SeedOption,
-    SpecimensOption,
-    TranslationOption,
-    UploadsOption,
-    target_of,
-)
+from kycgate.cli.groups import grouped
+from kycgate.cli.options import BudgetOptions, CardOptions, TargetOptions, target_of
+from kycgate.cli.spec import RunSpec
 
 
 def register(app: typer.Typer) -> None:
@@ -25,15 +16,13 @@ def register(app: typer.Typer) -> None:
     app.command("pin")(pin)
 
 
+@grouped
 def pin(
     runs: Annotated[
         list[Path] | None, typer.Argument(help="Folders of recorded checks, counted together. Default: a new check.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The file, .toml or .json.")] = Path("kycgate.pins.toml"),
-    base_url: BaseUrlOption = None, sandbox: SandboxOption = False, profile: ProfileOption = None,
-    translation: TranslationOption = None,
-    specimens: SpecimensOption = None, seed: SeedOption = None, budget: BudgetOption = None,
-    uploads: UploadsOption = None, rate: RateOption = None,
+    *, target: TargetOptions, cards: CardOptions, budget: BudgetOptions,
 ) -> None:  # fmt: skip
     """Record what the target does where the contract leaves room, and how it answers."""
     from kycgate.cli.progress import run_with_progress
@@ -41,7 +30,6 @@ def pin(
     from kycgate.judging.drift import drift_since, load_pins, pins_of, save_pins
     from kycgate.runs.folder import RunFolder
     from kycgate.runs.model import Run
-    from kycgate.settings.profile import find_profile
 
     if out.suffix not in (".toml", ".json"):
         raise UsageError(f"--out {out} ends in neither .toml nor .json: name the pins file so")
@@ -51,12 +39,10 @@ def pin(
     if runs:
         recorded: list[Run] = [RunFolder(path).read_run() for path in runs]
     else:
-        profile = find_profile(profile)
-        chosen = target_of(
-            profile, sandbox=sandbox, base_url=base_url, translation=translation, specimens=specimens,
-            limits__requests=budget, limits__uploads=uploads, limits__rate=rate,
-        ).model_copy(update={"pins": None})  # fmt: skip
-        run, _ = run_with_progress("check", chosen, out=None, seed=seed, check=True, load=None, profile_file=profile)
+        chosen = target_of(target, cards, budget).model_copy(update={"pins": None})
+        run, _ = run_with_progress(
+            RunSpec(command="check", profile=chosen, profile_file=target.profile_file, seed=cards.seed, check=True)
+        )
         if not run.complete or not any(clause.observed for clause in run.clauses):
             raise CannotJudge(f"nothing was pinned: {run.reason}")
         recorded = [run]

@@ -5,18 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kycgate.cli.options import (
-    BaseUrlOption,
-    ProfileOption,
-    SandboxOption,
-    SeedOption,
-    SpecimensOption,
-    StoreOption,
-    StrictOption,
-    TranslationOption,
-    target_of,
-)
-from kycgate.cli.output import JsonOption, Output, QuietOption
+from kycgate.cli.groups import grouped
+from kycgate.cli.options import CardOptions, StoreOption, StrictOption, TargetOptions, target_of
+from kycgate.cli.output import Output
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -29,17 +20,16 @@ def register(app: typer.Typer) -> None:
     app.command()(probe)
 
 
+@grouped
 def probe(
-    store: StoreOption, base_url: BaseUrlOption = None, sandbox: SandboxOption = False, profile: ProfileOption = None,
-    translation: TranslationOption = None, specimens: SpecimensOption = None, seed: SeedOption = None,
-    strict: StrictOption = False,
+    store: StoreOption, target: TargetOptions, cards: CardOptions, strict: StrictOption = False,
     name: Annotated[str, typer.Option("--from", help="Who probes, where several do.")] = "",
     time_limit: Annotated[float | None, typer.Option(min=90, max=3_600, help="Seconds until it ends for sure.")] = None,
     jitter: Annotated[
         float, typer.Option(min=0, max=3_600, help="First wait a random time of at most this many seconds.")
     ] = 0.0,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep the exchanges, as a run's folder.")] = None,
-    quiet: QuietOption = False, json: JsonOption = False,
+    *, output: Output,
 ) -> None:  # fmt: skip
     """Take one person through the four steps, judge and time them, append the result to a store.
 
@@ -51,7 +41,7 @@ def probe(
     import time
     from contextlib import ExitStack
 
-    from kycgate import specimens as cards
+    from kycgate import specimens
     from kycgate.check.embedded import embedded_sandbox
     from kycgate.cli.reporting import write_reports
     from kycgate.contracts.flows import flow
@@ -63,32 +53,28 @@ def probe(
     from kycgate.runs.flow_model import RecordedFlow
     from kycgate.runs.folder import RunFolder
     from kycgate.runs.model import Run
-    from kycgate.settings.profile import find_profile, load_secrets
+    from kycgate.settings.profile import load_secrets
     from kycgate.text import counted, one_line
 
-    output = Output(json, quiet)
-    chosen = target_of(
-        find_profile(profile), sandbox=sandbox, base_url=base_url, translation=translation, specimens=specimens,
-        strict=strict or None, quiet=quiet,
-    )  # fmt: skip
+    chosen = target_of(target, cards, quiet=output.quiet, strict=strict or None)
     most, uploads = limits()
     bounds = chosen.limits.model_copy(update={"requests": most, "uploads": uploads})
     chosen = chosen.model_copy(update={"limits": bounds})
     secrets = load_secrets(chosen.environment, chosen.credentials) if chosen.base_url is not None else None
     if chosen.specimens is not None:
-        cards.load_directory(chosen.specimens)
+        specimens.load_directory(chosen.specimens)
     # To open the store, to open it again and to append to it may each take as long as a writer waits.
     for_store = 3 * WAIT_S + 5
     limit = time_limit or requests_in_turn() * chosen.timeout_s + for_store + 5
     for_requests = limit - for_store
     chosen = chosen.model_copy(update={"timeout_s": min(chosen.timeout_s, for_requests / requests_in_turn())})
-    seed = random.randrange(2**31) if seed is None else seed
+    seed = random.randrange(2**31) if cards.seed is None else cards.seed
     # Before anything is sent, as what cannot be kept is not measured. No server's connection is held meanwhile.
     open_store(store, create=True).close()
     with ExitStack() as stack:
         folder = RunFolder.create(out, "probe") if out is not None else None
-        target = chosen.base_url or EMBEDDED
-        output.note(f"target: {one_line(target, 300)}")
+        judged = chosen.base_url or EMBEDDED
+        output.note(f"target: {one_line(judged, 300)}")
         if secrets is None:
             embedded = stack.enter_context(embedded_sandbox(chosen))
             chosen, secrets = embedded.profile, embedded.secrets
@@ -97,7 +83,7 @@ def probe(
         if jitter:
             # Not by the seed: a vendor that knew the moments could prepare for them.
             time.sleep(random.SystemRandom().uniform(0, jitter))
-        prober = Prober(gate, chosen, secrets, target=target, prober=one_line(name, 80), jitter_s=jitter)
+        prober = Prober(gate, chosen, secrets, target=judged, prober=one_line(name, 80), jitter_s=jitter)
         result = prober.run(for_requests)
         output.verdict(f"{result.verdict}: {result.reason}")
         with open_store(store, create=True) as kept:
@@ -110,7 +96,7 @@ def probe(
             run = Run(
                 command="probe", verdict=code.word, exit_code=int(code), reason=result.reason,
                 requests_sent=result.requests, uploads_sent=result.uploads, clauses=prober.clauses,
-                kycgate_version=result.kycgate_version, target=target, embedded_sandbox=target == EMBEDDED,
+                kycgate_version=result.kycgate_version, target=judged, embedded_sandbox=judged == EMBEDDED,
                 profile=chosen.name, started_at=result.started_at.isoformat(timespec="seconds"),
                 finished_at=result.ended_at.isoformat(timespec="seconds"), seed=seed, strict=chosen.strict,
                 flow=RecordedFlow.of(flow()),

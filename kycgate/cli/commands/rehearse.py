@@ -1,21 +1,15 @@
 """`kycgate rehearse -- COMMAND`: a client's own tests against a vendor that misbehaves."""
 
 import shlex
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kycgate.cli.options import (
-    FailLevelOption,
-    Format,
-    FormatOption,
-    OutOption,
-    ProfileOption,
-    SinceOption,
-    StrictOption,
-)
+from kycgate.cli.groups import grouped
+from kycgate.cli.options import FailLevelOption, OutOption, ProfileOption, ReportOptions, StrictOption
 from kycgate.errors import CannotJudge, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -28,15 +22,23 @@ def register(app: typer.Typer) -> None:
     app.command("rehearse")(rehearse)
 
 
-def rehearse(
-    command: Annotated[list[str], typer.Argument(help="The client's own test command, after --.", metavar="COMMAND…")],
-    only: Annotated[list[str] | None, typer.Option("--only", help="A fault or line; may be given again.")] = None,
+@dataclass(frozen=True, slots=True)
+class CaseOptions:
+    """Which faults and bad lines the client meets."""
+
+    only: Annotated[list[str] | None, typer.Option("--only", help="A fault or line; may be given again.")] = None
     kind: Annotated[
         list[str] | None, typer.Option("--kind", help="shape, status, auth, order, …, line; may be given again.")
-    ] = None,
+    ] = None
     level: Annotated[
         list[str] | None, typer.Option("--level", help="documented, relied-on, expected; may be given again.")
-    ] = None,
+    ] = None
+
+
+@grouped
+def rehearse(
+    command: Annotated[list[str], typer.Argument(help="The client's own test command, after --.", metavar="COMMAND…")],
+    choice: CaseOptions,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Runs of the command at once.")] = 1,
     time_limit: Annotated[
         float, typer.Option("--time-limit", min=0.5, max=3_600, help="Seconds after which a run counts as hung.")
@@ -47,7 +49,7 @@ def rehearse(
     ] = None,
     list_cases: Annotated[bool, typer.Option("--list", help="Print the chosen cases; run nothing.")] = False,
     profile: ProfileOption = None, out: OutOption = None, strict: StrictOption = False,
-    fail_level: FailLevelOption = None, since: SinceOption = None, output_format: FormatOption = Format.TEXT,
+    fail_level: FailLevelOption = None, *, report: ReportOptions,
 ) -> None:  # fmt: skip
     """Run a client's tests against the stand-in vendor: once faithful, then once for each fault and each bad line.
 
@@ -58,7 +60,7 @@ def rehearse(
     from kycgate.settings.profile import find_profile
 
     chosen = profile_of(find_profile(profile), strict=strict or None, fail_level=fail_level)
-    selected = cases(only=only or (), kinds=kind or (), levels=level or ())
+    selected = cases(only=choice.only or (), kinds=choice.kind or (), levels=choice.level or ())
     if list_cases:
         for case in selected:
             print(f"{case.id} [{case.level}] {case.sentence}")
@@ -66,9 +68,8 @@ def rehearse(
     environment = dict(_variable(given) for given in env or ())
     _known_waivers(chosen, cases())
     _rehearse(
-        command, selected, chosen, time_limit=time_limit, jobs=jobs, environment=environment, out=out, since=since,
-        output_format=output_format,
-    )  # fmt: skip
+        command, selected, chosen, time_limit=time_limit, jobs=jobs, environment=environment, out=out, report=report
+    )
 
 
 def _variable(given: str) -> tuple[str, str]:
@@ -96,7 +97,7 @@ def _known_waivers(profile: "Profile", every: "list[Case]") -> None:
 
 def _rehearse(
     command: list[str], selected: "list[Case]", profile: "Profile", *, time_limit: float, jobs: int,
-    environment: dict[str, str], out: Path | None, since: Path | None, output_format: Format,
+    environment: dict[str, str], out: Path | None, report: ReportOptions,
 ) -> None:  # fmt: skip
     from rich.console import Console
 
@@ -110,7 +111,7 @@ def _rehearse(
     from kycgate.runs.model import Run
     from kycgate.runs.verdict import decide, exit_code_of, waiver_notes
 
-    baseline = read_baseline(since) if since is not None else None
+    baseline = read_baseline(report.since) if report.since is not None else None
     folder = RunFolder.create(out, "rehearse")
     shown = shlex.join(command)
     run = Run(
@@ -148,5 +149,5 @@ def _rehearse(
         mark(run, *baseline)
     folder.write_run(run)
     code = write_reports(folder, run, code)
-    print_outcome(run, folder, Console(highlight=False), output_format)
+    print_outcome(run, folder, Console(highlight=False), report.output_format)
     raise typer.Exit(int(code))

@@ -1,14 +1,16 @@
 """`kycgate sla`: recorded runs, or a month of probes, against a policy."""
 
 import math
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kycgate.cli.groups import grouped
 from kycgate.cli.options import OutOption
-from kycgate.cli.output import JsonOption, Output, QuietOption
+from kycgate.cli.output import Output
 from kycgate.errors import ExitCode, UsageError
 from kycgate.text import counted
 
@@ -28,6 +30,27 @@ def register(app: typer.Typer) -> None:
     app.command()(sla)
 
 
+@dataclass(frozen=True, slots=True)
+class MonthOptions:
+    """Which month of probes is judged, instead of runs."""
+
+    period: Annotated[
+        str | None, typer.Option("--period", help="Judge the probes of a month, such as 2026-11, instead of runs.")
+    ] = None
+    store: Annotated[str | None, typer.Option("--store", envvar="KYCGATE_STORE", help="Where the probes are kept.")] = (
+        None
+    )
+    target: Annotated[str | None, typer.Option("--target", help="Whose probes, where the store has several.")] = None
+    every: Annotated[
+        float | None, typer.Option("--every", min=1, max=86_400, help="Seconds between probes; else learned.")
+    ] = None
+    alert: Annotated[
+        bool,
+        typer.Option("--alert", help="With --period: exit code 1 when the error budget burns too fast, else 0."),
+    ] = False
+
+
+@grouped
 def sla(
     policy: Annotated[Path, typer.Option("--policy", help="An SLA policy (TOML).")],
     runs: Annotated[list[Path] | None, typer.Argument(help="The folders of recorded load runs.")] = None,
@@ -38,42 +61,28 @@ def sla(
     anytime: Annotated[
         bool, typer.Option("--anytime", help="Judge so that you may look, add runs, and look again.")
     ] = False,
-    period: Annotated[
-        str | None, typer.Option("--period", help="Judge the probes of a month, such as 2026-11, instead of runs.")
-    ] = None,
-    store: Annotated[
-        str | None, typer.Option("--store", envvar="KYCGATE_STORE", help="Where the probes are kept.")
-    ] = None,
-    target: Annotated[str | None, typer.Option("--target", help="Whose probes, where the store has several.")] = None,
-    every: Annotated[
-        float | None, typer.Option("--every", min=1, max=86_400, help="Seconds between probes; else learned.")
-    ] = None,
-    alert: Annotated[
-        bool,
-        typer.Option("--alert", help="With --period: exit code 1 when the error budget burns too fast, else 0."),
-    ] = False,
+    *,
+    month: MonthOptions,
     openslo: Annotated[
         bool, typer.Option("--openslo", help="Print the policy as OpenSLO v1, as far as it means the same there.")
     ] = False,
     out: OutOption = None,
-    quiet: QuietOption = False,
-    json: JsonOption = False,
+    output: Output,
 ) -> None:
     """Judge recorded runs, or a month of probes, against a policy: holds, broken, or not enough evidence."""
     from kycgate.sla.policy import load_policy
 
-    output = Output(json, quiet)
     chosen = load_policy(policy)
     if openslo:
-        if runs or period is not None or plan or json:
+        if runs or month.period is not None or plan or output.json:
             raise UsageError("--openslo prints the policy, and takes neither runs nor --period, --plan or --json")
         _print_openslo(chosen, output)
     elif plan:
         _print_needs(chosen, rate, output)
-    elif period is not None:
+    elif month.period is not None:
         if runs or anytime:
             raise UsageError("--period judges the probes of a store, and takes neither runs nor --anytime")
-        _judge_month(chosen, period, store, output, target=target, every_s=every, out=out, alert=alert)
+        _judge_month(chosen, month.period, month, output, out=out)
     elif runs:
         _judge_runs(chosen, runs, output, anytime=anytime)
     else:
@@ -110,17 +119,7 @@ def _judge_runs(policy: Any, runs: list[Path], output: Output, *, anytime: bool)
     raise typer.Exit(int(code))
 
 
-def _judge_month(
-    policy: Any,
-    text: str,
-    where: str | None,
-    output: Output,
-    *,
-    target: str | None,
-    every_s: float | None,
-    out: Path | None,
-    alert: bool,
-) -> None:
+def _judge_month(policy: Any, text: str, options: MonthOptions, output: Output, *, out: Path | None) -> None:
     import kycgate
     from kycgate.cli.reporting import write_reports
     from kycgate.probing import open_store
@@ -131,18 +130,18 @@ def _judge_month(
     from kycgate.sla.period import days_of, parse_month
 
     month = parse_month(text)
-    if where is None:
+    if options.store is None:
         raise UsageError("--period takes a --store: `kycgate probe` makes one")
     if policy.period.measure == "run":
         raise UsageError('the policy measures a run: write measure = "calendar month" into its [period]')
     days = days_of(month, policy.period.zone)
     now = datetime.now(UTC)
-    with open_store(where) as store:
-        chosen = _target_of(store.targets(), target, store.name)
+    with open_store(options.store) as store:
+        chosen = _target_of(store.targets(), options.target, store.name)
         # The probes next to the month say whether an outage at its border began, or ends, in another one.
         probes = store.probes(chosen, days[0].start - _NEIGHBOURS, days[-1].end + _NEIGHBOURS)
         name = store.name
-    judged = judge_month(policy, month, probes, target=chosen, now=now, every_s=every_s)
+    judged = judge_month(policy, month, probes, target=chosen, now=now, every_s=options.every)
     judged.period.store = name
     code, reason = exit_code_of([], judged.objectives, strict=False)
     run = Run(
@@ -170,7 +169,7 @@ def _judge_month(
         output, policy, code, said, judged.objectives,
         period=judged.period, budgets=judged.period.budgets, alerts=alerts, notes=run.notes,
     )  # fmt: skip
-    if alert:
+    if options.alert:
         raise typer.Exit(int(alerts))
     raise typer.Exit(int(code))
 

@@ -19,6 +19,7 @@ import pytest
 
 from kycgate.check.embedded import embedded_sandbox
 from kycgate.cli.execute import execute
+from kycgate.cli.spec import RunSpec
 from kycgate.errors import UsageError
 from kycgate.reports.bundle import MANIFEST, _archive, _json, _manifest, _unpack, pack, verify
 from kycgate.reports.crosscheck import Evidence
@@ -74,7 +75,10 @@ def make_runs(folder: Path) -> None:
     with pytest.MonkeyPatch.context() as patch, embedded_sandbox(profile, faults=(breaking,)) as sandbox:
         patch.setenv("KYCGATE_TENANT_ID", "tenant-1")
         patch.setenv("KYCGATE_TENANT_SECRET", "sandbox-secret")
-        execute("check", sandbox.profile, out=folder / "check", seed=1, check=True, load=None, say=lambda _: None)
+        execute(
+            RunSpec(command="check", profile=sandbox.profile, out=folder / "check", seed=1, check=True),
+            say=lambda _: None,
+        )
     month = [sys.executable, str(ROOT / "benchmarks" / "month.py"), "--every", "14400", "--keep", str(folder / "month")]
     subprocess.run(month, capture_output=True, timeout=120, check=False)
 

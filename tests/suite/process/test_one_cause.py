@@ -10,6 +10,7 @@ from rich.console import Console
 
 from kycgate.check.embedded import embedded_sandbox
 from kycgate.cli.execute import execute
+from kycgate.cli.spec import RunSpec
 from kycgate.contracts.clauses import CATALOGUE
 from kycgate.judging.ledger import Ledger, Observation
 from kycgate.reports.terminal import print_verdict
@@ -30,7 +31,9 @@ def checked(out: Path, *faults: str) -> tuple[Run, RunFolder]:
         assert sandbox.secrets.tenant_secret is not None
         patch.setenv("KYCGATE_TENANT_ID", sandbox.secrets.tenant_id)
         patch.setenv("KYCGATE_TENANT_SECRET", sandbox.secrets.tenant_secret.get_secret_value())
-        return execute("check", sandbox.profile, out=out, seed=3, check=True, load=None, say=lambda _: None)
+        return execute(
+            RunSpec(command="check", profile=sandbox.profile, out=out, seed=3, check=True), say=lambda _: None
+        )
 
 
 def test_a_500_accuses_its_own_clause_alone_and_hides_no_other(

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from kycgate.cli.execute import execute
+from kycgate.cli.spec import RunSpec
 from kycgate.errors import UsageError
 from kycgate.runs.checkpoint import Checkpoint
 from kycgate.runs.folder import RunFolder
@@ -188,7 +189,7 @@ def test_a_share_of_the_kill_test(target: str, tmp_path: Path) -> None:
     # Where these tests run in a shell's background it is ignored, and would be by the commands too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     few = Profile(limits=Limits(requests=6, uploads=3))
-    execute("check", few, out=tmp_path / "recorded", seed=1, check=True, load=None, say=lambda _: None)
+    execute(RunSpec(command="check", profile=few, out=tmp_path / "recorded", seed=1, check=True), say=lambda _: None)
     lasting = {name: 2.5 for name in COMMANDS if name not in ("prove", "sla", "verify")}
 
     def one(number: int, planned: tuple[str, signal.Signals, float]) -> Kill:
@@ -232,15 +233,9 @@ def test_a_clock_that_jumps_breaks_no_clause(tmp_path: Path, monkeypatch: pytest
             patched += 1
     assert patched >= 4
     said: list[str] = []
-    run, folder = execute(
-        "check",
-        Profile(strict=True, limits=Limits(requests=220, uploads=60)),
-        out=tmp_path / "run",
-        seed=5,
-        check=True,
-        load=None,
-        say=said.append,
-    )
+    profile = Profile(strict=True, limits=Limits(requests=220, uploads=60))
+    spec = RunSpec(command="check", profile=profile, out=tmp_path / "run", seed=5, check=True)
+    run, folder = execute(spec, say=said.append)
     assert run.exit_code == 0, run.reason
     assert {clause.id: clause.verdict for clause in run.clauses if clause.verdict == "broken"} == {}
     for exchange in folder.read_exchanges():
