@@ -15,21 +15,19 @@ from typing import Any, Final, NamedTuple, TypeVar
 from hdrh.histogram import HdrHistogram
 from markupsafe import Markup, escape
 
-from kycgate.reports.status import status
 from kycgate.runs.flow_model import RecordedFlow
 from kycgate.runs.load_model import CapacityResult, DuePoint, LoadPoint, LoadResult, StepLatency
-from kycgate.runs.model import Run
 from kycgate.runs.percentile import percentile_us
 
 # Drawn in colours that occur nowhere else, then renamed to the page's variables, so that dark mode reaches the charts.
-_INK, _SOFT, _LINE, _CARD = "#010101", "#010102", "#010103", "#010104"
+_INK, _SOFT, _LINE = "#010101", "#010102", "#010103"
 _SERIES = tuple(f"#0200{n:02x}" for n in range(1, 7))
 _STATES = {
     "kept": "#030001", "broken": "#030002", "warning": "#030003", "waived": "#030003", "unclear": "#030004",
     "not tried": "#030005", "touched": "#030004",
 }  # fmt: skip
 _VARIABLES = (
-    {_INK: "ink", _SOFT: "soft", _LINE: "line", _CARD: "card"}
+    {_INK: "ink", _SOFT: "soft", _LINE: "line"}
     | {colour: f"c{n}" for n, colour in enumerate(_SERIES, 1)}
     | {colour: name.replace(" ", "-") for name, colour in _STATES.items() if name not in ("waived", "touched")}
 )
@@ -457,50 +455,3 @@ def capacity(found: CapacityResult) -> Markup:
         for p in found.points
     ]  # fmt: skip
     return _svg(figure, "Throughput against concurrency", spots)
-
-
-def _places(flow: RecordedFlow) -> dict[str, tuple[float, float]]:
-    """Where each step is drawn: what needs more steps stands lower, what needs as many stands beside it."""
-    ranks: dict[int, list[str]] = {}
-    for step in flow.steps:
-        ranks.setdefault(flow.rank(step.id), []).append(step.id)
-    lowest = max(ranks, default=0) or 1
-    return {
-        step: (0.5 if len(steps) == 1 else 0.2 + 0.6 * place / (len(steps) - 1), 0.9 - 0.8 * rank / lowest)
-        for rank, steps in ranks.items()
-        for place, step in enumerate(steps)
-    }
-
-
-def journey(run: Run) -> Markup:
-    """The partial order of the steps, each edge coloured, and named, by the verdict of the clause it stands for."""
-    figure, (axes,) = _figure(height_in=3.4)
-    axes.set_axis_off()
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1)
-    states = {clause.id: status(run, clause) for clause in run.clauses}
-    places = _places(run.flow)
-    boxes = {
-        step: axes.text(
-            x, y, _words(step), ha="center", va="center", color=_INK, fontsize=10, zorder=3,
-            bbox={"boxstyle": "round,pad=0.6", "facecolor": _CARD, "edgecolor": _LINE, "linewidth": 1},
-        )
-        for step, (x, y) in places.items()
-    }  # fmt: skip
-    for edge in run.flow.edges:
-        name = states.get(edge.clause, "not tried")
-        (x1, y1), (x2, y2) = places[edge.first], places[edge.then]
-        axes.annotate(
-            "", xy=(x2, y2), xytext=(x1, y1),
-            arrowprops={
-                "arrowstyle": "-|>,head_width=0.3,head_length=0.6", "color": _STATES[name], "linewidth": 1.8,
-                "linestyle": "-" if name == "kept" else (0, (4, 2.5)), "patchA": boxes[edge.first].get_bbox_patch(),
-                "patchB": boxes[edge.then].get_bbox_patch(), "shrinkA": 3, "shrinkB": 3,
-            },
-        )  # fmt: skip
-        outward = 0.09 if (x1 + x2) / 2 > 0.5 else -0.09
-        axes.text(
-            (x1 + x2) / 2 + outward, (y1 + y2) / 2, name, color=_STATES[name], fontsize=9, va="center",
-            ha="left" if outward > 0 else "right",
-        )  # fmt: skip
-    return _svg(figure, "The journey as a partial order")

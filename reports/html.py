@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from kycgate.contracts.clauses import Level
 from kycgate.reports import charts, diff
+from kycgate.reports.journey import journey
 from kycgate.reports.load_page import errors_of, worst_seconds
 from kycgate.reports.repeat import lines_before
 from kycgate.reports.sla_page import sla_page
@@ -63,7 +64,7 @@ def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
             took=_took(run.started_at, run.finished_at),
             edges=_edges(run),
             readings=_readings(run),
-            journey=charts.journey(run) if run.clauses else "",
+            journey=journey(run) if run.clauses else "",
             charts=_charts(run),
             errors=errors_of(run.flow, run.load) if run.load else [],
             worst_seconds=worst_seconds(run.load) if run.load else [],

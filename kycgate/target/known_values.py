@@ -31,6 +31,8 @@ _ENCODED_FROM = 6
 _MOST_HITS = 64
 """Places of one block that are looked at: a target that repeats itself costs no more."""
 _MOST_DECODED = 20_000
+_SHORT = 80
+"""Characters of a text of which the letters are kept for the next time."""
 
 _AMP = r"&(?:amp;)*"
 _ESCAPES = re.compile(
@@ -195,6 +197,15 @@ def _views(text: str) -> Iterator[tuple[str, _Places]]:
             yield _fold(*deeper)
 
 
+@lru_cache(maxsize=512)
+def _views_of_short(text: str) -> tuple[tuple[str, _Places], ...]:
+    """Those of a header's value, say, which comes again with each request."""
+    return tuple(_views(text))
+
+
+_NO_LETTERS = str.maketrans("", "", "+/=")
+
+
 def _written(value: str) -> Iterator[str]:
     """The ways a value may be written, each as its letters and digits."""
     plain = letters(value)[0]
@@ -208,7 +219,7 @@ def _written(value: str) -> Iterator[str]:
         encoded = base64.b64encode(b"\0" * shift + raw).decode()
         # The last character before the padding holds bits of whatever follows.
         kept = encoded[lost:] if not encoded.endswith("=") else encoded[lost:].rstrip("=")[:-1]
-        yield letters(kept)[0]
+        yield kept.lower().translate(_NO_LETTERS)
 
 
 class Needles:
@@ -242,7 +253,7 @@ class Needles:
         """Where the values stand in `text`, from left to right, without overlap; parts of at least `least` letters."""
         found: list[Found] = []
         taken = bytearray(len(text))
-        for shown, places in _views(text):
+        for shown, places in _views_of_short(text) if len(text) <= _SHORT else _views(text):
             for one in self._found_in(shown, places, least):
                 if one.end > one.start and not any(taken[one.start : one.end]):
                     taken[one.start : one.end] = b"\1" * (one.end - one.start)

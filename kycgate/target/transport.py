@@ -63,6 +63,8 @@ class _Stream(httpcore.NetworkStream):
         self._kept = False
         """Whether an earlier exchange has had an answer on it."""
         self._method = "GET"
+        self._looked_at: tuple[int, bool] = 0, False
+        """How much of the answer was looked at, and whether more came than the answer."""
 
     @property
     def answering(self) -> bool:
@@ -89,6 +91,7 @@ class _Stream(httpcore.NetworkStream):
             self._method = bytes(buffer[:16]).split(b" ", 1)[0].decode("latin-1")
         if self._answering:
             self.received, self._answering, self._kept = bytearray(), False, True
+            self._looked_at = 0, False
         self._exchange.stream = self
         for start in range(0, len(buffer), _SLICE):
             self._inner.write(buffer[start : start + _SLICE], self._exchange.left(timeout, httpcore.WriteTimeout))
@@ -109,9 +112,15 @@ class _Stream(httpcore.NetworkStream):
     def get_extra_info(self, info: str) -> typing.Any:
         # The pool asks this of an idle connection, which is not in use then, and drops it when it is readable.
         # What came behind an answer must not be taken for the next one (RFC 9112, 9.2 and 11.1).
-        if info == "is_readable" and self._answering and _behind_the_answer(bytes(self.received), self._method):
+        if info == "is_readable" and self._answering and self._overfull():
             return True
         return self._inner.get_extra_info(info)
+
+    def _overfull(self) -> bool:
+        """Whether more came than the answer; read once, as the pool asks at every request."""
+        if self._looked_at[0] != len(self.received):
+            self._looked_at = len(self.received), _behind_the_answer(bytes(self.received), self._method)
+        return self._looked_at[1]
 
 
 class _Backend(httpcore.NetworkBackend):
