@@ -127,7 +127,7 @@ class Session:
 
     def do(
         self,
-        step: Step,
+        step: str,
         variation: Variation = LEGAL,
         *,
         image: bytes | None = None,
@@ -136,12 +136,15 @@ class Session:
         demand: bool = True,
         again: bool = True,
     ) -> Exchange:
-        """Send `step` as `variation` says.
+        """Send the flow's step of the id `step`, which a `Step` is too, as `variation` says.
 
         Raises:
             Interrupted: it had to be accepted and was not, and `demand` is true; the breach is in the ledger.
             BudgetExhausted: it was not sent.
+            KeyError: the flow has no such step.
         """
+        # As this flow has it: a gateway may give it another path.
+        step = flow()[step]
         expected = self.expect(step)
         if self.dress.forms and step.is_upload and variation is LEGAL and image is None and expected is Expected.ACCEPT:
             in_form = self._show_in_form(step, self.dress.forms.pop(0), wrapping)
@@ -187,18 +190,6 @@ class Session:
         if interrupt and demand:
             raise Interrupted(interrupt[0], exchange, excused=self._excused)
         return exchange
-
-    def upload_front(self, **options: Any) -> Exchange:
-        return self.do(flow()["upload_front"], **options)
-
-    def upload_back(self, **options: Any) -> Exchange:
-        return self.do(flow()["upload_back"], **options)
-
-    def approve_front(self, **options: Any) -> Exchange:
-        return self.do(flow()["approve_front"], **options)
-
-    def approve_back(self, **options: Any) -> Exchange:
-        return self.do(flow()["approve_back"], **options)
 
     def _show_in_form(self, step: Step, form: str, wrapping: str) -> Exchange:
         """Show the picture in another form: read or refused, as the target likes, but for one that is merely turned."""

@@ -1,6 +1,7 @@
 """As the vendor's Android client does it (vendor-api.md, tag `client`): a failure breaks installed phones."""
 
 from kycgate.contracts.flows import flow
+from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.gate.plan import judges
 from kycgate.gate.session import Session
 from kycgate.target.requests import Variation, to_json, upload_body
@@ -18,23 +19,25 @@ EXTRA = {"scanType": 1, "customerId": None, "fullNameAr": "SPECIMEN"}
 )
 def test_android_onboarding(session: Session) -> None:
     """The whole journey with the client's order, headers, line-wrapped base64, extra properties, and last body."""
-    session.upload_front(variation=_as_client(session, "front", ANDROID))
-    session.approve_front(
+    session.do(UPLOAD_FRONT, variation=_as_client(session, "front", ANDROID))
+    session.do(
+        APPROVE_FRONT,
         variation=Variation(
             "the client's extra properties",
             clause="request.unknown-properties",
             body=to_json({**session.approval(), **EXTRA}),
             headers=ANDROID,
-        )
+        ),
     )
-    session.upload_back(variation=_as_client(session, "back", ANDROID))
-    session.approve_back(
+    session.do(UPLOAD_BACK, variation=_as_client(session, "back", ANDROID))
+    session.do(
+        APPROVE_BACK,
         variation=Variation(
             "the client's JSON body",
             clause="request.approve-back-with-body",
             body=to_json({"scanType": 2, "customerId": None}),
             headers=ANDROID,
-        )
+        ),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
+from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
@@ -135,13 +136,13 @@ def test_unauthorized_step_is_not_performed(session: Session) -> None:
         "auth.unknown",
         authorization=session.credential.header()[:-3] + "xyz",
     )
-    session.upload_front(variation=no_credentials)
-    session.upload_front(variation=stranger)
-    session.approve_front()
-    session.upload_front()
-    session.approve_front()
-    session.upload_back(variation=no_credentials)
-    session.approve_back()
+    session.do(UPLOAD_FRONT, variation=no_credentials)
+    session.do(UPLOAD_FRONT, variation=stranger)
+    session.do(APPROVE_FRONT)
+    session.do(UPLOAD_FRONT)
+    session.do(APPROVE_FRONT)
+    session.do(UPLOAD_BACK, variation=no_credentials)
+    session.do(APPROVE_BACK)
     session.finish()
 
 
@@ -168,7 +169,7 @@ def test_credentials_come_before_the_body(session: Session) -> None:
         {"Content-Type": "text/plain"},
         authorization=None,
     )
-    session.approve_front(variation=variation)
+    session.do(APPROVE_FRONT, variation=variation)
 
 
 @judges("auth.expired", requests=6, uploads=0, telling=6)
@@ -195,11 +196,11 @@ def test_open_written_the_other_way(gate: Gate, session: Session) -> None:
     """Bare or as Bearer: one way is known to work; whether the other does shows in a step that uploads nothing."""
     scheme = session.credential.scheme
     name, other = ("bare", "") if scheme == "bearer" else ("Bearer", "Bearer ")
-    own = session.approve_back()
+    own = session.do(APPROVE_BACK)
     variation = Variation(
         f"credentials written {name}", Outcome.ANY, authorization=f"{other}{session.credential.value}"
     )
-    answer = session.approve_back(variation=variation)
+    answer = session.do(APPROVE_BACK, variation=variation)
     if answer.status == 401:
         gate.ledger.open_point("credentials-form", f"{'Bearer' if scheme == 'bearer' else 'bare'} alone")
     elif answer.status == own.status:

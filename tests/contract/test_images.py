@@ -11,6 +11,7 @@ from PIL import Image
 
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
+from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
 from kycgate.gate.session import LARGE_CAPTURE, Session
@@ -78,9 +79,9 @@ def test_unreadable(gate: Gate, session: Session, step: Step) -> None:
         "order.approve-back-after-approve-front", requests=10, uploads=6, telling=7)  # fmt: skip
 def test_full_size_captures(gate: Gate, session: Session) -> None:
     """Captures from some hundred kB to some MB, as phones make them, on both sides; a 413 of large ones is noted."""
-    for step, side in ((flow()["upload_front"], "front"), (flow()["upload_back"], "back")):
-        own = session.card.image(side)
-        for size in (400_000, 3_500_000) if side == "front" else (1_200_000, 3_500_000):
+    for step in (UPLOAD_FRONT, UPLOAD_BACK):
+        own = session.card.image(step.shows)
+        for size in (400_000, 3_500_000) if step == UPLOAD_FRONT else (1_200_000, 3_500_000):
             variation = Variation(f"a capture of {size / 1e6:g} MB", clause="image.full-size")
             # A card of one's own may be larger than that already.
             large = pad_jpeg(own, size) if size > len(own) + 4 else own
@@ -90,7 +91,7 @@ def test_full_size_captures(gate: Gate, session: Session) -> None:
                 gate.ledger.open_point("image-limit", f"413 at {size / 1e6:g} MB", warning=warning)
         session.do(step)
     # Both sides were shown more than once: to show one again is no approval.
-    session.approve_back()
+    session.do(APPROVE_BACK)
     session.finish()
 
 
@@ -106,7 +107,7 @@ def test_image_limit(gate: Gate, session: Session) -> None:
     def takes(size: int) -> bool:
         large = pad_jpeg(front, size)
         variation = Variation(f"a picture of {size / 1e6:.1f} MB", Outcome.ANY)
-        return accepted(session.do(flow()["upload_front"], variation, image=large, demand=False))
+        return accepted(session.do(UPLOAD_FRONT, variation, image=large, demand=False))
 
     # The sizes tried are the same for every card, so that the limit found is.
     low, high = -(-len(front) // SMALLEST) * SMALLEST, LARGEST
@@ -143,14 +144,14 @@ def test_other_encodings(gate: Gate, session: Session) -> None:
         ("blank-picture", "a blank picture", base64.b64encode(blank.getvalue()).decode()),
         ("blank-picture", "the back shown as the front", to_base64(session.card.image("back"))),
     ):
-        exchange = session.upload_front(variation=Variation(name, Outcome.ANY, body=to_json({"image": text})))
+        exchange = session.do(UPLOAD_FRONT, variation=Variation(name, Outcome.ANY, body=to_json({"image": text})))
         gate.ledger.open_point(point, f"{name}: {'read' if accepted(exchange) else 'refused'}")
     for media_type in ("text/plain", "application/x-www-form-urlencoded", None):
         variation = Variation(
             f"Content-Type {media_type}", Outcome.ANY, body=b'{"image": "AAAA"}', headers={"Content-Type": media_type}
         )
-        gate.ledger.open_point("other-media-type", str(session.upload_front(variation=variation).status))
-    for step in (flow()["upload_front"], flow()["approve_front"], flow()["upload_back"]):
+        gate.ledger.open_point("other-media-type", str(session.do(UPLOAD_FRONT, variation=variation).status))
+    for step in (UPLOAD_FRONT, APPROVE_FRONT, UPLOAD_BACK):
         session.do(step)
-    exchange = session.approve_back(variation=Variation("a broken body", Outcome.ANY, body=b'{"scanType":'))
+    exchange = session.do(APPROVE_BACK, variation=Variation("a broken body", Outcome.ANY, body=b'{"scanType":'))
     gate.ledger.open_point("approve-back-broken-body", "ignored" if accepted(exchange) else str(exchange.status))

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
+from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
@@ -111,46 +112,46 @@ def test_unreadable_retry_keeps_what_was_read(session: Session) -> None:
         "a file that is no image", Outcome.UNREADABLE, "refusal.unreadable", body=b'{"image":"bm90IGFuIGltYWdl"}'
     )
     broken = Variation("broken JSON", Outcome.BAD_REQUEST, "refusal.broken-json", body=b"{")
-    session.upload_front(variation=garbage)
-    session.approve_front()
-    session.upload_front()
-    session.upload_front(variation=garbage)
-    session.upload_front(variation=broken)
-    session.approve_front()
-    session.upload_front(variation=garbage)
-    session.approve_front(variation=broken)
-    session.upload_back(variation=garbage)
-    session.approve_back()
-    session.upload_back()
-    session.upload_back(variation=garbage)
-    session.upload_front(variation=garbage)
-    session.approve_back()
+    session.do(UPLOAD_FRONT, variation=garbage)
+    session.do(APPROVE_FRONT)
+    session.do(UPLOAD_FRONT)
+    session.do(UPLOAD_FRONT, variation=garbage)
+    session.do(UPLOAD_FRONT, variation=broken)
+    session.do(APPROVE_FRONT)
+    session.do(UPLOAD_FRONT, variation=garbage)
+    session.do(APPROVE_FRONT, variation=broken)
+    session.do(UPLOAD_BACK, variation=garbage)
+    session.do(APPROVE_BACK)
+    session.do(UPLOAD_BACK)
+    session.do(UPLOAD_BACK, variation=garbage)
+    session.do(UPLOAD_FRONT, variation=garbage)
+    session.do(APPROVE_BACK)
 
 
 @judges("order.retry", "session.own-customer", "result.back-fields", requests=11, uploads=5, telling=2)
 def test_open_repeats(gate: Gate, session: Session) -> None:
     """Who has shown another person's card first is read anew; what repeated steps come to is recorded."""
     first = session.card
-    session.upload_front()
+    session.do(UPLOAD_FRONT)
     session.card = gate.cards.take()
-    if accepted(session.upload_front(variation=Variation("another person's front", Outcome.ANY))):
+    if accepted(session.do(UPLOAD_FRONT, variation=Variation("another person's front", Outcome.ANY))):
         body = upload_body(first.back)
-        session.upload_back(variation=Variation("another person's back", Outcome.ANY, body=body))
+        session.do(UPLOAD_BACK, variation=Variation("another person's back", Outcome.ANY, body=body))
         gate.cards.give_back(first)
     else:
         # A vendor may well hold a session to its first person.
         gate.cards.give_back(session.card)
         session.card = first
-    session.upload_back()
-    session.upload_front()
-    session.approve_front()
-    again = session.approve_front()
+    session.do(UPLOAD_BACK)
+    session.do(UPLOAD_FRONT)
+    session.do(APPROVE_FRONT)
+    again = session.do(APPROVE_FRONT)
     gate.ledger.open_point("approve-front-again", "accepted" if accepted(again) else "refused")
-    kept = accepted(session.approve_back())
+    kept = accepted(session.do(APPROVE_BACK))
     gate.ledger.open_point("front-again-after-back", "the back is kept" if kept else "the back must be uploaded again")
     if not kept:
-        session.upload_back()
-        session.approve_back()
+        session.do(UPLOAD_BACK)
+        session.do(APPROVE_BACK)
 
 
 @judges(*(edge.clause for edge in flow().edges), "order.closed", "order.retry", requests=10, uploads=8, telling=0)

@@ -12,6 +12,7 @@ import pytest
 
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
+from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.contracts.models import ENGLISH_NAMES
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
@@ -122,11 +123,11 @@ def test_odd_approvals(gate: Gate, session: Session) -> None:
     ApproveFrontImage again before the flow completes is open, so that one session serves: once a value was accepted,
     what a later one is answered no longer tells why, and only the judge of answers looks at it.
     """
-    session.upload_front()
+    session.do(UPLOAD_FRONT)
     told = True
     for name, values in ODD_APPROVALS.items():
         body = json.dumps({**session.approval(), **values}).encode()
-        exchange = session.approve_front(variation=Variation(name, Outcome.ANY, body=body), demand=False)
+        exchange = session.do(APPROVE_FRONT, variation=Variation(name, Outcome.ANY, body=body), demand=False)
         took = accepted(exchange)
         if told and name == "Arabic-Indic digits":
             gate.ledger.open_point("arabic-indic-digits", "accepted" if took else str(exchange.status))
@@ -140,8 +141,8 @@ def test_odd_approvals(gate: Gate, session: Session) -> None:
         texts = {name: MILD_TEXTS[(place + shift) % len(MILD_TEXTS)] for place, name in enumerate(FREE_TEXT)}
         body = to_json({**session.approval(), **texts})
         variation = Variation(f"free text as people write it ({shift + 1})", Outcome.ANY, body=body)
-        session.approve_front(variation=variation, demand=False)
-    session.upload_back(variation=Variation("after free text", Outcome.ANY), demand=False)
+        session.do(APPROVE_FRONT, variation=variation, demand=False)
+    session.do(UPLOAD_BACK, variation=Variation("after free text", Outcome.ANY), demand=False)
 
 
 @judges(
@@ -156,20 +157,20 @@ def test_refused_approvals(gate: Gate, session: Session) -> None:
 
     What was read may be passed back.
     """
-    session.upload_front()
+    session.do(UPLOAD_FRONT)
     for name in ("JSON cut short", "no JSON at all", "bytes that are no UTF-8"):
         variation = Variation(name, Outcome.BAD_REQUEST, "refusal.broken-json", BROKEN_JSON[name])
-        session.approve_front(variation=variation, demand=False)
+        session.do(APPROVE_FRONT, variation=variation, demand=False)
     translated = gate.translation == "on"
     if translated:
         translated = _judge_mandatory_names(gate, session)
     else:
         for name in ("approve.names-mandatory", "approve.value-as-read"):
             gate.ledger.unclear(name, "translation is off at this target")
-    session.upload_back()
-    session.approve_back()
-    if flow()["approve_front"] not in session.state.done and translated:
-        session.approve_front(variation=Variation("the names as read", clause="approve.value-as-read"))
+    session.do(UPLOAD_BACK)
+    session.do(APPROVE_BACK)
+    if APPROVE_FRONT not in session.state.done and translated:
+        session.do(APPROVE_FRONT, variation=Variation("the names as read", clause="approve.value-as-read"))
     session.finish()
 
 
@@ -179,7 +180,7 @@ def _judge_mandatory_names(gate: Gate, session: Session) -> bool:
     sure = gate.profile.translation == "on"
     outcome, clause = (Outcome.BAD_REQUEST, "approve.names-mandatory") if sure else (Outcome.ANY, None)
     everything = Variation("all English names left out", outcome, clause, to_json(nameless))
-    if accepted(session.approve_front(variation=everything)):
+    if accepted(session.do(APPROVE_FRONT, variation=everything)):
         # The page makes the names mandatory by a setting that only the vendor's panel shows: a reading with English
         # names and an approval that demands none leave open which way it is set.
         for name in ("approve.names-mandatory", "approve.value-as-read"):
@@ -193,8 +194,9 @@ def _judge_mandatory_names(gate: Gate, session: Session) -> bool:
             if how == "left out":
                 del approval[name]
             body = to_json(approval)
-            session.approve_front(
-                variation=Variation(f"{name} {how}", Outcome.BAD_REQUEST, "approve.names-mandatory", body)
+            session.do(
+                APPROVE_FRONT,
+                variation=Variation(f"{name} {how}", Outcome.BAD_REQUEST, "approve.names-mandatory", body),
             )
     return True
 
@@ -231,7 +233,7 @@ def _hyphenated(read: dict[str, Any]) -> dict[str, Any]:
 @judges("approve.accepted", "approve.page-example", "status.no-5xx", requests=14, uploads=5, telling=6)
 def test_edited_approvals(gate: Gate, session: Session) -> None:
     """The client may edit what was read: where it may at all, one well-formed value is as good as another."""
-    session.upload_front()
+    session.do(UPLOAD_FRONT)
 
     def approve(name: str, edit: Callable[[dict[str, Any]], dict[str, Any]]) -> Exchange:
         """What a front that is shown and not approved is answered: a second approval's refusal tells nothing."""
@@ -239,15 +241,15 @@ def test_edited_approvals(gate: Gate, session: Session) -> None:
         def send(to: Session) -> Exchange:
             read = to.approval()
             variation = Variation(name, Outcome.ANY, body=to_json({**read, **edit(read)}))
-            return to.approve_front(variation=variation, demand=False)
+            return to.do(APPROVE_FRONT, variation=variation, demand=False)
 
-        approved = flow()["approve_front"] in session.state.done
+        approved = APPROVE_FRONT in session.state.done
         exchange = send(session)
         if accepted(exchange) or not approved:
             return exchange
         another = gate.session()
         try:
-            another.upload_front()
+            another.do(UPLOAD_FRONT)
             return send(another)
         finally:
             gate.release(another)
@@ -276,9 +278,9 @@ def test_edited_approvals(gate: Gate, session: Session) -> None:
         for exchange in list(edited.values())[-2:]:
             required = "accepted, as other values are that differ from the reading"
             gate.observe("approve.accepted", exchange, accepted(exchange), required, f"status {exchange.status}")
-    if flow()["approve_front"] not in session.state.done:
-        session.approve_front()
-    again = session.upload_front()
+    if APPROVE_FRONT not in session.state.done:
+        session.do(APPROVE_FRONT)
+    again = session.do(UPLOAD_FRONT)
     gate.ledger.open_point("front-again-after-approval", "starts over" if accepted(again) else "refused")
 
 
@@ -292,7 +294,7 @@ def test_optional_properties(gate: Gate) -> None:
     for how in ("null", "left out", "empty English names"):
         session = gate.session()
         try:
-            session.upload_front()
+            session.do(UPLOAD_FRONT)
             approval = session.approval()
             if how == "empty English names":
                 approval |= dict.fromkeys(ENGLISH_NAMES, "")
@@ -306,13 +308,14 @@ def test_optional_properties(gate: Gate) -> None:
             body = to_json(approval)
             if how == "empty English names":
                 # That a property may be null does not say that it may be an empty text.
-                exchange = session.approve_front(variation=Variation(how, Outcome.ANY, body=body))
+                exchange = session.do(APPROVE_FRONT, variation=Variation(how, Outcome.ANY, body=body))
                 gate.ledger.open_point(
                     "empty-english-names", "accepted" if accepted(exchange) else str(exchange.status)
                 )
             else:
-                session.approve_front(
-                    variation=Variation(f"optional properties {how}", clause="approve.optional", body=body)
+                session.do(
+                    APPROVE_FRONT,
+                    variation=Variation(f"optional properties {how}", clause="approve.optional", body=body),
                 )
         finally:
             gate.release(session)
@@ -322,13 +325,13 @@ def test_optional_properties(gate: Gate) -> None:
 def test_unknown_properties(session: Session) -> None:
     """Servers ignore what they do not know, whatever its type."""
     more: dict[str, Any] = {"scanType": 1, "customerId": "SPECIMEN", "fullNameAr": None, "nested": {"a": [1, {}]}}
-    for step, side in ((flow()["upload_front"], "front"), (flow()["upload_back"], "back")):
-        body = upload_body(session.card.image(side), **more)
+    for step in (UPLOAD_FRONT, UPLOAD_BACK):
+        body = upload_body(session.card.image(step.shows), **more)
         session.do(step, Variation("unknown properties", clause="request.unknown-properties", body=body))
     body = to_json({**session.approval(), **more})
-    session.approve_front(variation=Variation("unknown properties", clause="request.unknown-properties", body=body))
+    session.do(APPROVE_FRONT, variation=Variation("unknown properties", clause="request.unknown-properties", body=body))
     empty = Variation("an empty object", clause="request.approve-back-with-body", body=b"{}")
-    session.approve_back(variation=empty)
+    session.do(APPROVE_BACK, variation=empty)
 
 
 @judges("route.only-post", "status.no-5xx", requests=10, uploads=4, telling=5)
@@ -336,7 +339,7 @@ def test_other_methods(gate: Gate, session: Session) -> None:
     """Only POST performs a step, also where it could be taken as it is sent; an unknown path is no 5xx either."""
     for step in flow().steps:
         # A GET with a body has no defined meaning (RFC 9110, 9.3.1).
-        method, body = ("GET", b"{}") if step == flow()["approve_back"] else ("PUT", None)
+        method, body = ("GET", b"{}") if step.request is None else ("PUT", None)
         variation = Variation(f"{method} instead of POST", Outcome.ANY, body=body, method=method)
         exchange = session.do(step, variation)
         gate.ledger.open_point("other-methods", f"{method}: {exchange.status}")

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from schemathesis.generation.modes import GenerationMode
 
 from kycgate.contracts.flow import Step
-from kycgate.contracts.flows import flow
+from kycgate.contracts.flows.national_id import APPROVE_FRONT, UPLOAD_FRONT
 from kycgate.contracts.openapi import build
 from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
@@ -39,12 +39,12 @@ def test_drawn_bodies(gate: Gate, session: Session, thorough: bool) -> None:
     schemathesis.openapi.format("kyc-image", st.binary(max_size=60).map(lambda data: base64.b64encode(data).decode()))
     schemathesis.openapi.format("kyc-date-time", st.just("2025-10-27T12:35:55Z"))
     schema = schemathesis.openapi.from_dict(build())
-    for step in (flow()["upload_front"], flow()["approve_front"]):
+    for step in (UPLOAD_FRONT, APPROVE_FRONT):
         operation = schema.find_operation_by_id(step.operation_id)
         _draw(
             gate, session, step, operation.as_strategy(generation_mode=GenerationMode.NEGATIVE), 150 if thorough else 2
         )
-        if step == flow()["upload_front"]:
+        if step == UPLOAD_FRONT:
             session.do(step)
 
 

@@ -7,6 +7,7 @@ from contextvars import copy_context
 
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
+from kycgate.contracts.flows.national_id import APPROVE_BACK, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
@@ -83,10 +84,10 @@ def test_completion_is_ones_own(gate: Gate) -> None:
 
     def complete(sessions: list[Session]) -> None:
         first, second = sessions
-        second.upload_front()
-        second.upload_back()
+        second.do(UPLOAD_FRONT)
+        second.do(UPLOAD_BACK)
         first.finish()
-        exchange = second.approve_back(demand=False)
+        exchange = second.do(APPROVE_BACK, demand=False)
         alone = not accepted(exchange)
         gate.observe("session.own-order", exchange, alone, "refused: only the other has approved", "accepted")
         if not alone:

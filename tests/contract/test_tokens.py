@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kycgate.contracts.flows import flow
+from kycgate.contracts.flows.national_id import APPROVE_FRONT, UPLOAD_FRONT
 from kycgate.contracts.models import parse_date_time
 from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
@@ -97,12 +98,12 @@ def test_tokens_of_one_device_are_two_sessions(gate: Gate) -> None:
     if tokens[0] is None or tokens[1] is None:
         raise CannotJudge("the target gave no tokens for one device twice")
     first, second = gate.session_with(tokens[0]), gate.session_with(tokens[1])
-    first.upload_front()
-    exchange = second.approve_front(demand=False)
+    first.do(UPLOAD_FRONT)
+    exchange = second.do(APPROVE_FRONT, demand=False)
     refused = not accepted(exchange)
     required = "refused: this token's session has no upload"
     gate.observe("token.own-session", exchange, refused, required, f"status {exchange.status}")
-    first.approve_front()
+    first.do(APPROVE_FRONT)
     gate.release(first)
 
 
@@ -114,12 +115,14 @@ def test_oldest_token_still_works(gate: Gate) -> None:
     if session is None or gate.tokens.life_s < MIN_LIFE_S:
         raise CannotJudge("the target's tokens live too short to tell")
     time.sleep(max(0.0, MIN_AGE_S - gate.age_s))
-    exchange = session.upload_front(variation=Variation("with the run's oldest token", Outcome.ANY), demand=False)
+    exchange = session.do(UPLOAD_FRONT, variation=Variation("with the run's oldest token", Outcome.ANY), demand=False)
     if exchange.status == 401 and gate.has_newer(session.credential.value):
         # Newer tokens may have ended it: one that is the newest for as long tells whether time does.
         newest = gate.session()
         time.sleep(MIN_AGE_S)
-        exchange = newest.upload_front(variation=Variation("with a token some seconds old", Outcome.ANY), demand=False)
+        exchange = newest.do(
+            UPLOAD_FRONT, variation=Variation("with a token some seconds old", Outcome.ANY), demand=False
+        )
         gate.release(newest)
     gate.observe(
         "token.lives", exchange, exchange.status != 401, "no 401 before its expiry", f"status {exchange.status}"
@@ -147,7 +150,7 @@ def test_sibling(gate: Gate) -> None:
     token = token_of(exchange)
     if token is not None:
         session = gate.session_with(token)
-        shown = session.upload_front(variation=Variation("with the sibling's token", Outcome.ANY))
+        shown = session.do(UPLOAD_FRONT, variation=Variation("with the sibling's token", Outcome.ANY))
         ok = shown.status != 401
         gate.observe("token.sibling", shown, ok, "a token that opens a session", f"status {shown.status}")
         gate.release(session)

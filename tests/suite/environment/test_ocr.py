@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from kycgate.contracts.flows.national_id import UPLOAD_FRONT
 from kycgate.errors import UsageError
 from kycgate.gate.gate import Gate
 from kycgate.judging.answers import accepted
@@ -103,7 +104,7 @@ def test_a_sandbox_that_reads_by_ocr_takes_a_whole_flow() -> None:
             session = gate.session()
             session.finish()
             assert session.state.complete
-            assert not accepted(session.upload_front())
+            assert not accepted(session.do(UPLOAD_FRONT))
         finally:
             gate.close()
 

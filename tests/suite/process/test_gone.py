@@ -12,6 +12,7 @@ import pytest
 from kycgate.check.embedded import embedded_sandbox
 from kycgate.check.runner import run_contract_tests
 from kycgate.contracts.clauses import CORE
+from kycgate.contracts.flows.national_id import APPROVE_BACK
 from kycgate.gate.gate import GONE_AFTER, Gate
 from kycgate.gate.session import Credential, Interrupted, Session
 from kycgate.runs.clause import Verdict
@@ -103,7 +104,7 @@ def test_a_failure_at_the_very_end_is_no_going_away(last: int, broken: bool, mon
         session = Session(gate, "s1", Credential("none", "bare"), gate.cards.take())
         for _ in range(2 + last):
             with suppress(Interrupted):
-                session.approve_back(variation=Variation("of no clause", Outcome.ANY))
+                session.do(APPROVE_BACK, variation=Variation("of no clause", Outcome.ANY))
         assert gate.ledger.breaches()["answer.in-time"] == 0
         assert bool(gate.settle()) is not broken
         assert gate.ledger.breaches()["answer.in-time"] == (last if broken else 0)

@@ -15,6 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from kycgate.check.embedded import Embedded, embedded_sandbox
+from kycgate.contracts.flows.national_id import APPROVE_FRONT, UPLOAD_FRONT
 from kycgate.gate.gate import Gate
 from kycgate.probing import open_store
 from kycgate.probing.probe import Probe
@@ -168,8 +169,8 @@ def test_fixed_keys_and_bare_credentials_are_found_out() -> None:
         half = Gate(sandbox.profile, sandbox.secrets, seed=1)
         with contextlib.closing(half):
             session = half.session()
-            session.upload_front()
-            session.approve_front()
+            session.do(UPLOAD_FRONT)
+            session.do(APPROVE_FRONT)
         found = of(sandbox)
         assert (found.verdict, found.requests) == ("kept", 8)
         assert [step.step for step in found.steps] == STEPS

@@ -1,5 +1,6 @@
 """The flow as a value: paths that a gateway gives, and reports that read the recorded flow alone."""
 
+import ast
 import dataclasses
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from kycgate.reports.sarif import render_sarif
 from kycgate.runs.flow_model import RecordedFlow, before_it_was_recorded
 from kycgate.runs.folder import RunFolder
 
+ROOT = Path(__file__).resolve().parents[3]
 RECORDED = Path(__file__).parents[1] / "recorded"
 SIGN = Step("sign", operation_id="Sign", path=f"{NATIONAL_ID.base_path}/sign", summary="Sign.", answer=Approved)
 
@@ -67,3 +69,32 @@ def test_the_flow_in_force_is_put_back() -> None:
     with pytest.raises(RuntimeError), using(longer()):
         raise RuntimeError
     assert flow() is NATIONAL_ID
+
+
+NAMES_STEPS = {
+    "contracts/flows/national_id.py": "the flow itself",
+    "contracts/clauses.py": "each clause of the catalogue says which endpoints it is about",
+    "kycgate/runs/flow_model.py": "the flow of runs that were recorded before run.json carried one",
+    "kycgate/rehearsal/like.py": "the subjects of this vendor's recorded behaviour, read back",
+    "kycgate/settings/profile.py": "an example in the profile's schema",
+}
+"""Product files that may name a step of the shipped flow, and why. The sandbox's faults may too: they are about it."""
+
+
+def named_steps(path: Path) -> set[str]:
+    """Steps that stand in the code of a file as a text, an attribute or a definition."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for field in ("value", "attr", "name"):
+            word = getattr(node, field, None)
+            if isinstance(word, str):
+                found |= {step for step in NATIONAL_ID.steps if word == step or word.startswith(f"{step} ")}
+    return found
+
+
+def test_product_code_asks_the_flow_and_names_no_step() -> None:
+    rooms = ("kycgate", "contracts", "load", "reports", "tests/contract")
+    files = {str(path.relative_to(ROOT)): path for room in rooms for path in (ROOT / room).rglob("*.py")}
+    naming = {name for name, path in files.items() if not name.startswith("kycgate/sandbox/") and named_steps(path)}
+    assert naming <= set(NAMES_STEPS), sorted(naming - set(NAMES_STEPS))
+    assert set(NAMES_STEPS) <= naming, "no longer names one: take it out of the table"
