@@ -31,8 +31,11 @@ def render_junit(run: Run) -> str:
         properties = ET.SubElement(suite, "properties")
         for note in run.notes:
             ET.SubElement(properties, "property", name="note", value=xml(note))
+    trials = {trial.case: trial for trial in run.rehearsal}
     for clause in run.clauses:
         case = ET.SubElement(suite, "testcase", classname=f"kycgate.{_family(clause)}", name=clause.id)
+        if (trial := trials.get(clause.id)) is not None:
+            case.set("time", f"{trial.seconds:.3f}")
         if clause.cause:
             ET.SubElement(case, "skipped", message=xml(f"touched: see {clause.cause}, which the same answers break"))
         elif clause.verdict is Verdict.BROKEN:
@@ -55,6 +58,8 @@ def render_junit(run: Run) -> str:
                 ET.SubElement(case, "system-out").text = xml(f"{status(run, clause)}: {message}\n{text}")
         elif clause.verdict is not Verdict.KEPT:
             ET.SubElement(case, "skipped", message=xml(f"{clause.verdict}: {clause.reason}"))
+        if trial is not None and trial.output:
+            ET.SubElement(case, "system-out").text = xml(trial.output)
     for objective in run.objectives:
         case = ET.SubElement(suite, "testcase", classname="kycgate.sla", name=objective.id)
         said = xml(f"{objective.sentence} Measured {objective.measured}, limit {objective.limit}.")

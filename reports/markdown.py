@@ -28,12 +28,13 @@ def render_markdown(run: Run) -> str:
             (
                 counted(run.requests_sent, "request"),
                 counted(run.uploads_sent, "upload"),
-                f"seed {run.seed}",
+                *([] if run.rehearsal else [f"seed {run.seed}"]),
                 f"kycgate {markdown(run.kycgate_version, 40)}",
             )
         ),
         *_since(run),
         *_clauses(run),
+        *_rehearsal(run),
         *_objectives(run),
         *_period(run),
         *_latencies(run),
@@ -80,6 +81,27 @@ def _clauses(run: Run) -> list[str]:
     lines += [_row(run, group) for group in shown[:MAX_ROWS]]
     if len(shown) > MAX_ROWS:
         lines += ["", f"… and {len(shown) - MAX_ROWS} more in report.html"]
+    return lines
+
+
+def _rehearsal(run: Run) -> list[str]:
+    """How many cases ended how, and those that the command did not survive or that took longest."""
+    if not run.rehearsal:
+        return []
+    first, *cases = run.rehearsal
+    counts = Counter(trial.outcome for trial in cases)
+    said = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()) or "none"
+    lines = ["", f"Cases: {said}. Against the faithful stand-in the command took {first.seconds:.1f} s."]
+    ran = sorted((trial for trial in cases if trial.outcome != "not exercised"), key=lambda trial: -trial.seconds)
+    ran.sort(key=lambda trial: trial.outcome == "survived")
+    if ran:
+        lines += ["", "| case | outcome | seconds | onboarding |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| `{trial.case}` | {trial.outcome} | {trial.seconds:.1f} | {'' if trial.completed else 'not '}completed |"
+        for trial in ran[:MAX_ROWS]
+    ]
+    if len(ran) > MAX_ROWS:
+        lines += ["", f"… and {len(ran) - MAX_ROWS} more in report.html"]
     return lines
 
 

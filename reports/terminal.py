@@ -56,7 +56,8 @@ def print_verdict(run: Run, console: Console) -> None:
         console.print(Text(f"note: {one_line(note, 300)}"), soft_wrap=True)
     console.print(verdict_line(run), soft_wrap=True)
     sent = f"{counted(run.requests_sent, 'request')}, {counted(run.uploads_sent, 'upload')}"
-    console.print(f"{sent}, seed {run.seed}, exit code {run.exit_code}", soft_wrap=True)
+    seed = "" if run.command == "rehearse" else f"seed {run.seed}, "
+    console.print(f"{sent}, {seed}exit code {run.exit_code}", soft_wrap=True)
 
 
 def verdict_line(run: Run) -> Text:

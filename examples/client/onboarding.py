@@ -8,6 +8,8 @@ import base64
 import json
 import os
 import sys
+import time
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,11 @@ import httpx
 API = "/Onboarding/api/v1"
 STEPS = f"{API}/onboarding/NationalIdKyc"
 ATTEMPTS = 3
+LONGEST_WAIT_S = 5
+
+
+class TokenEndedError(Exception):
+    """The token is good no more: the onboarding begins anew, with another one."""
 
 
 class RefusedError(Exception):
@@ -35,6 +42,10 @@ class Client:
             raise RefusedError("No session could be opened.")
         self._http.headers["Authorization"] = f"Bearer {token}"
 
+    def close(self) -> None:
+        """Give up its connections."""
+        self._http.close()
+
     def _post(self, path: str, body: dict[str, Any] | None) -> httpx.Response:
         try:
             return self._http.post(path, json=body)
@@ -45,14 +56,20 @@ class Client:
         """The answer's JSON value.
 
         Raises:
+            TokenEndedError: the vendor takes the token no more.
             RefusedError: the vendor refuses the step.
         """
         for attempt in range(ATTEMPTS):
             answer = self._post(f"{STEPS}/{step}", body)
+            if answer.status_code == 429:
+                time.sleep(_wait(answer))
+                continue
             # Mistake 2: an approval that may have been performed is sent again, and at once.
             if answer.status_code < 500 or attempt == ATTEMPTS - 1:
                 break
         value = _json(answer)
+        if answer.status_code == 401:
+            raise TokenEndedError
         if answer.status_code != 200:
             message = value.get("message") if isinstance(value, dict) else None
             raise RefusedError(str(message or "The step was refused."))
@@ -75,6 +92,19 @@ def _json(answer: httpx.Response) -> Any:
         return json.loads(answer.content)
     except (ValueError, RecursionError):
         return None
+
+
+def _wait(answer: httpx.Response) -> float:
+    """Seconds to wait after a 429; nobody is kept waiting longer than LONGEST_WAIT_S.
+
+    Raises:
+        RefusedError: the vendor asks for more than that.
+    """
+    asked = answer.headers.get("Retry-After", "")
+    seconds = int(asked) if asked.isdecimal() and asked.isascii() else 1
+    if seconds > LONGEST_WAIT_S:
+        raise RefusedError("The service is busy. Try again later.")
+    return seconds
 
 
 def read_back(data: dict[str, Any]) -> str:
@@ -101,8 +131,11 @@ def main(folder: Path) -> int:
     front, back = (next(iter(sorted(folder.glob(f"*-{side}.jpg")))) for side in ("front", "back"))
     names = ("KYCGATE_BASE_URL", "KYCGATE_TENANT_ID", "KYCGATE_TENANT_SECRET")
     try:
-        client = Client(*(os.environ[name] for name in names))
-        print("onboarded", onboard(client, front.read_bytes(), back.read_bytes()))
+        for _ in range(2):
+            with closing(Client(*(os.environ[name] for name in names))) as client, suppress(TokenEndedError):
+                print("onboarded", onboard(client, front.read_bytes(), back.read_bytes()))
+                return 0
+        print("refused: No session could be opened.")
     except RefusedError as refused:
         print(f"refused: {refused}")
     return 0

@@ -4,30 +4,27 @@ What weighs much (contract tests, sandbox, reports) is imported where it is used
 """
 
 import importlib.metadata
-import os
 import platform
 import random
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any, Self
 
 import kycgate
 from kycgate.cli.load_part import LoadOptions, Screen, demand_permission, load_reports, may_load, send_load
 from kycgate.cli.spec import RunSpec
+from kycgate.cli.stopping import stoppable
 from kycgate.contracts.clauses import CORE
 from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge, ExitCode, UsageError
 from kycgate.gate.gate import Gate
 from kycgate.judging.drift import Pins, drift_since, load_pins
 from kycgate.load.files import demand_files
-from kycgate.processes import interrupted
 from kycgate.runs.checkpoint import Checkpoint, write
 from kycgate.runs.clause import Verdict
 from kycgate.runs.flow_model import RecordedFlow
@@ -47,44 +44,6 @@ WRITING_SHARE, WRITING_S = 0.25, 15.0
 """Of the time limit, kept for ending and writing: this share, and at most this many seconds."""
 HANG_S = 2.0
 NO_TLS = "TLS certificates were NOT verified (verify_tls = false): any machine in between could answer for the target."
-
-
-class _Stop:
-    """Whether a signal has asked for the end, and how that is met."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self.finishing = False
-        """While results are written the first signal is ignored; the second exits at once."""
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self.finishing and self.requested:
-            os._exit(int(ExitCode.UNCLEAR))
-        self.requested = True
-        interrupted.set()
-        # Python may drop an exception raised in __del__, so senders also check `requested`.
-        if not self.finishing:
-            raise KeyboardInterrupt
-
-
-@contextmanager
-def _stoppable(seconds: float) -> Iterator[_Stop]:
-    """Ctrl-C, SIGTERM, or a terminal that is gone end a run in order: what was learned is kept.
-
-    So does a run that hangs in spite of all limits, after `seconds`.
-    """
-    stop = _Stop()
-    # What is ignored stays so: nohup means it.
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    caught = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in (*caught, signal.SIGALRM)}
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield stop
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def execute(
@@ -149,7 +108,7 @@ def execute(
         raise UsageError(f"{cannot}; name another folder with --out")
     not_tried: dict[str, str] = {}
     gate: Gate | None = None
-    with _stoppable(limits.left_s() + HANG_S) as stop:
+    with stoppable(limits.left_s() + HANG_S) as stop:
         with ExitStack() as stack:
             if load is not None and load.spare is not None:
                 stack.callback(load.spare.close)

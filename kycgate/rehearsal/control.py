@@ -43,7 +43,7 @@ class Use(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["fault", "variant"]
+    kind: Literal["fault", "variant", "habit"]
     name: str
 
 

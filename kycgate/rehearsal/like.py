@@ -74,6 +74,7 @@ _CHOICES: dict[str, tuple[str, dict[str, Any]]] = {
     "arabic-indic-digits": ("arabic_indic_digits", {"accepted": "accepted", "400": "refused"}),
     "not-base64": ("not_base64", {"400": "400", "200, isSuccess false": "result"}),
     "approve-back-broken-body": ("last_step_broken_body", {"ignored": "ignored", "400": "refused"}),
+    "empty-english-names": ("empty_text", {"accepted": "accepted", "400": "refused"}),
     "words": ("words", {"Arabic": "Arabic", "English": "English"}),
     "date-times": ("date_times", {"Z": "Z", "offset": "offset", "naive": "naive"}),
     "missing-tenant": ("missing_tenant_status", {"400": 400, "401": 401}),
@@ -118,6 +119,7 @@ def learn(runs: Sequence[Run], exchanges: Sequence[Sequence[RecordedExchange]]) 
         fields=_fields(seen["fields"]),
         words={subject: _usual(counts) for subject, counts in seen["words"].items() if _is_word(subject, counts)},
         latency_ms=latency,
+        success_code=_success_code(seen["answers"]),
     )
     return SandboxSettings(**_settings(seen, exchanges), manner=manner)
 
@@ -282,6 +284,16 @@ def _refusals(answers: Mapping[str, Counter[str]], limit: Said | None = None) ->
     if limit is not None:
         refusals |= {f"{step} tries": limit for step in flow().uploads}
     return refusals
+
+
+def _success_code(answers: Mapping[str, Answers]) -> str | None:
+    """The errorCode that most successful uploads have; None where they have none."""
+    found: Counter[str] = Counter()
+    for subject, counts in answers.items():
+        if subject.partition(" ")[0] in flow().uploads:
+            said = [(_parse(answer), times) for answer, times in counts.items()]
+            found.update({one.code or "": times for one, times in said if one.success})
+    return _usual(found) or None if found else None
 
 
 def _refuses(said: Said) -> bool:

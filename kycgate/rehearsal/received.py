@@ -20,7 +20,10 @@ _MOMENT = re.compile(rb'("expirationDate":\s*)"[^"]*"')
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request as it came, and what was answered. `at` is in seconds of the monotonic clock."""
+    """One request as it came, and what was answered.
+
+    `arrived` (its head) and `at` (its answer) are in seconds of the monotonic clock.
+    """
 
     method: str
     path: str
@@ -29,13 +32,15 @@ class Received:
     status: int
     answer: bytes
     answer_headers: Mapping[str, str]
+    arrived: float = field(default_factory=time.monotonic)
     at: float = field(default_factory=time.monotonic)
 
     @classmethod
     def of(cls, request: Incoming, reply: Reply) -> "Received":
         """The record of one exchange; header names in lower case."""
         headers = {name.lower(): value for name, value in request.headers.items()}
-        return cls(request.method, request.path, headers, request.body, reply.status, reply.body, dict(reply.headers))
+        answer = (reply.status, reply.body, dict(reply.headers))
+        return cls(request.method, request.path, headers, request.body, *answer, request.arrived)
 
     @property
     def step(self) -> str:
@@ -60,10 +65,10 @@ class Received:
 
     @property
     def accepted(self) -> bool:
-        """Whether a client may take the step for performed: a 200 that says neither `isSuccess: false` nor `false`."""
+        """Whether a client may take the step for performed: a 2xx that says neither `isSuccess: false` nor `false`."""
         value = self.answer_json
         refused = value.get("isSuccess") is False if isinstance(value, dict) else value is False
-        return self.status == 200 and not refused
+        return 200 <= self.status < 300 and not refused
 
 
 def _json(body: bytes) -> Any:

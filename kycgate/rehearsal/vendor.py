@@ -11,9 +11,11 @@ from typing import Final, Literal, Self
 from kycgate.chaos import BEHAVIOURS, ChaosTarget
 from kycgate.chaos.registry import named
 from kycgate.errors import UsageError
+from kycgate.rehearsal.habits import HARD, HardVendor
 from kycgate.rehearsal.received import Received
 from kycgate.sandbox import TENANT, TENANT_SECRET, RunningSandbox, SandboxSettings, parse_latency, variants
 from kycgate.sandbox.vendor import Incoming, Reply
+from kycgate.text import nearest
 
 _WELL: Final = "reset-in-answer"
 """Any behaviour of plain HTTP: with a share of 0 it never shows."""
@@ -27,6 +29,7 @@ class StandIn:
         with kycgate.stand_in() as vendor:
             vendor.use("fault", "gender-null")      # break one clause
             vendor.use("variant", "order-404")      # take a liberty of the contract
+            vendor.use("habit", "busy")             # be lawful, and hard on a client: 429, slow, a token that ends
             vendor.latency("base_ms=2000")          # read slowly
             vendor.line("reset-in-answer", after=2) # a bad connection, from the third request on
             vendor.like("kycgate-out/their-check")  # as the vendor of a recorded run answered
@@ -52,6 +55,7 @@ class StandIn:
         self._received: deque[Received] = deque(maxlen=keep)
         self._lock = threading.Lock()
         self._line = ""
+        self._hard: HardVendor | None = None
         self._settings = self._first = given.model_copy(update={"tenants": {TENANT: TENANT_SECRET}, "api_keys": ()})
         self._faults = self._first_faults = tuple(faults)
         self._sandbox = RunningSandbox(self._settings, self._faults, observe=self._observe)
@@ -105,28 +109,38 @@ class StandIn:
 
     @property
     def mistreated(self) -> int:
-        """Requests since the last switch that met the bad line."""
-        return self._front.mistreated
+        """Requests since the last switch that met the bad line, or the hard habit."""
+        return self._hard.met if self._hard is not None else self._front.mistreated
 
     def _observe(self, request: Incoming, reply: Reply) -> None:
         with self._lock:
             self._received.append(Received.of(request, reply))
 
-    def use(self, kind: Literal["fault", "variant"], name: str) -> None:
-        """Break one clause, or take one liberty, from the next request on. Sessions begin anew; faults add up.
+    def use(self, kind: Literal["fault", "variant", "habit"], name: str) -> None:
+        """Break one clause, take one liberty, or have a hard habit, from the next request on.
+
+        Sessions begin anew; faults add up, a habit comes without faults. The habits are the hard ones (`slow-reading`,
+        `busy`, `token-ends`) and each liberty.
 
         Raises:
-            UsageError: there is no fault or variant of that name.
+            UsageError: there is no fault, variant or habit of that name.
         """
         if kind == "fault":
             self._sandbox.serve_as(self._settings, (*self._faults, name))
-            self._faults = (*self._faults, name)
+            self._faults, self._hard = (*self._faults, name), None
             return
-        if kind != "variant":
-            raise UsageError(f"a stand-in takes a fault or a variant, and no {kind!r}")
+        if kind == "habit" and name in HARD:
+            self._hard = HARD[name](self._settings)
+            self._sandbox.serve_as(self._settings, vendor=self._hard)
+            return
+        if kind not in ("variant", "habit"):
+            raise UsageError(f"a stand-in takes a fault, a variant or a habit, and no {kind!r}")
         known = variants()
         if name not in known:
-            raise UsageError(f"no faithful variant is named {name!r}: there are {', '.join(known)}")
+            names = {*known, *HARD} if kind == "habit" else known
+            what = "habit" if kind == "habit" else "faithful variant"
+            hint = nearest(name, names) or f": there are {', '.join(names)}"
+            raise UsageError(f"no {what} is named {name!r}{hint}")
         self._switch(known[name].model_copy(update={"tenants": self._settings.tenants}))
 
     def like(self, *runs: str | Path) -> None:
@@ -169,7 +183,7 @@ class StandIn:
 
     def _switch(self, settings: SandboxSettings) -> None:
         self._sandbox.serve_as(settings, self._faults)
-        self._settings = settings
+        self._settings, self._hard = settings, None
 
 
 def lines() -> list[str]:

@@ -14,6 +14,7 @@ from kycgate.runs.clause import Change, ClauseResult
 from kycgate.runs.flow_model import RecordedFlow, before_it_was_recorded
 from kycgate.runs.load_model import LoadResult
 from kycgate.runs.period import PeriodResult
+from kycgate.runs.rehearsal_model import TrialResult
 
 SCHEMA_VERSION = 1
 
@@ -163,6 +164,10 @@ class Run(RunModel):
     fail_on_drift: bool = False
     objectives: list[ObjectiveResult] = Field(default_factory=list)
     load: LoadResult | None = None
+    rehearsal: list[TrialResult] = Field(
+        default_factory=list,
+        description="Of `kycgate rehearse`: the faithful run of the command, then each case's.",
+    )
     period: PeriodResult | None = Field(default=None, description="Of `kycgate sla --period`.")
     policy: dict[str, Any] | None = Field(default=None, description="The SLA policy that it was judged against.")
     waivers: list[WaiverResult] = Field(default_factory=list)

@@ -69,7 +69,7 @@ def create_app(settings: SandboxSettings, faults: Sequence[str] = (), observe: O
     """
 
     async def serve(request: Request) -> Response:
-        vendor, delay = app.state.vendor, app.state.delay
+        vendor, delay, arrived = app.state.vendor, app.state.delay, time.monotonic()
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw}
         body = bytearray()
         try:
@@ -81,7 +81,7 @@ def create_app(settings: SandboxSettings, faults: Sequence[str] = (), observe: O
                     return _response(refused, vendor.server_headers(large, refused.status))
         except ClientDisconnect:
             return Response(status_code=400)
-        incoming = Incoming(request.method, request.url.path, headers, bytes(body))
+        incoming = Incoming(request.method, request.url.path, headers, bytes(body), arrived)
         began = time.monotonic()
         if "Upload" in incoming.path:
             await delay.read(len(body))

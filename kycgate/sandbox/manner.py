@@ -64,6 +64,7 @@ class Manner(BaseModel):
         default_factory=dict,
         description="By endpoint, or endpoint and status: evenly spaced quantiles, from the least to the most.",
     )
+    success_code: str | None = Field(default=None, description="The errorCode of a success, where it has words.")
     seed: int = 0
 
 

@@ -19,6 +19,7 @@ from kycgate.errors import UsageError
 from kycgate.sandbox.app import Delay, Observe, create_app
 from kycgate.sandbox.faults import vendor_with
 from kycgate.sandbox.settings import SandboxSettings
+from kycgate.sandbox.vendor import Vendor
 
 _OF_THE_PORT = (errno.EADDRINUSE, errno.EACCES)
 
@@ -103,15 +104,15 @@ class RunningSandbox(RunningApp):
         super().__exit__(kind, error, trace)
         self.app.state.vendor.close()
 
-    def serve_as(self, settings: SandboxSettings, faults: Sequence[str] = ()) -> None:
-        """From the next request on be another vendor, which knows none of the sessions before.
+    def serve_as(self, settings: SandboxSettings, faults: Sequence[str] = (), vendor: Vendor | None = None) -> None:
+        """From the next request on be another vendor, which knows none of the sessions before: `vendor`, where given.
 
         Raises:
             UsageError: there is no fault of that name.
         """
         state = self.app.state
         before = state.vendor
-        state.vendor = vendor_with(settings, faults)
+        state.vendor = vendor or vendor_with(settings, faults)
         state.delay = Delay(settings.latency)
         before.close()
 

@@ -86,10 +86,15 @@ ALONE = ("bare-only", "dates-naive", "one-token-at-once")
 """Left out of the variant that takes many liberties at once: it takes another choice of the same."""
 
 
+def liberties() -> dict[str, SandboxSettings]:
+    """Settings by name: one liberty taken, all else as by default."""
+    return {name: SandboxSettings(**changes) for name, changes in _LIBERTIES.items()}
+
+
 def variants() -> dict[str, SandboxSettings]:
     """Settings by name: the default, each liberty alone, pairs of distant ones, and all of them."""
     found = {"default": SandboxSettings()}
-    found |= {name: SandboxSettings(**changes) for name, changes in _LIBERTIES.items()}
+    found |= liberties()
     names = list(_LIBERTIES)
     half = len(names) // 2
     for first, second in zip(names[:half], names[half:], strict=False):

@@ -68,6 +68,8 @@ class Incoming:
     path: str
     headers: Mapping[str, str]
     body: bytes
+    arrived: float = field(default_factory=time.monotonic)
+    """When its head came, in seconds of the monotonic clock."""
 
 
 @dataclass(slots=True)
@@ -394,7 +396,7 @@ class Vendor:
             value = json.loads(body.decode("utf-8"))
         except RecursionError:
             if self.settings.deep_nesting == "refused":
-                raise Refused(400, "The body is nested too deep") from None
+                raise Refused(400, "The body is nested too deep", why="not-json") from None
             # What is deep is unknown: look at the known alone.
             found = re.search(rb'"image"\s*:\s*"([^"\\]*)"', body)
             return {"image": found[1].decode("ascii", "replace")} if found else {}
@@ -456,6 +458,8 @@ class Vendor:
         self.mark(session, step)
         data = self.customer_data(session, step, fields)
         message, code = _SUCCESS[self.settings.success_words]
+        if code and self.settings.manner is not None and self.settings.manner.success_code is not None:
+            code = self.settings.manner.success_code
         return self.personal(Reply.json(200, self.result(True, message, code, data)))
 
     def personal(self, reply: Reply) -> Reply:

@@ -43,7 +43,7 @@ class FailLevel(StrEnum):
         return {level: "fail" if number <= lowest else "warn" for number, level in enumerate(levels)}
 
 
-REHEARSED = ("fault.", "line.", "client.")
+REHEARSED = ("fault.", "habit.", "line.", "client.")
 """How the ids of `kycgate rehearse` begin; that command knows which there are."""
 
 

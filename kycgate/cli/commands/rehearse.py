@@ -3,6 +3,7 @@
 import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +14,17 @@ from kycgate.cli.options import FailLevelOption, OutOption, ProfileOption, Repor
 from kycgate.errors import CannotJudge, ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from kycgate.rehearsal.rehearse import Case, Trial
+    from kycgate.rehearsal.rehearse import Call, Case, Trial
+    from kycgate.sandbox import SandboxSettings
     from kycgate.settings.profile import Profile
+
+
+class Base64(StrEnum):
+    """How a picture's base64 is written."""
+
+    EITHER = "either"
+    WRAPPED = "wrapped"
+    UNBROKEN = "unbroken"
 
 
 def register(app: typer.Typer) -> None:
@@ -26,12 +36,38 @@ def register(app: typer.Typer) -> None:
 class CaseOptions:
     """Which faults and bad lines the client meets."""
 
-    only: Annotated[list[str] | None, typer.Option("--only", help="A fault or line; may be given again.")] = None
+    only: Annotated[list[str] | None, typer.Option("--only", help="A fault, habit or line; may be given again.")] = None
     kind: Annotated[
-        list[str] | None, typer.Option("--kind", help="shape, status, auth, order, …, line; may be given again.")
+        list[str] | None, typer.Option("--kind", help="shape, status, …, habit, line; may be given again.")
     ] = None
     level: Annotated[
         list[str] | None, typer.Option("--level", help="documented, relied-on, expected; may be given again.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOptions:
+    """How the command is run, and what is demanded of it."""
+
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Runs of the command at once.")] = 1
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            "--time-limit",
+            min=0.5,
+            max=3_600,
+            help="Seconds after which a run counts as hung.  [default: 90 and twice what the faithful run takes]",
+        ),
+    ] = None
+    env: Annotated[
+        list[str] | None,
+        typer.Option("--env", help="NAME=VALUE for the client, with {base_url}, {tenant_id}, {tenant_secret}."),
+    ] = None
+    base64_form: Annotated[Base64, typer.Option("--base64", help="How your own rule wants pictures written.")] = (
+        Base64.EITHER
+    )
+    like: Annotated[
+        list[Path] | None, typer.Option("--like", help="A recorded run of your vendor, whose habits the stand-in has.")
     ] = None
 
 
@@ -39,24 +75,17 @@ class CaseOptions:
 def rehearse(
     command: Annotated[list[str], typer.Argument(help="The client's own test command, after --.", metavar="COMMAND…")],
     choice: CaseOptions,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Runs of the command at once.")] = 1,
-    time_limit: Annotated[
-        float, typer.Option("--time-limit", min=0.5, max=3_600, help="Seconds after which a run counts as hung.")
-    ] = 60.0,
-    env: Annotated[
-        list[str] | None,
-        typer.Option("--env", help="NAME=VALUE for the client, with {base_url}, {tenant_id}, {tenant_secret}."),
-    ] = None,
+    how: TrialOptions,
     list_cases: Annotated[bool, typer.Option("--list", help="Print the chosen cases; run nothing.")] = False,
     profile: ProfileOption = None, out: OutOption = None, strict: StrictOption = False,
     fail_level: FailLevelOption = None, *, report: ReportOptions,
 ) -> None:  # fmt: skip
-    """Run a client's tests against the stand-in vendor: once faithful, then once for each fault and each bad line.
+    """Run a client's tests against the stand-in vendor: once faithful, then for each fault, habit and bad line.
 
     Example: kycgate rehearse --kind line --jobs 4 -- pytest tests/onboarding
     """
     from kycgate.cli.options import profile_of
-    from kycgate.rehearsal.rehearse import cases
+    from kycgate.rehearsal.rehearse import Call, cases
     from kycgate.settings.profile import find_profile
 
     chosen = profile_of(find_profile(profile), strict=strict or None, fail_level=fail_level)
@@ -65,11 +94,15 @@ def rehearse(
         for case in selected:
             print(f"{case.id} [{case.level}] {case.sentence}")
         return
-    environment = dict(_variable(given) for given in env or ())
+    environment = dict(_variable(given) for given in how.env or ())
     _known_waivers(chosen, cases())
-    _rehearse(
-        command, selected, chosen, time_limit=time_limit, jobs=jobs, environment=environment, out=out, report=report
-    )
+    settings = None
+    if how.like:
+        from kycgate.rehearsal.like import settings_like
+
+        settings = settings_like(how.like)
+    call = Call(command, environment, how.time_limit, how.jobs, how.base64_form.value)
+    _rehearse(call, selected, chosen, settings, out=out, report=report)
 
 
 def _variable(given: str) -> tuple[str, str]:
@@ -96,58 +129,66 @@ def _known_waivers(profile: "Profile", every: "list[Case]") -> None:
 
 
 def _rehearse(
-    command: list[str], selected: "list[Case]", profile: "Profile", *, time_limit: float, jobs: int,
-    environment: dict[str, str], out: Path | None, report: ReportOptions,
+    call: "Call", selected: "list[Case]", profile: "Profile", settings: "SandboxSettings | None", *, out: Path | None,
+    report: ReportOptions,
 ) -> None:  # fmt: skip
-    from rich.console import Console
-
     import kycgate
     from kycgate.cli.progress import print_outcome
     from kycgate.cli.reporting import write_reports
+    from kycgate.cli.stopping import stoppable
+    from kycgate.cli.streams import SteadyConsole
+    from kycgate.rehearsal.rehearse import notes, recorded, results
     from kycgate.rehearsal.rehearse import rehearse as run_cases
-    from kycgate.rehearsal.rehearse import results
     from kycgate.reports.since import mark, read_baseline
     from kycgate.runs.folder import RunFolder
     from kycgate.runs.model import Run
     from kycgate.runs.verdict import decide, exit_code_of, waiver_notes
+    from kycgate.target.client import STOPPED
 
     baseline = read_baseline(report.since) if report.since is not None else None
     folder = RunFolder.create(out, "rehearse")
-    shown = shlex.join(command)
     run = Run(
         command="rehearse", verdict="unclear", exit_code=int(ExitCode.UNCLEAR), kycgate_version=kycgate.__version__,
-        target=f"the stand-in vendor, for: {shown}", embedded_sandbox=True, profile=profile.name,
+        target=f"the stand-in vendor, for: {shlex.join(call.command)}", embedded_sandbox=True, profile=profile.name,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"), strict=profile.strict,
-        options={"time_limit_s": time_limit, "jobs": jobs, "cases": len(selected)},
+        options={"time_limit_s": call.time_limit_s, "jobs": call.jobs, "cases": len(selected)},
     )  # fmt: skip
+    console = SteadyConsole(highlight=False, markup=False)
     count = 0
 
     def say(trial: "Trial") -> None:
         nonlocal count
         name = trial.case.id if trial.case else "faithful"
-        print(f"{count:>4}/{len(selected)}  {trial.outcome:<13} {trial.seconds:6.1f} s  {name}", flush=True)
+        console.print(f"{count:>4}/{len(selected)}  {trial.outcome:<13} {trial.seconds:6.1f} s  {name}", soft_wrap=True)
         count += 1
 
     cannot = ""
-    try:
-        faithful, trials = run_cases(
-            command, selected, time_limit_s=time_limit, jobs=jobs, environment=environment, done=say
-        )
-    except CannotJudge as error:
-        cannot = str(error)
-    else:
-        run.clauses = results(faithful, trials, shown)
-        run.waivers = decide(run.clauses, profile.rules())
-        run.notes += waiver_notes(run.waivers)
-        run.requests_sent = faithful.requests + sum(trial.requests for trial in trials)
-        if not any(trial.outcome != "not exercised" for trial in trials):
-            cannot = "no chosen case was exercised: the client sent no request whose answer one of them changes"
-    code, run.reason = exit_code_of(run.clauses, [], strict=profile.strict, cannot_judge=cannot)
-    run.finished_at = datetime.now(UTC).isoformat(timespec="seconds")
-    run.exit_code, run.verdict = int(code), code.word
-    if baseline is not None:
-        mark(run, *baseline)
-    folder.write_run(run)
-    code = write_reports(folder, run, code)
-    print_outcome(run, folder, Console(highlight=False), report.output_format)
+    with stoppable(0) as stop:
+        try:
+            rehearsal = run_cases(call, selected, done=say, settings=settings)
+        except CannotJudge as error:
+            cannot = str(error)
+        except KeyboardInterrupt:
+            cannot, run.complete = STOPPED, False
+        else:
+            run.clauses, run.rehearsal = results(rehearsal, call), recorded(rehearsal)
+            run.waivers = decide(run.clauses, profile.rules())
+            run.notes += [*notes(rehearsal), *waiver_notes(run.waivers)]
+            trials = [rehearsal.faithful, *rehearsal.trials]
+            run.requests_sent = sum(trial.requests for trial in trials)
+            run.uploads_sent = sum(trial.uploads for trial in trials)
+            run.complete = not rehearsal.stopped
+            if rehearsal.stopped:
+                cannot = f"{STOPPED}, after {len(rehearsal.trials)} of {len(selected)} cases"
+            elif not any(trial.outcome != "not exercised" for trial in rehearsal.trials):
+                cannot = "no chosen case was exercised: the client sent no request whose answer one of them changes"
+        stop.finishing = True
+        code, run.reason = exit_code_of(run.clauses, [], strict=profile.strict, cannot_judge=cannot)
+        run.finished_at = datetime.now(UTC).isoformat(timespec="seconds")
+        run.exit_code, run.verdict = int(code), code.word
+        if baseline is not None:
+            mark(run, *baseline)
+        folder.write_run(run)
+        code = write_reports(folder, run, code)
+    print_outcome(run, folder, console, report.output_format)
     raise typer.Exit(int(code))

@@ -1,20 +1,29 @@
 """The stand-in vendor for a client's own tests, and `kycgate rehearse` on a naive and a careful client."""
 
+import importlib.util
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 import kycgate
 from kycgate.contracts.flows.national_id import TOKEN
 from kycgate.errors import UsageError
+from kycgate.rehearsal.client_clauses import Attempt, judge_client
+from kycgate.rehearsal.habits import HARD
 from kycgate.rehearsal.rehearse import cases
 from kycgate.rehearsal.vendor import StandIn, lines
+from kycgate.sandbox import variants
 from kycgate.specimens import save
 from kycgate.tests.suite.command_line import kycgate as run
 
@@ -23,8 +32,9 @@ EXAMPLE = ROOT / "examples" / "client" / "onboarding.py"
 CAREFUL = (
     ("{data['gender'].strip()}", "{data.get('gender') or 'unknown'}"),
     ("attempt == ATTEMPTS - 1:", "attempt == ATTEMPTS - 1 or 'image' not in (body or {}):"),
+    ("timeout=5.0", "timeout=float(os.environ.get('PATIENCE_S', '5'))"),
 )
-"""The example's two mistakes, mended."""
+"""The example's two mistakes, mended; and it can be told to wait as long as the vendor's own client does."""
 CASES = ("no-gender-on-back", "approval-answered-500", "true-as-text", "reset-in-answer", "read-silent")
 
 
@@ -127,16 +137,180 @@ def test_the_example_has_two_mistakes_and_both_are_found(cards: Path, tmp_path: 
     assert broken == {"fault.no-gender-on-back", "client.no-blind-approval"}
 
 
-def test_a_careful_client_passes(cards: Path, tmp_path: Path) -> None:
+def changed(tmp_path: Path, *changes: tuple[str, str]) -> Path:
+    """The example, changed in these places."""
     text = EXAMPLE.read_text(encoding="utf-8")
-    for mistake, mended in CAREFUL:
-        assert mistake in text
-        text = text.replace(mistake, mended)
-    careful = tmp_path / "careful.py"
-    careful.write_text(text, encoding="utf-8")
-    found = rehearse(careful, cards, tmp_path)
+    for was, now in changes:
+        assert was in text
+        text = text.replace(was, now)
+    client = tmp_path / "client.py"
+    client.write_text(text, encoding="utf-8")
+    return client
+
+
+def test_a_careful_client_passes(cards: Path, tmp_path: Path) -> None:
+    found = rehearse(changed(tmp_path, *CAREFUL), cards, tmp_path)
     assert {name: verdict for name, verdict in found.items() if verdict == "broken"} == {}
     assert found["fault.no-gender-on-back"] == "kept"
+
+
+def test_a_careful_client_is_accused_in_no_faithful_variant(
+    cards: Path, vendor: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = importlib.util.spec_from_file_location("careful_client", changed(tmp_path, *CAREFUL))
+    assert spec is not None
+    assert spec.loader is not None
+    client = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(client)
+    for variable, value in vendor.environment.items():
+        monkeypatch.setenv(variable, value)
+    for name in variants():
+        vendor.reset()
+        vendor.use("variant", name)
+        assert client.main(cards) == 0
+        said = capsys.readouterr().out
+        # The client writes Bearer.
+        assert ("onboarded" in said) is ("bare-only" not in name), (name, said)
+        seen = judge_client(Attempt(vendor.received, said, (vendor.tenant_secret,)))
+        assert [one for one in seen if one.kept is False] == [], name
+    vendor.reset()
+
+
+EARLY = """\
+    from threading import Thread
+    early = Thread(target=client.upload, args=('UploadBackImage', back))
+    early.start()
+    data = client.upload("UploadFrontImage", front)
+    early.join()
+"""
+NAIVE: dict[str, tuple[str, tuple[str, str], tuple[str, ...]]] = {
+    "ignores Retry-After": ("client.backs-off", ("time.sleep(_wait(answer))", "pass"), ("busy",)),
+    "keeps a token that ended": (
+        "client.token-life", ("            raise TokenEndedError", "            self.call(step, body)"), ("token-ends",)
+    ),
+    "logs the token to a file": (
+        "client.no-secret-printed",
+        ("        self._http.headers[", "        Path('app.log').write_text(token)\n        self._http.headers["),
+        ("dates-naive",),
+    ),
+    "sends both sides at once": (
+        "client.order",
+        (
+            '    data = client.upload("UploadFrontImage", front)\n',
+            EARLY,
+        ),
+        ("dates-naive",),
+    ),
+    "wraps base64 against its rule": (
+        "client.image-base64", ("base64.b64encode(picture)", "base64.encodebytes(picture)"), ("dates-naive",)
+    ),
+}  # fmt: skip
+"""By what a client does: the clause that it breaks, the change of the careful client, and the cases that show it."""
+
+
+@pytest.mark.parametrize("name", NAIVE)
+def test_a_naive_client_is_found_out(name: str, cards: Path, tmp_path: Path) -> None:
+    clause, change, shown_by = NAIVE[name]
+    client = changed(tmp_path, *CAREFUL, change)
+    options = [option for case in shown_by for option in ("--only", f"habit.{case}")]
+    command = ["rehearse", "--out", "run", "--base64", "unbroken", *options, "--", sys.executable, str(client)]
+    done = run(*command, str(cards), cwd=tmp_path)
+    clauses = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["clauses"]
+    assert {one["id"] for one in clauses if one["verdict"] == "broken" and one["id"].startswith("client.")} == {
+        clause
+    }, done.stdout
+
+
+def test_the_hard_habits_are_survived_by_a_careful_client(cards: Path, tmp_path: Path) -> None:
+    """Among them a reading of 20 s, which takes this test as long."""
+    client = changed(tmp_path, *CAREFUL)
+    options = [option for name in HARD for option in ("--only", f"habit.{name}")]
+    command = ["rehearse", "--out", "run", "--env", "PATIENCE_S=60", "-j", "3", *options, "--", sys.executable]
+    done = run(*command, str(client), str(cards), cwd=tmp_path)
+    recorded = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert done.returncode == 0, done.stdout
+    assert [(one["outcome"], one["completed"]) for one in recorded["rehearsal"]] == [("survived", True)] * 4
+    verdicts = {clause["id"]: clause["verdict"] for clause in recorded["clauses"]}
+    assert (verdicts["client.backs-off"], verdicts["client.token-life"]) == ("kept", "kept")
+
+
+def odd(tmp_path: Path, cards: Path, script: str, *options: str) -> tuple[int, dict[str, Any]]:
+    """One case, rehearsed by a shell script in which `client` is the example: the exit code, and run.json."""
+    call = f'client() {{ "{sys.executable}" "{EXAMPLE}" "{cards}"; }}; {script}'
+    command = ["rehearse", "--out", "run", "--time-limit", "20", "--only", "dates-naive", *options, "--", "bash", "-c"]
+    done = run(*command, call, cwd=tmp_path)
+    return done.returncode, json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+
+
+def test_a_secret_behind_megabytes_of_output_is_found(cards: Path, tmp_path: Path) -> None:
+    _, recorded = odd(tmp_path, cards, 'client; yes hello | head -c 3000000; echo "$KYCGATE_TENANT_SECRET"')
+    assert next(one for one in recorded["clauses"] if one["id"] == "client.no-secret-printed")["verdict"] == "broken"
+
+
+def test_a_command_that_fails_by_itself_accuses_no_case(cards: Path, tmp_path: Path) -> None:
+    code, recorded = odd(tmp_path, cards, "[ -e mark ] && kill -SEGV $$; touch mark; client")
+    found = next(one for one in recorded["clauses"] if one["id"] == "habit.dates-naive")
+    assert (code, found["verdict"], "SIGSEGV" in found["reason"]) == (0, "unclear", True)
+
+
+def test_what_a_failing_command_wrote_is_shown_without_secrets(cards: Path, tmp_path: Path) -> None:
+    script = """[ -e mark ] && { client; echo "no: $KYCGATE_TENANT_SECRET"; exit 4; }; touch mark; client"""
+    code, recorded = odd(tmp_path, cards, script)
+    trial = recorded["rehearsal"][1]
+    assert (code, trial["outcome"], trial["ended"]) == (1, "failed", "exit code 4")
+    assert "no: $KYCGATE_TENANT_SECRET" in trial["output"]
+    found = next(one for one in recorded["clauses"] if one["id"] == "habit.dates-naive")["findings"][0]
+    assert "it wrote last: no: $KYCGATE_TENANT_SECRET" in found["actual"]
+    assert found["curl"].startswith("kycgate rehearse --only habit.dates-naive --time-limit 20 -- bash")
+    assert "sandbox-secret" not in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
+def test_exit_code_0_without_an_onboarding_is_noted(cards: Path, tmp_path: Path) -> None:
+    code, recorded = odd(tmp_path, cards, "client || true", "--only", "reset-in-answer")
+    assert code == 0
+    assert "In 1 of 2 cases that it survived" in recorded["notes"][0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_rehearsal_keeps_what_it_knows_and_leaves_nothing_behind(
+    number: signal.Signals, cards: Path, tmp_path: Path
+) -> None:
+    script = (
+        f'[ -e mark ] && {{ sleep 97.{os.getpid()} & wait; }}; touch mark; "{sys.executable}" "{EXAMPLE}" "{cards}"'
+    )
+    command = [sys.executable, "-m", "kycgate", "rehearse", "--out", "run", "--only", "dates-naive", "--", "bash", "-c"]
+    with subprocess.Popen([*command, script], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "faithful" in process.stdout.readline()
+        time.sleep(1)
+        begun = time.monotonic()
+        process.send_signal(number)
+        said = process.stdout.read()
+    assert (process.returncode, time.monotonic() - begun < 30) == (3, True)
+    assert "the run was stopped before its end, after 0 of 1 cases" in said
+    recorded = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert (recorded["complete"], recorded["rehearsal"][0]["outcome"]) == (False, "survived")
+    left = [one.info["cmdline"] for one in psutil.process_iter(["cmdline"])]
+    assert not [command for command in left if command and f"97.{os.getpid()}" in command]
+
+
+def test_a_reader_that_leaves_changes_no_verdict(cards: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "kycgate", "rehearse", "--out", "run", "--only", "dates-naive", "--"]
+    with subprocess.Popen([*command, sys.executable, EXAMPLE, cards], cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+    assert (process.returncode, (tmp_path / "run" / "report.html").exists()) == (0, True)
+
+
+def test_waivers_and_since_work_as_for_check(cards: Path, tmp_path: Path) -> None:
+    options = ["--only", "no-gender-on-back", "--", sys.executable, str(EXAMPLE), str(cards)]
+    assert run("rehearse", "--out", "first", *options, cwd=tmp_path).returncode == 1
+    until = datetime.now(UTC).date() + timedelta(days=30)
+    waiver = f'[[waiver]]\nclause = "fault.no-gender-on-back"\nreason = "known"\nowner = "app"\nexpires = {until}\n'
+    (tmp_path / "kycgate.toml").write_text(waiver, encoding="utf-8")
+    done = run("rehearse", "--out", "second", "--since", "first", *options, cwd=tmp_path)
+    assert (done.returncode, "0 new, 1 known, 0 gone" in done.stdout) == (0, True), done.stdout + done.stderr
+    assert "waived" in done.stdout
 
 
 def test_a_client_that_sends_nothing_is_never_green(tmp_path: Path) -> None:
@@ -169,7 +343,7 @@ def test_a_client_that_hangs_is_ended(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--only", "no-such"], "no fault or line is named"),
+        (["--only", "no-such"], "no fault, habit or line is named"),
         (["--kind", "no-such"], "no kind is named"),
         (["--level", "no-such"], "no level is named"),
         (["--kind", "line", "--only", "true-as-text"], "no case is left"),
@@ -191,4 +365,4 @@ def test_waivers_and_severities_may_name_cases(tmp_path: Path) -> None:
 def test_every_case_is_a_fault_or_a_line() -> None:
     every = cases()
     assert len({case.id for case in every}) == len(every)
-    assert {case.kind for case in every} == {"fault", "line"}
+    assert {case.kind for case in every} == {"fault", "habit", "line"}
