@@ -11,7 +11,7 @@ COPY contracts contracts
 COPY load load
 COPY reports reports
 COPY tests tests
-RUN uv pip install --no-cache --python /opt/kycgate --constraint constraints.txt .
+RUN uv pip install --no-cache --python /opt/kycgate --constraint constraints.txt '.[load]'
 
 FROM python:3.11-slim-bookworm
 # What installs packages has no business in a running container.

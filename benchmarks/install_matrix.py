@@ -51,7 +51,7 @@ def install_and_verify(python: Path, package: Path, folder: Path) -> str:
     subprocess.run(["uv", "venv", "--quiet", "--python", str(python), "venv"], **quiet)
     own = folder / "venv" / "bin" / "python"
     constraints = ["--constraint", str(ROOT / "constraints.txt")]
-    subprocess.run(["uv", "pip", "install", "--quiet", "--python", str(own), *constraints, str(package)], **quiet)
+    subprocess.run(["uv", "pip", "install", "--quiet", "--python", str(own), *constraints, f"{package}[load]"], **quiet)
     begun = time.monotonic()
     done = subprocess.run(
         [str(folder / "venv" / "bin" / "kycgate"), "verify", "--out", "run", "--duration", "3"],

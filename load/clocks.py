@@ -1,5 +1,6 @@
 """Takes down what happens, second by second. Adding up is done by another process, out of the timed path."""
 
+import sys
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,13 @@ MAX_EXAMPLES = 5
 MOST_KINDS = 20
 """Kinds of errors of one step that are told apart; what comes after them counts together."""
 OTHER = "other"
+SENDING_CLOCK = (
+    "sending ends when the target's side has acknowledged all but the last two segments (the kernel's own time stamp), "
+    "or with the answer's first byte"
+    if sys.platform == "linux"
+    else "sending ends when the kernel has taken the body's last byte, "
+    "so what then still lies in its send buffer counts as thinking"
+)
 
 
 class Errors:

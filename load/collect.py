@@ -15,12 +15,11 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
 from kycgate.files import no_links
-from kycgate.load.clocks import MAX_EXAMPLES, Errors
+from kycgate.load.clocks import MAX_EXAMPLES, SENDING_CLOCK, Errors
 from kycgate.load.interval import GENERATOR, Breach, Interval
 from kycgate.load.plan import Limit, LoadOutcome, LoadPlan
 from kycgate.load.self_check import EVERY_S, MAX_CPU_SHARE, MAX_GC_MS, MAX_LAG_MS, MAX_SLIP_MS
 from kycgate.load.sizes import fit, size_points
-from kycgate.load.wire import SENDING_CLOCK
 from kycgate.runs.load_model import (
     DIGITS,
     DUE,

@@ -3,8 +3,6 @@
 import gc
 import time
 
-import gevent
-
 from kycgate.load.clocks import Recorder
 from kycgate.load.interval import GENERATOR
 
@@ -28,6 +26,9 @@ class Watch:
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
     def start(self) -> None:
+        # The limits below are read without the extra load.
+        import gevent
+
         gc.callbacks.append(self._on_gc)
         gevent.spawn(self._run)
 
@@ -39,6 +40,8 @@ class Watch:
             self._recorder.put(GENERATOR, "gc", now - self._collecting_since)
 
     def _run(self) -> None:
+        import gevent
+
         while True:
             before = time.perf_counter_ns()
             gevent.sleep(EVERY_S)

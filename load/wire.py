@@ -28,13 +28,6 @@ _ORIGIN_TIMESTAMPING = 4
 _KEYS = 1 << 32
 CHUNK = 262_144
 """Bytes that are encrypted at a time."""
-SENDING_CLOCK = (
-    "sending ends when the target's side has acknowledged all but the last two segments (the kernel's own time stamp), "
-    "or with the answer's first byte"
-    if sys.platform == "linux"
-    else "sending ends when the kernel has taken the body's last byte, "
-    "so what then still lies in its send buffer counts as thinking"
-)
 
 
 class Wire:

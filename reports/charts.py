@@ -22,14 +22,11 @@ from kycgate.runs.percentile import percentile_us
 # Drawn in colours that occur nowhere else, then renamed to the page's variables, so that dark mode reaches the charts.
 _INK, _SOFT, _LINE = "#010101", "#010102", "#010103"
 _SERIES = tuple(f"#0200{n:02x}" for n in range(1, 7))
-_STATES = {
-    "kept": "#030001", "broken": "#030002", "warning": "#030003", "waived": "#030003", "unclear": "#030004",
-    "not tried": "#030005", "touched": "#030004",
-}  # fmt: skip
+_BROKEN = "#030002"
 _VARIABLES = (
     {_INK: "ink", _SOFT: "soft", _LINE: "line"}
     | {colour: f"c{n}" for n, colour in enumerate(_SERIES, 1)}
-    | {colour: name.replace(" ", "-") for name, colour in _STATES.items() if name not in ("waived", "touched")}
+    | {_BROKEN: "broken"}
 )
 _WIDTH_IN, _HEIGHT_IN = 4.6, 3.0
 MAX_BINS: Final = 150
@@ -273,9 +270,7 @@ def over_time(flow: RecordedFlow, load: LoadResult) -> Markup:
         "ended": lambda point: point.finished,
         "failed": lambda point: point.failures,
     }
-    for (name, count), colour, style in zip(
-        rates.items(), (_SOFT, _INK, _STATES["broken"]), ("--", "-", "-"), strict=True
-    ):
+    for (name, count), colour, style in zip(rates.items(), (_SOFT, _INK, _BROKEN), ("--", "-", "-"), strict=True):
         values = [sum(map(count, points)) / width for _, points in whole_bins]
         if name != "failed" or any(values):
             below.plot(middles, values, style, label=f"{name}/s", color=colour, linewidth=1.2, drawstyle="steps-mid")
@@ -422,7 +417,7 @@ def capacity(found: CapacityResult) -> Markup:
     figure, (axes,) = _figure()
     for label, points, marker, colour in (
         ("kept the objective", [p for p in found.points if not p.broke], "o", _SERIES[0]),
-        ("did not", [p for p in found.points if p.broke], "x", _STATES["broken"]),
+        ("did not", [p for p in found.points if p.broke], "x", _BROKEN),
     ):
         if points:
             axes.plot(

@@ -4,18 +4,19 @@ import calendar
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-import numpy as np
 from markupsafe import Markup, escape
 from pydantic import ValidationError
 
 from kycgate.runs.model import ObjectiveResult, Run
 from kycgate.runs.period import BudgetResult, Day, Outage, PeriodResult, Stretch
-from kycgate.sla.histograms import Counts, decode, edges, empty, quantile_us
 from kycgate.sla.policy import Latency, share_of
 from kycgate.text import counted
+
+if TYPE_CHECKING:
+    from kycgate.sla.histograms import Counts
 
 REFERENCES = {
     "Clopper and Pearson 1934": "C. J. Clopper and E. S. Pearson, The use of confidence or fiducial limits illustrated "
@@ -138,6 +139,11 @@ def _methods(objectives: Sequence[ObjectiveResult]) -> list[tuple[str, list[str]
 
 
 def _charts(run: Run, policy: Mapping[str, Any]) -> Iterator[LimitChart]:
+    if not policy:
+        return
+    # numpy is of the extra load, and the page of a check has no histogram.
+    from kycgate.sla.histograms import decode, empty
+
     latencies = run.period.latencies if run.period is not None else run.load.latencies if run.load is not None else []
     judged = {result.id for result in run.objectives}
     for raw in policy.get("objective", []):
@@ -154,9 +160,11 @@ def _charts(run: Run, policy: Mapping[str, Any]) -> Iterator[LimitChart]:
             yield _chart(objective, counts, exact if run.period is not None else None)
 
 
-def _chart(objective: Latency, counts: Counts, exact_ms: float | None = None) -> LimitChart:
+def _chart(objective: Latency, counts: "Counts", exact_ms: float | None = None) -> LimitChart:
+    from kycgate.sla.histograms import edges, quantile_us
+
     limit_us = objective.limit_ms * 1e3
-    places = np.flatnonzero(counts)
+    places = counts.nonzero()[0]
     cells = [(float(edges()[1][place]), int(counts[place])) for place in places]
     total = int(counts.sum())
     within = sum(count for value, count in cells if value <= limit_us) / total

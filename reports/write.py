@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from kycgate.extras import lacking
 from kycgate.files import write_atomically
 from kycgate.reports.html import render_html
 from kycgate.reports.junit import render_junit
@@ -36,5 +37,6 @@ def write_all(folder: RunFolder, run: Run) -> list[str]:
             problems.append(f"cannot write {folder.path / name}: {error.strerror}")
         except Exception as error:  # noqa: BLE001 - one report's fault must not cost the others
             said = one_line(f"{type(error).__name__}: {error}", 300)
-            problems.append(f"{name} is not written: a bug of kycgate, please report it: {said}")
+            why = lacking(error) or f"a bug of kycgate, please report it: {said}"
+            problems.append(f"{name} is not written: {why}")
     return problems

@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -300,5 +300,9 @@ def _from_here(path: Path | None) -> str:
 
 def _versions() -> dict[str, str]:
     names = ("schemathesis", "locust", "httpx", "hypothesis", "pytest", "pydantic", "hdrhistogram")
-    found: dict[str, Any] = {name: importlib.metadata.version(name) for name in names}
+    found: dict[str, Any] = {}
+    for name in names:
+        # locust is of the extra load.
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
     return {"python": platform.python_version(), **found}

@@ -190,7 +190,7 @@ def _send(
 
     def on_second(collector: Collector, second: Second) -> str | None:
         if second.number == 0:
-            threading.Thread(target=load_reports, daemon=True).start()
+            threading.Thread(target=load_statistics, daemon=True).start()
         if screen is not None:
             screen.second(collector, second)
 
@@ -228,13 +228,21 @@ def _send(
 
 
 def load_reports() -> None:
-    """Load the reports' modules while requests are sent: the end need not wait for them."""
+    """Load the reports' modules while a check sends requests: the end need not wait for them.
+
+    None of them imports numpy: hypothesis asks a numpy that is half imported for its arrays, and a test would crash.
+    """
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+    import kycgate.reports.write  # noqa: F401
+
+
+def load_statistics() -> None:
+    """The same of a load, with its charts and its statistics."""
+    load_reports()
     import matplotlib.figure
     import matplotlib.ticker  # noqa: F401
 
-    import kycgate.reports.write
     import kycgate.sla.judge  # noqa: F401
 
 

@@ -58,6 +58,7 @@ from kycgate.contracts.clauses import LEFT_OUT
 from kycgate.contracts.flows import catalogue
 from kycgate.contracts.openapi import text as openapi_text
 from kycgate.errors import ExitCode, KycgateError, Mistakes
+from kycgate.extras import demand_load, lacking
 from kycgate.settings.profile import Profile, take_flow_of_call
 from kycgate.settings.selection import clauses_named
 
@@ -84,6 +85,7 @@ def verify(
     *, report: ReportOptions, output: Output,
 ) -> None:  # fmt: skip
     """Check the contract, run a short load, judge both; where no target is named, of the embedded sandbox."""
+    demand_load("verify")
     from kycgate.cli.load_part import NOWHERE, LoadOptions
     from kycgate.load import LoadPlan
 
@@ -320,9 +322,10 @@ def main() -> None:
         # Shell completion ends so; with 1 it is Typer's way of saying that the reader of our output has left.
         code = ExitCode.UNCLEAR if ended.code else ExitCode.KEPT
     except Exception as error:  # noqa: BLE001 - whatever is left is a bug of ours, and no verdict
+        without = lacking(error)
         full = isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None
         said = f"the output cannot be written: {error.strerror}" if full else _bug(error)  # type: ignore[attr-defined]
-        code = _complain(said, ExitCode.UNCLEAR)
+        code = _complain(without or said, ExitCode.USAGE if without else ExitCode.UNCLEAR)
     problem = flush()
     if problem:
         code = code or _complain(problem, ExitCode.UNCLEAR)

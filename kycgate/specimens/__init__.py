@@ -1,7 +1,7 @@
 """Synthetic Egyptian ID cards and passport pages with known truth, for showing to a vendor's reading.
 
-Every person is invented, every card says SPECIMEN. The font is DejaVu Sans, which the matplotlib wheel carries (its
-licence: Bitstream Vera and DejaVu, free to use and embed).
+Every person is invented, every card says SPECIMEN. The font is DejaVu 2.37 (fonts/, beside its licence: Bitstream
+Vera and DejaVu, free to use and embed).
 """
 
 from kycgate.specimens.degrade import Degradation, degrade, degrade_jpeg, parse_degradations

@@ -1,6 +1,5 @@
 """Draws the cards: front, back, passport page. The same arguments give the same bytes."""
 
-import importlib.util
 import io
 import random
 import struct
@@ -20,6 +19,7 @@ WIDTH, HEIGHT = 1012, 638
 """Pixels of an ID-1 card (85.6 × 54 mm) at 300 dpi."""
 MIN_BYTES, MAX_BYTES = 100_000, 4_000_000
 SIDES = ("front", "back", "passport")
+_FONTS = Path(__file__).parent / "fonts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +43,9 @@ class CardSet:
 
 
 @cache
-def _fonts() -> Path:
-    """Where matplotlib keeps its fonts; found without importing it, which would cost 35 MB in every process."""
-    spec = importlib.util.find_spec("matplotlib")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("matplotlib, whose fonts the cards are drawn with, is not installed")
-    return Path(spec.submodule_search_locations[0]) / "mpl-data" / "fonts" / "ttf"
-
-
-@cache
 def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(str(_fonts() / name), size, layout_engine=ImageFont.Layout.RAQM)
+    return ImageFont.truetype(str(_FONTS / name), size, layout_engine=ImageFont.Layout.RAQM)
 
 
 def _arabic(pen: ImageDraw.ImageDraw, right: int, top: int, text: str, size: int, bold: bool = False) -> None:
@@ -185,7 +176,7 @@ def draw(
 
 @cache
 def _mono() -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(_fonts() / "DejaVuSansMono.ttf"), 36)
+    return ImageFont.truetype(str(_FONTS / "DejaVuSansMono.ttf"), 36)
 
 
 def _encode(picture: Image.Image, format: str, size_bytes: int | None, seed: int) -> bytes:  # noqa: A002

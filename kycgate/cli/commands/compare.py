@@ -46,6 +46,9 @@ def compare(
     output: Output,
 ) -> None:
     """Compare two load runs, before and after a release: slower, not slower, or not enough evidence."""
+    from kycgate.extras import demand_load
+
+    demand_load("compare")
     from kycgate.runs.folder import RunFolder
     from kycgate.sla.compare import PERCENTILES, as_lines, as_markdown
     from kycgate.sla.compare import compare as judge

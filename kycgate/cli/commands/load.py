@@ -198,7 +198,10 @@ def load(
     """Start onboardings at a rate, or by a number of people; response times count from when each was due."""
     from importlib.util import find_spec
 
+    from kycgate.extras import demand_load
     from kycgate.processes import Spare
+
+    demand_load("load")
 
     # It loads its modules while this one does; when this process ends, it ends.
     spare = None if machines.worker else Spare()

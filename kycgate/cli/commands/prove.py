@@ -25,6 +25,9 @@ def prove(
     resume: Annotated[bool, typer.Option("--resume", help="Keep what prove.json already holds.")] = False,
 ) -> None:
     """Run the check against every fault and faithful variant of the sandbox, and a load against those under load."""
+    from kycgate.extras import demand_load
+
+    demand_load("prove")
     from kycgate.check.prove import prove as run_prove
     from kycgate.check.prove import versions
     from kycgate.files import write_atomically

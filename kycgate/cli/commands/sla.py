@@ -70,8 +70,10 @@ def sla(
     output: Output,
 ) -> None:
     """Judge recorded runs, or a month of probes, against a policy: holds, broken, or not enough evidence."""
+    from kycgate.extras import demand_load
     from kycgate.sla.policy import load_policy
 
+    demand_load("sla")
     chosen = load_policy(policy)
     if openslo:
         if runs or month.period is not None or plan or output.json:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-GROUND = ("contracts", "errors", "files", "text", "processes")
+GROUND = ("contracts", "errors", "extras", "files", "text", "processes")
 ALLOWED = {
     "contracts": (),
     "errors": (),
+    "extras": ("errors",),
     "files": (),
     "text": (),
     "processes": (),
