@@ -240,8 +240,8 @@ def run_json() -> Iterator[str]:
 
 def json_output() -> Iterator[str]:
     yield "# JSON on standard output"
-    yield "`check`, `load`, `verify`, `sla`, `probe`, `compare` and `doctor` take `--json` and `--quiet` alike. The"
-    yield "exit code is the same with and without them.\n"
+    yield "`check`, `load`, `verify`, `sla`, `probe`, `compare`, `history` and `doctor` take `--json` and"
+    yield "`--quiet` alike. The exit code is the same with and without them.\n"
     yield from _table(
         ("call", "standard output", "standard error"),
         iter(

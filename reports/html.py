@@ -40,7 +40,7 @@ def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
     script = _file("templates", "report.js").decode()
     states = [status(run, clause) for clause in run.clauses]
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             run=run,
@@ -85,7 +85,7 @@ def render_for_vendor(run: Run) -> str:
     for clause in broken:
         shown += [(clause, finding) for finding in clause.findings] or [(clause, None)]
     return (
-        _environment()
+        environment()
         .get_template("vendor.html.j2")
         .render(
             run=run,
@@ -103,7 +103,7 @@ def render_prove(trials: Sequence[Any], versions: str) -> str:
     for trial in sorted(faults, key=lambda trial: trial.clause):
         by_clause[trial.clause].append(trial)
     return (
-        _environment()
+        environment()
         .get_template("prove.html.j2")
         .render(
             faults=faults,
@@ -121,7 +121,8 @@ def _file(*parts: str) -> bytes:
     return importlib.resources.files("kycgate.reports").joinpath(*parts).read_bytes()
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """The templates, with what they say everything by."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("kycgate.reports"),
         autoescape=True,

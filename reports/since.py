@@ -107,6 +107,7 @@ def _differs(run: Run, earlier: Run) -> list[str]:
     pairs = [
         ("target", earlier.target, run.target),
         ("profile", earlier.profile, run.profile),
+        ("release", earlier.release, run.release),
         ("strict", earlier.strict, run.strict),
         ("kycgate", earlier.kycgate_version, run.kycgate_version),
         ("thorough", earlier.options.get("thorough", False), run.options.get("thorough", False)),

@@ -10,6 +10,7 @@ from kycgate.probing.probe import Probe
 from kycgate.runs.model import ObjectiveResult
 from kycgate.runs.period import BurnResult, PeriodResult
 from kycgate.sla.compare import Comparison
+from kycgate.sla.history_model import History
 
 
 class DoctorAnswer(BaseModel):
@@ -91,6 +92,13 @@ class CompareAnswer(Comparison):
     command: Literal["compare"] = "compare"
 
 
+class HistoryAnswer(History):
+    """`kycgate history --json`."""
+
+    command: Literal["history"] = "history"
+    page: str = Field(description="Where the HTML page lies.")
+
+
 class LengthAnswer(BaseModel):
     """How long two runs must be to compare one percentile of one step."""
 
@@ -137,6 +145,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "kycgate probe": ProbeAnswer,
     "kycgate compare": CompareAnswer,
     "kycgate compare --plan": ComparePlan,
+    "kycgate history": HistoryAnswer,
     "kycgate check --dry-run": CheckPlan,
 }
 """What each call prints with --json; `check`, `load` and `verify` print their run."""

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import kycgate
 from kycgate.cli.load_part import LoadOptions, Screen, demand_permission, load_reports, may_load, send_load
+from kycgate.cli.options import release_label
 from kycgate.cli.spec import RunSpec
 from kycgate.cli.stopping import stoppable
 from kycgate.contracts.clauses import CORE
@@ -61,6 +62,7 @@ def execute(
     profile, check, load, only = spec.profile, spec.check, spec.load, spec.only
     seed = random.randrange(2**31) if spec.seed is None else spec.seed
     wanted = clauses_named(only)
+    release_label(spec.release)
     secrets = load_secrets(profile.environment, profile.credentials) if profile.base_url is not None else None
     if load is not None and profile.base_url is not None:
         demand_permission(profile, load, only=not check)
@@ -84,6 +86,7 @@ def execute(
         kycgate_version=kycgate.__version__,
         profile=profile.name,
         target=profile.base_url or "",
+        release=spec.release,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=seed,
         strict=profile.strict,

@@ -18,6 +18,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "sla": "kycgate sla --policy policy.toml kycgate-out/load-1",
         "probe": "kycgate probe --store probes.db -p kycgate.toml",
         "compare": "kycgate compare before after --min-effect 10",
+        "history": "kycgate history probes.db --policy policy.toml -o history.html",
     },
     "Evidence": {
         "report": "kycgate report kycgate-out/check-1 --since kycgate-out/check-0",

@@ -24,6 +24,7 @@ from kycgate.sla.policy import DEFAULT_POLICY, Latency, Policy
 from kycgate.target.client import STOPPED
 from kycgate.text import counted
 
+_WORKLOAD = {"rate", "people", "poisson", "shape", "client_order_share", "retry_share", "sizes", "degradations"}
 NOWHERE = "http://127.0.0.1"
 """Stands for the target until it is known."""
 
@@ -138,6 +139,8 @@ def send_load(
     """Send the load and enter its results into `run`; returns why nothing can be concluded, or an empty string."""
     chosen = policy or DEFAULT_POLICY
     plan = plan_for(load, gate.profile, gate).model_copy(update={"limits": limits_of(chosen)})
+    # What two runs must share to be compared (`kycgate history`).
+    run.options["workload"] = plan.model_dump(mode="json", include=_WORKLOAD)
     say(f"load: {plan.words if load.capacity is None else load.capacity.words}")
     for short in _too_short(load, policy):
         say(f"note: {short}")

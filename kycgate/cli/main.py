@@ -19,6 +19,7 @@ from kycgate.cli.commands import (
     chaos,
     compare,
     doctor,
+    history,
     init,
     load,
     pin,
@@ -67,7 +68,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=CONTEXT,
 )
-for _command in (bundle, chaos, compare, doctor, init, load, pin, probe, prove, rehearse, report, schema, sla):
+for _command in (bundle, chaos, compare, doctor, history, init, load, pin, probe, prove, rehearse, report, schema, sla):
     _command.register(app)
 # Typer carries a click of its own; the errors of that one share this base.
 _TYPER_INTERRUPTED = 130
@@ -94,7 +95,8 @@ def verify(
     )
     workload = LoadPlan(base_url=NOWHERE, rate=load_rate, duration_s=duration)
     spec = RunSpec(
-        command="verify", profile=chosen, profile_file=run.target.profile_file, out=run.out, seed=run.cards.seed,
+        command="verify", profile=chosen, profile_file=run.target.profile_file, out=run.out, release=run.release,
+        seed=run.cards.seed,
         check=True, load=LoadOptions(workload, yes_this_is_mine=yes_this_is_mine), policy=policy_of(policy),
     )  # fmt: skip
     run_and_exit(spec, report, output)
@@ -145,7 +147,8 @@ def check(
         _print_plan(chosen, clauses_named(only), output)
         return
     spec = RunSpec(
-        command="check", profile=chosen, profile_file=run.target.profile_file, out=run.out, seed=run.cards.seed,
+        command="check", profile=chosen, profile_file=run.target.profile_file, out=run.out, release=run.release,
+        seed=run.cards.seed,
         check=True, thorough=tests.thorough, only=only,
     )  # fmt: skip
     run_and_exit(spec, report, output)

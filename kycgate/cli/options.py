@@ -46,6 +46,8 @@ class Format(StrEnum):
     GITHUB = "github"
 
 
+MAX_LABEL = 60
+
 BaseUrlOption = Annotated[
     str | None, typer.Option("--base-url", "-u", help="The target. Else KYCGATE_BASE_URL, the profile's.")
 ]
@@ -93,8 +95,15 @@ PolicyOption = Annotated[Path | None, typer.Option("--policy", help="An SLA poli
 StoreOption = Annotated[
     str, typer.Option("--store", envvar="KYCGATE_STORE", help="A file, or postgresql://… (a password: in PGPASSWORD).")
 ]
+ProbedOption = Annotated[str | None, typer.Option("--target", help="Whose probes, where the store has several.")]
+EveryOption = Annotated[
+    float | None, typer.Option("--every", min=1, max=86_400, help="Seconds between probes; else learned.")
+]
 SinceOption = Annotated[Path | None, typer.Option("--since", help="An earlier run: marks what is new, known or gone.")]
 FormatOption = Annotated[Format, typer.Option("--format", help="github adds annotations and the job's summary.")]
+ReleaseOption = Annotated[
+    str, typer.Option("--release", metavar="LABEL", help="The target's release; `kycgate history` marks it.")
+]
 MineOption = Annotated[bool, typer.Option("--yes-this-is-mine", help="Allow load on another machine.")]
 
 
@@ -132,6 +141,7 @@ class RunOptions:
 
     target: TargetOptions
     out: OutOption = None
+    release: ReleaseOption = ""
     cards: CardOptions
 
 
@@ -238,6 +248,17 @@ def profile_of(path: Path | None, thorough: bool = False, *, quiet: bool = False
             file=sys.stderr,
         )
     return profile
+
+
+def release_label(text: str) -> str:
+    """A release's label, as it is shown.
+
+    Raises:
+        UsageError: it is too long, or cannot be shown.
+    """
+    if len(text) > MAX_LABEL or not text.isprintable():
+        raise UsageError(f"a release's label has at most {MAX_LABEL} characters, all of which can be printed")
+    return text
 
 
 def policy_of(path: Path | None) -> Any:

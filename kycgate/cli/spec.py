@@ -29,5 +29,7 @@ class RunSpec:
     only: Sequence[str] = ()
     """Clauses and families: nothing else is judged, and no test runs for anything else. Empty: all."""
     policy: "Policy | None" = None
+    release: str = ""
+    """The target's, for `kycgate history`."""
     baseline: "tuple[str, Run] | None" = None
     """An earlier run and its name, to mark what has changed since."""

@@ -151,6 +151,7 @@ class Run(RunModel):
     kycgate_version: str = ""
     target: str = Field(default="", description="The base URL, without any credentials.")
     embedded_sandbox: bool = False
+    release: str = Field(default="", description="The target's release, as --release said.")
     profile: str = ""
     started_at: Plain = ""
     finished_at: Plain = ""

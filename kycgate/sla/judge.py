@@ -29,7 +29,7 @@ def judge(policy: Policy, recordings: Sequence[Recording], *, anytime: bool = Fa
     Raises:
         UsageError: a run holds no load, is damaged, or is given twice.
     """
-    _refuse_twins(recordings)
+    refuse_twins(recordings)
     anytime = anytime or any(recording.stopped_by_its_outcome for recording in recordings)
     method = ANYTIME if anytime else EXACT
     results = []
@@ -80,7 +80,7 @@ def _steadiness(found: Sequence[Trend], climbing: Sequence[Trend]) -> ObjectiveR
     )
 
 
-def _refuse_twins(recordings: Sequence[Recording]) -> None:
+def refuse_twins(recordings: Sequence[Recording]) -> None:
     """The same run, or a copy of it, is no second sample.
 
     Raises:

@@ -227,7 +227,8 @@ def load(
         spare=spare,
     )
     spec = RunSpec(
-        command="load", profile=chosen, profile_file=run.target.profile_file, out=run.out, seed=run.cards.seed,
+        command="load", profile=chosen, profile_file=run.target.profile_file, out=run.out, release=run.release,
+        seed=run.cards.seed,
         load=options, policy=policy_of(decision.policy),
     )  # fmt: skip
     run_and_exit(spec, report, output)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kycgate.cli.groups import grouped
-from kycgate.cli.options import OutOption
+from kycgate.cli.options import EveryOption, OutOption, ProbedOption
 from kycgate.cli.output import Output
 from kycgate.errors import ExitCode, UsageError
 from kycgate.text import counted
@@ -40,10 +40,8 @@ class MonthOptions:
     store: Annotated[str | None, typer.Option("--store", envvar="KYCGATE_STORE", help="Where the probes are kept.")] = (
         None
     )
-    target: Annotated[str | None, typer.Option("--target", help="Whose probes, where the store has several.")] = None
-    every: Annotated[
-        float | None, typer.Option("--every", min=1, max=86_400, help="Seconds between probes; else learned.")
-    ] = None
+    target: ProbedOption = None
+    every: EveryOption = None
     alert: Annotated[
         bool,
         typer.Option("--alert", help="With --period: exit code 1 when the error budget burns too fast, else 0."),
@@ -139,7 +137,7 @@ def _judge_month(policy: Any, text: str, options: MonthOptions, output: Output, 
     days = days_of(month, policy.period.zone)
     now = datetime.now(UTC)
     with open_store(options.store) as store:
-        chosen = _target_of(store.targets(), options.target, store.name)
+        chosen = target_of_store(store.targets(), options.target, store.name)
         # The probes next to the month say whether an outage at its border began, or ends, in another one.
         probes = store.probes(chosen, days[0].start - _NEIGHBOURS, days[-1].end + _NEIGHBOURS)
         name = store.name
@@ -196,7 +194,7 @@ def _print_document(
     output.document(answer)
 
 
-def _target_of(targets: dict[str, int], wanted: str | None, store: str) -> str:
+def target_of_store(targets: dict[str, int], wanted: str | None, store: str) -> str:
     if wanted is not None:
         wanted = wanted.rstrip("/")
     if wanted in targets:

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Dialog, Page, Request, sync_playwright
 
 from kycgate.check.trial import Trial
+from kycgate.probing import open_store
 from kycgate.reports.detection import committed_detection
+from kycgate.reports.history_page import render_history
 from kycgate.reports.html import render_for_vendor, render_html, render_prove
 from kycgate.reports.since import mark
 from kycgate.runs.clause import Verdict
@@ -25,7 +28,20 @@ from kycgate.runs.folder import RunFolder
 from kycgate.runs.load_model import CapacityPoint, CapacityResult, FieldReading
 from kycgate.runs.model import DriftItem, Observed, OpenPointResult, Run, WaiverResult
 from kycgate.settings.severity import Effect
+from kycgate.sla.history import Release, history
+from kycgate.sla.history_model import History
+from kycgate.sla.history_points import (
+    MonthOfProbes,
+    began,
+    months_of_store,
+    of_load,
+    of_month,
+    plain_policy,
+    weeks_of,
+)
+from kycgate.sla.recording import Recording
 from kycgate.target.exchange import RecordedExchange
+from tests.suite.histories import FIRST, TARGET, a_load, a_store, nightly
 from tests.suite.recorded import stalled
 
 RECORDED = Path(__file__).parents[1] / "recorded"
@@ -146,6 +162,24 @@ PAGES: dict[str, Callable[[], Run]] = {
 }
 
 
+def looked_back(folder: Path) -> History:
+    """Loads with a change and a release, one of another rate, one that is void; months and weeks with an outage."""
+    folder.mkdir()
+    loads = [Recording.read(RunFolder(path)) for path in nightly(folder, 14, slower_from=8)]
+    loads.append(Recording.read(a_load(folder / "faster", FIRST, rate=6)))
+    void = Recording.read(a_load(folder / "void", FIRST, seed=99))
+    void.load.health.void = HOSTILE
+    taken = [of_load(recording, began(recording.run) or FIRST) for recording in (*loads, void)]
+    path = a_store(folder / "probes.db", slower_from=datetime(2026, 7, 20, tzinfo=UTC), every_h=6)
+    with open_store(str(path)) as store:
+        probes = store.probes(TARGET, FIRST - timedelta(days=9), FIRST + timedelta(days=400))
+    now = datetime(2026, 12, 1, tzinfo=UTC)
+    found = months_of_store(probes, TARGET, plain_policy(), now=now, every_s=21_600)
+    months = [month for month in found if isinstance(month, MonthOfProbes)]
+    taken += [*(of_month(month, by_policy=False) for month in months), *weeks_of(months)]
+    return history(taken, released=[Release(datetime(2026, 7, 20, tzinfo=UTC), HOSTILE[:60])], notes=[HOSTILE])
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The address of each page."""
@@ -161,8 +195,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         Trial(kind="variant", name="c", exit_code=0, broken=[], not_tried=[], requests=9, uploads=3, reason="kept"),
     ]  # fmt: skip
     (folder / "vendor.html").write_text(render_for_vendor(poisoned()), encoding="utf-8")
+    (folder / "history.html").write_text(render_history(looked_back(folder / "runs"), made=FIRST), encoding="utf-8")
     (folder / "prove.html").write_text(render_prove(trials, "2026-11-25"), encoding="utf-8")
-    return {name: (folder / f"{name}.html").as_uri() for name in (*PAGES, "prove", "vendor")}
+    return {name: (folder / f"{name}.html").as_uri() for name in (*PAGES, "prove", "vendor", "history")}
 
 
 @contextmanager
@@ -213,6 +248,8 @@ def _rows(page: Page, selector: str = "#clauses ~ section tr[data-state]") -> in
         ("prove", "dark", _PHONE),
         ("vendor", "light", _PHONE),
         ("vendor", "dark", _DESK),
+        ("history", "light", _DESK),
+        ("history", "dark", _SIZES[0]),
     ],
 )
 def test_accessible(name: str, look: str, size: dict[str, int], pages: dict[str, str], browser: Browser) -> None:
@@ -224,7 +261,7 @@ def test_accessible(name: str, look: str, size: dict[str, int], pages: dict[str,
 
 
 @pytest.mark.parametrize("size", [_PHONE, *_SIZES])
-@pytest.mark.parametrize("name", [*PAGES, "prove", "vendor"])
+@pytest.mark.parametrize("name", [*PAGES, "prove", "vendor", "history"])
 def test_silent_and_no_wider_than_the_screen(
     name: str, size: dict[str, int], pages: dict[str, str], browser: Browser
 ) -> None:
@@ -322,6 +359,45 @@ def test_a_load_shows_when_it_went_wrong(
             assert spot.evaluate("e => getComputedStyle(e).fill") not in ("none", "transparent", "rgba(0, 0, 0, 0)")
         assert page.locator("text=questions that this run had no answer to").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        assert wrong == []
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+@pytest.mark.parametrize("size", _SIZES)
+def test_a_history_shows_what_changed_when(
+    size: dict[str, int], look: str, pages: dict[str, str], browser: Browser
+) -> None:
+    """Without a script: its changes, a picture for each series with what a point says, and the runs in a table."""
+    with opened(browser, pages["history"], viewport=size, color_scheme=look, java_script_enabled=False) as (
+        page,
+        wrong,
+    ):
+        assert page.locator("h1").inner_text() == "Worse"
+        lead = page.locator(".lead").bounding_box()
+        assert lead is not None
+        assert lead["y"] + lead["height"] <= size["height"]
+        assert page.locator(".shift").first.inner_text().startswith("Worse, most likely between")
+        assert "release 4.2 came then" in page.locator(".shift").first.inner_text()
+        # What was not comparable is by itself: one point has no trend.
+        apart = page.locator("section:has(.note.loud)").first
+        assert "another load" in apart.inner_text()
+        assert apart.locator("figure").count() == 0
+        figure = page.locator("figure:has-text('front-p90')").first
+        assert figure.locator("polygon").count() > 0
+        assert figure.locator("text", has_text="4.2").count() == 1
+        said = figure.locator("g:has(polygon) > title").first.inner_html()
+        assert "front-p90" in said
+        assert "release 4.2, n = " in said
+        for svg in page.locator("figure svg").all():
+            box = svg.bounding_box()
+            assert box is not None
+            assert 0 <= box["x"] < box["x"] + box["width"] <= size["width"]
+        for name in ("Runs 1", "Months 3", "Weeks 4"):
+            first = page.locator(f".scroll[aria-label='{name}'] tbody th").first.bounding_box()
+            assert first is not None
+            assert 0 <= first["x"] < first["x"] + first["width"] <= size["width"]
+        assert page.locator("script, img, iframe, object, link[rel=stylesheet]").count() == 0
+        assert HOSTILE in page.locator(".notes").inner_text()
         assert wrong == []
 
 
