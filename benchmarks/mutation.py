@@ -173,7 +173,7 @@ def lay_out(folder: Path, areas: dict[str, list[str]]) -> None:
 
 
 def mutmut(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # What a shell says for whoever runs the tests is none of the mutants' business.
+    # The environment of the shell that runs the tests must not reach the mutants.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("KYCGATE_")}
     command = [sys.executable, "-m", "mutmut", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -535,7 +535,7 @@ Each verdict says beside it for how long a disturbance may last for it to stand.
 it ran: an hour shows nothing of the rest of a day.
 """
 _SAVED = f"""
-Whoever fixes the sample beforehand must plan for a vendor: here one with {PLANNED_FOR:g} of the allowed failures, to be
+A sample fixed beforehand must be planned for a vendor: here one with {PLANNED_FOR:g} of the allowed failures, to be
 shown to hold with {POWER:.0%} probability. Saved is what a run that stops when it is decided takes less than that
 sample, without knowing the vendor. Runs that were not decided within 4,000 samples count as 4,000.
 """

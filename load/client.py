@@ -68,7 +68,7 @@ class _Answer:
             self.headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
-        # What comes behind the answer is no part of it, nor the next request's answer.
+        # Bytes after the answer belong neither to it nor to the next request's answer.
         if self._whole:
             self.reusable = False
             return

@@ -97,7 +97,7 @@ def unpack(packed: str) -> "array[int]":
     """The numbers that `pack` packed.
 
     Raises:
-        ValueError: it is no such thing.
+        ValueError: it was not packed so.
     """
     values: array[int] = array("I")
     values.frombytes(base64.b64decode(packed, validate=True))

@@ -35,7 +35,7 @@ def parse_think(text: str) -> Think:
     """`text` as it is given to --think: a number is the mean of an exponential pause.
 
     Raises:
-        ValueError: it is no such distribution.
+        ValueError: it is not one of these distributions.
     """
     kind, colon, rest = text.partition(":")
     if not colon:

@@ -181,7 +181,7 @@ class TlsWire(Wire):
     def send(self, head: bytes, body: bytes | memoryview) -> None:
         self._tls.write(head)
         left = memoryview(body)
-        # The last piece is no small one: it holds the segment that is noted.
+        # The last piece is large enough to hold the segment whose time is noted.
         while len(left) > 2 * CHUNK:
             self._tls.write(left[:CHUNK])
             left = left[CHUNK:]

@@ -90,7 +90,7 @@ def _parsed(evidence: Evidence) -> dict[str, bytes]:
     """The raw files, written again from what was parsed: nothing else that lies in the folder is packed.
 
     Raises:
-        Contradiction: a line is no exchange.
+        Contradiction: a line is not an exchange.
         UsageError: a file is a link, no regular file, or damaged.
     """
     folder, files = evidence.folder, {"run.json": (evidence.run.model_dump_json(indent=1) + "\n").encode()}

@@ -166,7 +166,7 @@ def _response(flow: RecordedFlow, load: LoadResult) -> list[StepLatency]:
 
 
 _TICKS: Final = {"0": 1.0, "50": 2.0, "90": 10.0, "99": 100.0, "99.9": 1e3, "99.99": 1e4, "99.999": 1e5}
-"""Percentiles and their place on the axis: one sample in so many is slower."""
+"""Percentiles and their place on the axis: one sample in this many is slower."""
 
 
 def percentile_curves(flow: RecordedFlow, load: LoadResult) -> Markup:

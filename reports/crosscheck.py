@@ -297,7 +297,7 @@ def _by_due(load: LoadResult, intervals: Intervals) -> Iterator[str]:
     for point in load.by_due:
         key, name = (int(point.second), f"{point.step}.{DUE}"), f"{point.step} due in second {point.second:g}"
         if key in seen or point.second != key[0] or not point.failures <= point.finished:
-            yield f"{name} is there twice, is no whole second, or failed more often than it ended"
+            yield f"{name} is there twice, is not a whole second, or failed more often than it ended"
         seen.add(key)
         cells = intervals.get(key[1], {}).get(key[0])
         yield from _figures(point, _sum({} if cells is None else {0: cells}), name)

@@ -12,7 +12,7 @@ MOST_SECONDS: Final = 5
 """Rows of the worst seconds."""
 
 _WORST: Final = 3
-"""So many at the head of a ranking are named by it."""
+"""Entries of a ranking that the sentence above it names."""
 
 
 class WorstSecond(NamedTuple):

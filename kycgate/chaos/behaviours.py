@@ -15,7 +15,7 @@ from kycgate.chaos.registry import (
     GONE,
     GONE_OR_HUNG_UP,
     ILL_FORMED,
-    NOBODY,
+    UNREACHED,
     Expected,
     Stage,
     behaviour,
@@ -29,7 +29,7 @@ BOMB = 50_000_000
 # Connections
 
 
-@behaviour("refused", "Nothing listens.", stage=Stage.LISTEN, always=NOBODY, later=GONE)
+@behaviour("refused", "Nothing listens.", stage=Stage.LISTEN, always=UNREACHED, later=GONE)
 def _refused(hand: Hand) -> None:
     raise NotImplementedError("the target itself does not listen")
 
@@ -449,7 +449,7 @@ _tls("tls-self-signed", "A certificate that only its owner has signed.", "self-s
 
 
 @behaviour("tls-dropped", "The connection is closed in the middle of the handshake.", stage=Stage.CONNECT, tls="none",
-           always=NOBODY, later=None)  # fmt: skip
+           always=UNREACHED, later=None)  # fmt: skip
 def _tls_dropped(hand: Hand) -> None:
     hand.connection.settimeout(5)
     hand.connection.recv(1_024)
@@ -458,13 +458,13 @@ def _tls_dropped(hand: Hand) -> None:
 
 
 @behaviour("tls-silent", "The handshake is never answered.", stage=Stage.CONNECT, tls="none",
-           always=NOBODY, later=None)  # fmt: skip
+           always=UNREACHED, later=None)  # fmt: skip
 def _tls_silent(hand: Hand) -> None:
     hand.drain()
 
 
 @behaviour("tls-is-plain", "Plain HTTP where TLS was to be spoken.", stage=Stage.CONNECT, tls="none",
-           always=NOBODY, later=None)  # fmt: skip
+           always=UNREACHED, later=None)  # fmt: skip
 def _tls_is_plain(hand: Hand) -> None:
     hand.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
     hand.connection.close()

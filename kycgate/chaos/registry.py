@@ -40,7 +40,7 @@ class Expected:
 
 NOTHING = Expected(frozenset({3}), "gives no usable answer")
 """Nothing could be judged."""
-NOBODY = Expected(frozenset({3}), "cannot be reached")
+UNREACHED = Expected(frozenset({3}), "cannot be reached")
 """No server was reached either."""
 IN_TIME = Expected(frozenset({1}), "answer.in-time")
 """It answered, and then no more."""
@@ -49,7 +49,7 @@ ILL_FORMED = Expected(frozenset({1}), "answer.http")
 GONE = Expected(frozenset({3}), "no answer since")
 """It answered, and then no server was reached any more."""
 GONE_OR_HUNG_UP = Expected(frozenset({1, 3}))
-"""Who was still sending learns of a reset now by the error, now (the client reads on) as an orderly end."""
+"""A client that was still sending sees a reset as an error, or, when it reads on, as an orderly end."""
 FINE = Expected(frozenset({0}), "kept")
 """Unusual, yet lawful: no clause is broken."""
 
@@ -67,7 +67,7 @@ class Behaviour:
     tls: str = ""
     """How its certificate is; empty for plain HTTP."""
     lasts_s: float = 0.0
-    """Well again so many seconds after it began; 0 is never."""
+    """Seconds after which it ends; 0: it does not end."""
     trusts: bool = False
     """Whether the profile names the CA."""
 

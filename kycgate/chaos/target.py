@@ -172,7 +172,7 @@ class ChaosTarget:
         with self._lock:
             self._open.add(connection)
         hand = Hand(connection, self._upstream, self.canary.url, self._gone)
-        # Whoever is on the other side may leave at any moment: that is the point.
+        # The client may leave at any moment: that is what is tried.
         with contextlib.suppress(OSError, ssl.SSLError, ValueError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._serve(hand)

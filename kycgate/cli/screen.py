@@ -14,7 +14,7 @@ from kycgate.load.collect import Collector, Second
 from kycgate.runs.load_model import WHOLE
 
 PARTS = 4
-"""A plain line comes as a plan begins, and at each of so many parts of it."""
+"""Parts of a plan: a plain line is printed when it begins and after each part."""
 
 
 class LiveScreen:

@@ -323,7 +323,7 @@ class Session:
             return ""
         if exchange.status == 401 and self._sender.has_newer(self.credential.value, self._worked_at):
             self._sender.note("older-tokens", "an older token ends when newer ones are given out (401)")
-            return "the session's token was ended by newer ones (401): the target allows only so many at once"
+            return "the session's token was ended by newer ones (401): the target limits how many are valid at once"
         if exchange.may_be_limited and (expected is not Expected.REFUSE or exchange.status != 400):
             legal = variation.outcome is Outcome.BY_ORDER
             if legal or exchange.status != 400:

@@ -34,7 +34,7 @@ _SCHEME = re.compile(r"^\s*(?:bearer|basic|token)\b", re.IGNORECASE)
 
 def _credentials_sent(exchange: Exchange) -> Iterator[str]:
     for name, value in exchange.request_headers.items():
-        # The scheme's name is no secret.
+        # The scheme's name is not a secret.
         credential = _SCHEME.sub("", value).strip()
         if name.lower() == "authorization" and len(credential) >= 5:
             yield credential

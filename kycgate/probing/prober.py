@@ -113,7 +113,7 @@ class Prober:
         try:
             self._steps(course)
         except NotTheTarget as error:
-            # Nothing was seen of the target: this is no outage of it.
+            # The target was not reached by our fault: not an outage of the target.
             course.stop("unclear", f"not watched, {error.kind}", self._next_step(course))
             course.reason = str(error)
         except CannotJudge as error:

@@ -50,7 +50,7 @@ class RunFolder:
             open(path / "exchanges.ndjson", "x", opener=no_links).close()
         except FileExistsError:
             raise UsageError(
-                f"{path} already holds a run or other files, or is no folder: name another folder with --out"
+                f"{path} already holds a run or other files, or is not a folder: name another folder with --out"
             ) from None
         except OSError as error:
             raise UsageError(f"cannot write to {path}: {error.strerror}; name another folder with --out") from None
@@ -121,7 +121,7 @@ class RunFolder:
 
         Raises:
             UsageError: the file is not a regular file, or too large.
-            Contradiction: `whole` is asked for, and a line is no exchange.
+            Contradiction: `whole` is asked for, and a line is not an exchange.
         """
         found: list[RecordedExchange] = []
         try:
@@ -135,5 +135,5 @@ class RunFolder:
                 found.append(RecordedExchange.model_validate_json(line.decode("utf-8", "replace")))
             except ValidationError:
                 if whole and number < len(lines):
-                    raise Contradiction(f"{self.exchanges_path} is damaged: line {number} is no exchange") from None
+                    raise Contradiction(f"{self.exchanges_path} is damaged: line {number} is not an exchange") from None
         return found

@@ -18,7 +18,7 @@ TENANT_SECRET: Final = "sandbox-secret"  # noqa: S105 - of a server that lives a
 class LatencyModel(BaseModel):
     """How long a reading seems to take: a lognormal time around `base_ms` plus `ms_per_mb`, and planted stalls.
 
-    Where there are `readers`, so many readings go on at once and the others wait; each other one that goes on makes a
+    `readers` is how many readings go on at once (0: all); the others wait. Each other one that goes on makes a
     reading slower by the share `crosstalk`, so throughput has a peak. During a stall (`stall_ms` in every
     `stall_every_s`, counted from the server's start) no answer leaves.
     """

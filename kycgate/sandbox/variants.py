@@ -67,7 +67,7 @@ LIBERTIES: dict[str, tuple[str, ...]] = {
     "A side may be tried as often as one likes, or three times or more in one session.": (
         *("default", "three-tries-400", "three-tries-403", "five-tries-429"),
     ),
-    "Tokens are given out without a limit, so many a second, or so many at once.": (
+    "Tokens are given out without a limit, with a limit each second, or with a limit of valid ones.": (
         *("default", "tokens-a-second", "one-token-at-once", "four-tokens-at-once"),
     ),
     "message and errorCode of a success are null, empty, or words.": (

@@ -128,7 +128,7 @@ class Vendor:
         """Sessions by the requestId that a token was asked for with."""
         self._asked: list[float] = []
         self._given: list[str] = []
-        """The names of the tokens that are good, where only so many are at once."""
+        """The names of the valid tokens, where their number is limited."""
         self._lock = threading.Lock()
         self._reader = OcrReader() if settings.reading == "ocr" else None
         self._actor = Actor(settings.manner) if settings.manner is not None else None
@@ -420,7 +420,7 @@ class Vendor:
         if self.settings.translation and any(body.get(name) is None for name in ENGLISH_NAMES):
             raise Refused(400, "fullNameEn, firstNameEn and familyNameEn are mandatory", why="names")
         if self.settings.empty_text == "refused" and "" in body.values():
-            raise Refused(400, "an empty text is no value", why="ill-formed")
+            raise Refused(400, "an empty text is not a value", why="ill-formed")
         if self.settings.ill_formed_optional == "accepted":
             return
         for name in (*ENGLISH_NAMES, "fullName", "idNumber", "documentNumber", "address", "state", "birthdate"):

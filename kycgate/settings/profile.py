@@ -106,7 +106,7 @@ def check_base_url(text: str) -> str:
     """A base URL without its trailing slash.
 
     Raises:
-        ValueError: it is no http(s) URL of a host, or carries credentials, a query or a fragment.
+        ValueError: it is not an http(s) URL of a host, or carries credentials, a query or a fragment.
     """
     shown = repr(text[:80])
     if len(text) > MAX_URL or not text.strip().isascii() or not text.strip().isprintable():
@@ -170,7 +170,7 @@ def check_headers(headers: dict[str, str]) -> dict[str, str]:
     """
     for name, value in headers.items():
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
-            raise ValueError(f"{name!r} is no name of a header")
+            raise ValueError(f"{name!r} is not the name of a header")
         if name.lower() in _TESTED:
             raise ValueError(f"{name} cannot be set: the tests vary it, or it belongs to the connection")
         if not value.isascii() or not value.isprintable() or not value.strip():
@@ -219,7 +219,7 @@ def check_gateway_header(name: str) -> str:
     """The header that a gateway reads its token from.
 
     Raises:
-        ValueError: it is no header's name, or one that the tests vary.
+        ValueError: it is not a header's name, or one that the tests vary.
     """
     check_headers({name: "-"})
     return name

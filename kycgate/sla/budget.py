@@ -17,7 +17,7 @@ HOUR_S = 3_600.0
 WINDOWS = ((HOUR_S, HOUR_S / 12, 14.4), (6 * HOUR_S, HOUR_S / 2, 6.0), (72 * HOUR_S, 6 * HOUR_S, 1.0))
 """Seconds of the long and of the short window, and the burn rate that alerts when both reach it."""
 FEWEST_FAILED = 2
-"""One failed probe alone, of few in a window, is no alert."""
+"""Fewest failed probes in a window that raise an alert."""
 
 
 class Burn(NamedTuple):

@@ -81,7 +81,7 @@ def _steadiness(found: Sequence[Trend], climbing: Sequence[Trend]) -> ObjectiveR
 
 
 def refuse_twins(recordings: Sequence[Recording]) -> None:
-    """The same run, or a copy of it, is no second sample.
+    """The same run, or a copy of it, does not count as a second sample.
 
     Raises:
         UsageError: two of them measured the very same.

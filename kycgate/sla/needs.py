@@ -36,7 +36,7 @@ class Need(NamedTuple):
     seconds: float = 0.0
 
     def lasts_s(self, rate: float) -> float:
-        """The shortest run that shows it at so many onboardings a second, when none fails; seconds."""
+        """The shortest run that shows it at this many onboardings a second, when none fails; seconds."""
         return max(self.seconds, self.at_best / (self.per_onboarding * rate))
 
 

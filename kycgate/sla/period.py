@@ -9,13 +9,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import combinations, pairwise
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from kycgate.errors import UsageError
 from kycgate.runs.base import Zone
+
+if TYPE_CHECKING:
+    from kycgate.sla.policy import Objective
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -198,7 +201,7 @@ def _where_compared(a: Once | Weekly, b: Once | Weekly) -> tuple[datetime, datet
     return begins, begins + _YEAR
 
 
-def check_credits(credits_: Sequence[Credit], objectives: Iterable[Any]) -> None:
+def check_credits(credits_: Sequence[Credit], objectives: Iterable["Objective"]) -> None:
     """Each credit is about an objective of the policy, and its tiers go from mild to hard, all of them breaches.
 
     Raises:

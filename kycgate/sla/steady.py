@@ -18,7 +18,7 @@ FEWEST, MOST = 10, 60
 ERROR = 0.01
 """Of a wrong alarm, over all steps of a run together."""
 MATTERS = 0.2
-"""A change over the run that is less than this share of the median is no matter, however sure it is."""
+"""Share of the median below which a change over the run is ignored, even when it is certain."""
 MATTERS_MS = 2.0
 CHANGING = ("ramp", "step", "spike")
 """Loads that are meant to change; response times may change with them."""

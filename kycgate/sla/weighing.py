@@ -18,7 +18,7 @@ from kycgate.probing.probe import Probe
 from kycgate.sla.period import Interval
 
 AROUND = 10
-"""So many times the usual distance, before and after, a probe's company is counted in."""
+"""A probe's neighbours are counted within this many usual distances before and after it."""
 REGULAR = 0.15
 """Chance alone (`--jitter`) takes the count no further from the expected one than this share."""
 

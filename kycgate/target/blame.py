@@ -175,7 +175,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def own_fault(error: BaseException | None) -> str:
     """What this machine lacks and what to do, where the system says so; empty where the target is why `error` came.
 
-    What cannot be told apart is no word of the target either.
+    What cannot be told apart is not taken as the target's answer either.
     """
     if error is None or not any(isinstance(cause, OSError | UnicodeError | MemoryError) for cause in _causes(error)):
         return ""

@@ -19,7 +19,7 @@ EARLIER_FLOW = "bring the key's earlier flow to its end"
 """Intent of requests that finish a fixed key's earlier flow; its customer is unknown."""
 
 FEWEST_TRIES = 3
-"""A vendor that limits how often a side may be tried in a session allows so many."""
+"""Tries of a side that a vendor allows at least, where it limits them in a session."""
 
 NOT_HTTP = "the answer is not complete, well-formed HTTP"
 """How every client of ours begins to say so."""

@@ -292,7 +292,7 @@ class Needles:
         for first, start in enumerate(starts):
             if start < at:
                 continue
-            # A word may be split by what is no letter.
+            # A word may be split by a character that is not a letter.
             for last in range(first, len(starts)):
                 if ends[last] - start >= BLOCK:
                     break

@@ -211,7 +211,7 @@ def _proxy_of(profile: Profile, url: str | None, environment: Mapping[str, str])
     except ValueError:
         raise UsageError("the environment's proxy is no URL: write it like http://proxy.bank:3128") from None
     if parts.scheme != "http" or not parts.hostname:
-        raise UsageError("the proxy is no http:// URL of a host: write it like http://proxy.bank:3128")
+        raise UsageError("the proxy is not an http:// URL of a host: write it like http://proxy.bank:3128")
     names = profile.environment
     user = environment.get(names.proxy_user, unquote(parts.username or ""))
     password = environment.get(names.proxy_password, unquote(parts.password or ""))

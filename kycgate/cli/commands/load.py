@@ -71,7 +71,7 @@ class WorkloadOptions:
     duration: Annotated[float, typer.Option("--duration", "-d", min=1, max=86_400, help="Seconds of load.")] = 30.0
     poisson: Annotated[bool, _advanced("Arrivals at random instead of evenly.", "--poisson")] = False
     shape: Annotated[Shape, _advanced("steady, ramp, step, spike or soak, up to --rate.")] = Shape.STEADY
-    people: Annotated[int, _advanced("Closed workload: so many people at once.", min=0, max=5_000)] = 0
+    people: Annotated[int, _advanced("Closed workload: this many people at once.", min=0, max=5_000)] = 0
     think: Annotated[str, _advanced("Closed: pause in s: a mean, uniform:1,5, lognormal:3,0.5.")] = "0"
     client_order: Annotated[float, _advanced("Share in the Android client's order.", min=0, max=1)] = 0.0
     retries: Annotated[float, _advanced("Share that begins with an unreadable photo.", min=0, max=1)] = 0.0
@@ -113,9 +113,9 @@ class StopOptions:
     """What ends the load before, or after, its duration."""
 
     grace: Annotated[float, _advanced("Seconds after --duration for what is under way.", min=0, max=3_600)] = 30.0
-    max_requests: Annotated[int | None, _advanced("Stop after so many requests.", min=1)] = None
-    max_uploads: Annotated[int | None, _advanced("Stop after so many uploads.", min=1)] = None
-    max_seconds: Annotated[float | None, _advanced("Stop after so many seconds.", min=1)] = None
+    max_requests: Annotated[int | None, _advanced("Stop after this many requests.", min=1)] = None
+    max_uploads: Annotated[int | None, _advanced("Stop after this many uploads.", min=1)] = None
+    max_seconds: Annotated[float | None, _advanced("Stop after this many seconds.", min=1)] = None
     max_error_share: Annotated[float, _advanced("Stop when a larger share fails.", min=0, max=1)] = 1.0
     time_limit: TimeLimitOption = None
 

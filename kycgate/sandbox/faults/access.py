@@ -239,7 +239,7 @@ class SiblingTokenIsDead(Vendor):
 
 @fault("sibling-is-gone", "token.sibling", "status")
 class SiblingIsGone(Vendor):
-    """GenerateOnboardingSessionToken is no path of this server."""
+    """GenerateOnboardingSessionToken is not a path of this server."""
 
     def dispatch(self, request: Incoming) -> Reply:
         if request.path == TOKEN_SIBLING.path:

@@ -347,9 +347,9 @@ class OpenToEveryPage(Vendor):
         return reply
 
 
-@fault("open-to-whoever-asks", "safety.no-cors", "semantics")
-class OpenToWhoeverAsks(Vendor):
-    """The page that asks is the page that may read."""
+@fault("open-to-any-origin", "safety.no-cors", "semantics")
+class OpenToAnyOrigin(Vendor):
+    """Any origin that asks is allowed to read the answer."""
 
     def handle(self, request: Incoming) -> Reply:
         reply = super().handle(request)
@@ -455,5 +455,5 @@ class PageExampleRefused(Vendor):
     def judge_approval(self, body: dict[str, Any]) -> None:
         number = str(body.get("idNumber") or "")
         if re.fullmatch(r"\d{14}", number) and int(number[3:5]) > 12:
-            raise Refused(400, "idNumber is no possible number")
+            raise Refused(400, "idNumber is not a possible number")
         super().judge_approval(body)

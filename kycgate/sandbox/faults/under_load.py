@@ -20,7 +20,7 @@ STEADY = "steady"
 LOAD_FAULTS: dict[str, Fault] = {}
 
 AT_ONCE, PER_SECOND, AGE_S, EVERY = 2, 20, 1.5, 40
-"""Where faults begin: requests at once, uploads in a second, seconds since the first request, one answer in so many."""
+"""Where faults begin: requests at once, uploads in a second, seconds since the first request, one answer in EVERY."""
 CLIMB_S = 0.004
 READING_S = 0.06
 """Reading takes some time, so that requests are under way side by side."""

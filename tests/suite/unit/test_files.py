@@ -90,7 +90,7 @@ def test_a_bundle_packs_what_was_parsed_and_nothing_else(tmp_path: Path) -> None
         assert not (tmp_path / f"{name}.zip").exists()
     (folder.path / "exchanges.ndjson").write_text("SUPERSECRET\n")
     (said,) = pack(folder, None, tmp_path / "no.zip").contradictions
-    assert "line 1 is no exchange" in said
+    assert "line 1 is not an exchange" in said
     with pytest.raises(Contradiction):
         folder.read_exchanges(whole=True)
 
