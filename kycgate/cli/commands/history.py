@@ -51,6 +51,9 @@ def history(
     output: Output,
 ) -> None:
     """Show many runs or months on one page: trends with intervals, availability, releases, and what changed when."""
+    from kycgate.extras import demand_load
+
+    demand_load("history")
     from kycgate.files import write_atomically
     from kycgate.reports.history_page import render_history
     from kycgate.sla.history import as_lines

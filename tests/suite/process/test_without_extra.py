@@ -50,7 +50,8 @@ def test_a_check_a_probe_and_their_reports_do_without_it(tmp_path: Path, bare: B
 
 
 @pytest.mark.parametrize(
-    "call", ["load --sandbox --out run", "verify --out run", f"sla --policy {POLICY} run", "compare a b", "prove"]
+    "call",
+    ["load --sandbox --out run", "verify --out run", f"sla --policy {POLICY} run", "compare a b", "history a", "prove"],
 )
 def test_what_takes_it_says_how_to_install_it(call: str, tmp_path: Path, bare: Bare) -> None:
     done = bare(*call.split())
