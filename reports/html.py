@@ -8,6 +8,8 @@ import base64
 import hashlib
 import importlib.resources
 import json
+import re
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -16,18 +18,18 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup
 
-from kycgate.contracts.clauses import Level
+from kycgate.contracts.clauses import FACTS, Level
 from kycgate.reports import charts, diff
 from kycgate.reports.journey import journey
 from kycgate.reports.load_page import errors_of, worst_seconds
-from kycgate.reports.repeat import lines_before
+from kycgate.reports.repeat import lines_before, token_line
 from kycgate.reports.sla_page import sla_page
 from kycgate.reports.status import STATES, accused, decided_by, status, under, worst_first
-from kycgate.runs.clause import ClauseResult, Finding, Verdict
+from kycgate.runs.clause import ClauseResult, Verdict
 from kycgate.runs.load_model import FieldReading
 from kycgate.runs.model import Run
 from kycgate.target.exchange import RecordedExchange
-from kycgate.text import cut, html, visible
+from kycgate.text import counted, cut, html, visible
 
 MAX_EXCHANGES: Final = 400
 """The last recorded exchanges that are listed one by one."""
@@ -77,22 +79,46 @@ def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
     )
 
 
-def render_for_vendor(run: Run) -> str:
-    """The findings alone, by cause and numbered, for a vendor's ticket: no profile, no waivers, no test names."""
+def render_for_vendor(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
+    """The findings alone, numbered, for a vendor's ticket: no profile, no waivers, no test names, no paths of ours.
+
+    One broken clause is one finding with its exchanges; `exchanges` are all that were recorded, for what came before.
+    """
     broken = [clause for clause in accused(run.clauses) if clause.verdict is Verdict.BROKEN]
     broken.sort(key=lambda clause: [*_LEVELS].index(clause.level))
-    shown: list[tuple[ClauseResult, Finding | None]] = []
-    for clause in broken:
-        shown += [(clause, finding) for finding in clause.findings] or [(clause, None)]
+    token = next((exchange.path for exchange in exchanges if exchange.endpoint == "token"), "")
     return (
         environment()
         .get_template("vendor.html.j2")
         .render(
             run=run,
-            findings=[(number, *pair) for number, pair in enumerate(shown, 1)],
+            findings=list(enumerate(broken, 1)),
+            address=shlex.quote(run.target or "https://…"),
+            source=_for_others,
+            before=lambda exchange: _before(exchange, exchanges),
+            token=token_line(token) if token else "",
             objectives=[objective for objective in run.objectives if objective.verdict == "broken"],
         )
     )
+
+
+def _for_others(source: str) -> str:
+    """A clause's source without the path of our own page of facts, which a vendor does not have."""
+    return re.sub(rf"{re.escape(FACTS)}#([a-z-]+)", lambda found: found[1].replace("-", " "), source)
+
+
+def _before(shown: RecordedExchange, exchanges: Iterable[RecordedExchange]) -> str:
+    """In a sentence what the same session had sent before: what was accepted, in its order, and how many were not."""
+    earlier = [e for e in exchanges if e.session and e.session == shown.session and e.number < shown.number]
+    if not earlier:
+        return ""
+    accepted = [e for e in earlier if e.status is not None and e.status < 300]
+    steps = ", ".join(
+        e.endpoint.replace("_", " ") + (f" ({e.intent})" if e.intent != "legal" else "") for e in accepted
+    )
+    refused = len(earlier) - len(accepted)
+    more = f"; {counted(refused, 'other request')} came to nothing" if refused else ""
+    return f"Accepted before it in this session: {steps or 'nothing'}{more}."
 
 
 def render_prove(trials: Sequence[Any], versions: str) -> str:

@@ -61,7 +61,6 @@ class ChaosTarget:
         self._after, self._share = after, share
         self._rng = random.Random(seed)
         self._served: Served | None = certificate(behaviour.tls) if behaviour.tls in _CERTIFICATES else None
-        self.canary = Canary()
         self.requests = 0
         """Requests whose head came."""
         self.mistreated = 0
@@ -70,6 +69,8 @@ class ChaosTarget:
         self._gone = threading.Event()
         self._socket = self._listen(port)
         self.port = self._socket.getsockname()[1]
+        # After the port, which may be in use: both sockets are closed by `with` alone.
+        self.canary = Canary()
         self._open: set[socket.socket] = set()
         self._thread = threading.Thread(target=self._accept, daemon=True)
 

@@ -38,7 +38,7 @@ def report(
         from kycgate.reports.html import render_for_vendor
 
         try:
-            write_atomically(folder.path / "vendor.html", render_for_vendor(recorded))
+            write_atomically(folder.path / "vendor.html", render_for_vendor(recorded, folder.read_exchanges()))
         except OSError as error:
             raise UsageError(f"cannot write to {folder.path}: {error.strerror}") from None
         print(folder.path / "vendor.html")

@@ -53,7 +53,7 @@ def test_a_wrong_value_is_answered_in_our_words(call: str, said: str, tmp_path: 
     assert f"kycgate: Invalid value for {said}" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["sandbox", "sandbox --fault approved-as-object"])
+@pytest.mark.parametrize("command", ["sandbox", "sandbox --fault approved-as-object", "chaos closed"])
 def test_a_port_that_is_taken_is_said_before_the_banner(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -13,6 +13,7 @@ from kycgate.runs.clause import Verdict
 from kycgate.runs.folder import RunFolder
 from kycgate.runs.model import Run, WaiverResult
 from kycgate.settings.severity import Effect
+from kycgate.target.exchange import RecordedExchange
 from kycgate.text import html
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -24,13 +25,35 @@ def run() -> Run:
 
 
 def test_each_finding_is_numbered_and_can_be_repeated(run: Run) -> None:
+    """One broken clause is one finding, whatever number of exchanges shows it."""
     page = render_for_vendor(run)
-    findings = [finding for clause in run.clauses if clause.verdict is Verdict.BROKEN for finding in clause.findings]
-    assert findings
-    assert f"<h1>{len(findings)} findings</h1>" in page
-    for number, finding in enumerate(findings, 1):
+    broken = [clause for clause in run.clauses if clause.verdict is Verdict.BROKEN and not clause.cause]
+    assert any(len(clause.findings) > 1 for clause in broken)
+    assert f"<h1>{len(broken)} findings</h1>" in page
+    for number in range(1, len(broken) + 1):
         assert page.count(f'id="finding-{number}"') == 1
+    for finding in (finding for clause in broken for finding in clause.findings):
         assert html(finding.curl) in page
+
+
+def test_a_vendor_reads_what_came_before_how_to_mint_and_no_path_of_ours(run: Run) -> None:
+    found = next(finding.exchange for clause in run.clauses for finding in clause.findings if finding.exchange)
+
+    def sent(number: int, endpoint: str, status: int, session: str = "") -> RecordedExchange:
+        changed = {"number": number, "endpoint": endpoint, "status": status, "session": session or found.session}
+        return found.model_copy(update={**changed, "intent": "legal", "path": f"/{endpoint}"})
+
+    exchanges = [
+        sent(-5, "token", 200, "another"), sent(-4, "upload_front", 200), sent(-3, "upload_back", 200, "another"),
+        sent(-2, "approve_front", 400), sent(-1, "upload_back", 200), sent(found.number + 1, "approve_back", 200),
+    ]  # fmt: skip
+    page = render_for_vendor(run, exchanges)
+    said = "Accepted before it in this session: upload front, upload back; 1 other request came to nothing."
+    assert said in page
+    assert "export KYCGATE_TOKEN=" in page
+    assert "$KYCGATE_BASE_URL/token" in page
+    assert FACTS not in page
+    assert "kycgate specimens" not in page
 
 
 def test_what_is_ours_is_left_out(run: Run) -> None:
