@@ -1,6 +1,6 @@
 """Whether a stand-in made from a recorded run answers as the vendor of that run did.
 
-    python benchmarks/like.py [--every N] [--only NAME] [--out docs/like.md]
+    python benchmarks/like.py [--every N] [--only NAME] [--jobs N] [--out docs/like.md]
     python benchmarks/like.py --latency [--seconds 40]
 
 Each faithful variant is checked with two seeds. From the first run alone a stand-in is made, as `sandbox --like` makes
@@ -11,10 +11,13 @@ compares the two both ways.
 
 import argparse
 import os
+import platform
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import kycgate
 from kycgate.judging.drift import drift_since, pins_of
 from kycgate.rehearsal.like import learn, settings_like
 from kycgate.runs.model import Observed, Run
@@ -88,6 +91,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=1, help="take every Nth variant")
     parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--jobs", type=int, default=1, help="variants at once")
     parser.add_argument("--latency", action="store_true")
     parser.add_argument("--seconds", type=int, default=40)
     parser.add_argument("--out", type=Path)
@@ -97,14 +101,16 @@ def main() -> int:
         return latency(options.seconds)
     names = options.only or list(variants())[:: options.every]
     rows, wrong = [], 0
-    for name in names:
-        pinned, alike, itself = judged(variants()[name])
-        wrong += bool(alike - itself)
-        rows.append(f"| {name} | {pinned} | {len(alike - itself)} | {len(alike & itself)} |")
-        print(rows[-1], *sorted(alike), flush=True)
+    with ProcessPoolExecutor(options.jobs) as pool:
+        found = zip(names, pool.map(judged, (variants()[name] for name in names)), strict=True)
+        for name, (pinned, alike, itself) in found:
+            wrong += bool(alike - itself)
+            rows.append(f"| {name} | {pinned} | {len(alike - itself)} | {len(alike & itself)} |")
+            print(rows[-1], *sorted(alike), flush=True)
     head = "| variant | pinned answers | drift of the stand-in | drift that the variant itself shows |"
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    said = f"Printed by `python benchmarks/like.py` on {today}: {wrong} wrong in {len(names)} variants."
+    versions = f"kycgate {kycgate.__version__}, Python {platform.python_version()}"
+    said = f"Printed by `python benchmarks/like.py` on {today} ({versions}): {wrong} wrong in {len(names)} variants."
     text = "\n".join(["# A stand-in like a recorded run", "", said, "", head, "| --- | --- | --- | --- |", *rows, ""])
     if options.out:
         options.out.write_text(text, encoding="utf-8")

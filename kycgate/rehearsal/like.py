@@ -159,6 +159,9 @@ def _settings(
     if nested:
         refused = _refusals(answers).get("upload_front not-json") == _parse(_usual(nested))
         found["deep_nesting"] = "refused" if refused else "ignored"
+    pixel = [counts for subject, counts in answers.items() if _about(subject, ("a picture of one pixel",))]
+    if any(_parse(_usual(counts)).success for counts in pixel):
+        found.setdefault("foreign_photos", True)
     limit = next((_BETWEEN.search(point) for point in choices.get("image-limit", ())), None)
     if limit:
         # Of the picture; the body holds it as base64.

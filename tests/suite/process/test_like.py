@@ -90,6 +90,31 @@ def test_a_fault_is_not_undone_by_what_was_learnt() -> None:
     assert "expirationDate" not in answer.json()
 
 
+def test_what_only_some_variants_show_is_learnt() -> None:
+    """Each was once drift: a success's code, empty English names, a picture that only a vendor of no OCR reads."""
+    seen = recorded(
+        ("answers", "upload_front legal, in its turn", {"200, isSuccess true, code OK7": 3}),
+        ("answers", "upload_back a picture of one pixel, in its turn", {"200, isSuccess true, code OK7": 1}),
+        ("choices", "empty-english-names", {"400": 1}),
+    )
+    settings = learn([seen], [[]])
+    assert settings.manner is not None
+    assert (settings.manner.success_code, settings.foreign_photos, settings.empty_text) == ("OK7", True, "refused")
+    plain = learn([recorded(("answers", "upload_front legal, in its turn", {"200, isSuccess true": 3}))], [[]])
+    assert plain.manner is not None
+    assert (plain.manner.success_code, plain.foreign_photos) == (None, False)
+
+
+def test_a_body_that_is_nested_too_deep_is_refused_in_that_manner() -> None:
+    refused = recorded(("answers", "upload_front JSON cut short, in its turn", {"403, code E9": 2}))
+    learnt = learn([refused], [[]]).model_copy(update={"deep_nesting": "refused"})
+    body = b'{"image": "", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    vendor = vendor_with(learnt, ())
+    token = vendor.mint(60)
+    answer = vendor.handle(Incoming("POST", FRONT, {"authorization": f"Bearer {token}"}, body))
+    assert (answer.status, json.loads(answer.body)["errorCode"]) == (403, "E9")
+
+
 def test_a_run_that_shows_nothing_is_refused() -> None:
     with pytest.raises(UsageError, match="nothing was observed"):
         learn([recorded()], [[]])
