@@ -2,9 +2,10 @@
 
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -36,13 +37,19 @@ class Choice(BaseModel):
         try:
             return found.relocated(self.base_path, self.paths) if self.base_path is not None or self.paths else found
         except KeyError as error:
-            known = ", ".join(endpoint.id for endpoint in found.endpoints)
-            raise ValueError(f"paths: no endpoint is named {error}; there are {known}") from None
+            known = [endpoint.id for endpoint in found.endpoints]
+            raise ValueError(f"paths: no endpoint is named {error}{_there_are(str(error.args[0]), known)}") from None
 
 
 _in_force: Flow = NATIONAL_ID
 _choice = Choice()
 _loaded: dict[Path, Flow] = {}
+
+
+def _there_are(name: str, known: Iterable[str]) -> str:
+    """All known names, the nearest to this one first where there is one that is near."""
+    near = get_close_matches(name, known := list(known), n=1)
+    return f": did you mean {near[0]!r}? There are {', '.join(known)}" if near else f"; there are {', '.join(known)}"
 
 
 def load_flow(name: str) -> Flow:
@@ -53,7 +60,7 @@ def load_flow(name: str) -> Flow:
     """
     if not name.endswith(".py"):
         if name not in SHIPPED:
-            raise ValueError(f"flow: none is named {name!r}; there are {', '.join(SHIPPED)}, or the path of a .py file")
+            raise ValueError(f"flow: none is named {name!r}{_there_are(name, SHIPPED)}, or the path of a .py file")
         return SHIPPED[name]
     path = Path(name).resolve()
     if path not in _loaded:

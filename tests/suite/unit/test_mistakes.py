@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from kycgate.cli.main import main
 from kycgate.errors import Mistakes, UsageError
 from kycgate.judging.drift import load_pins
 from kycgate.rehearsal.rehearse import cases
@@ -136,3 +137,21 @@ def test_lines_are_found_in_whatever_form_a_value_has() -> None:
 def test_a_misspelt_case_is_answered_with_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean 'approved-as-object'"):
         cases(only=["approved-as-objekt"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("KYCGATE_FLOW", "nationl-id", "flow: none is named 'nationl-id': did you mean 'national-id'?"),
+        ("KYCGATE_PATHS__UPLOD_FRONT", "/x", "paths: no endpoint is named 'uplod_front': did you mean 'upload_front'?"),
+    ],
+)
+def test_a_name_from_the_environment_is_answered_with_the_nearest(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.argv", ["kycgate", "check", "--base-url", "http://127.0.0.1:1"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
