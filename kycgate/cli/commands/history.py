@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 @grouped
 def history(
-    sources: Annotated[
+    runs: Annotated[
         list[str],
         typer.Argument(metavar="STORE|RUNS...", help="A store of probes, or the folders of recorded runs; or both."),
     ],
@@ -65,7 +65,7 @@ def history(
         raise UsageError(f"--out {out}: there is no folder {out.parent}")
     releases = [_release(text) for text in released or ()]
     notes: list[str] = []
-    taken = _taken(sources, policy_of(policy), target, every, notes)
+    taken = _taken(runs, policy_of(policy), target, every, notes)
     found = look_back(taken, released=releases, notes=notes)
     try:
         write_atomically(out, render_history(found, made=datetime.now(UTC)))
