@@ -244,7 +244,10 @@ def test_a_clock_that_jumps_breaks_no_clause(tmp_path: Path, monkeypatch: pytest
 
 
 def test_nothing_of_ours_is_timed_by_the_wall_clock() -> None:
-    """`time.time` is for showing when something was; a duration by it turns around when the clock is set."""
+    """`time.time` is for showing when something was; a duration by it turns around when the clock is set.
+
+    A rehearsal compares it with what is Unix time itself: when a file was changed, when a token expires.
+    """
     root = Path(__file__).resolve().parents[3]
     users = {
         path.relative_to(root).as_posix()
@@ -252,4 +255,5 @@ def test_nothing_of_ours_is_timed_by_the_wall_clock() -> None:
         for path in (root / room).rglob("*.py")
         if "kycgate/sandbox/" not in path.as_posix() and "time.time()" in path.read_text(encoding="utf-8")
     }
-    assert users <= {"load/generator.py"}, users
+    rehearsal = {"kycgate/rehearsal/rehearse.py", "kycgate/rehearsal/client_clauses.py"}
+    assert users <= {"load/generator.py"} | rehearsal, users
