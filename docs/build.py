@@ -21,8 +21,8 @@ import typer
 import yaml
 from typer.cli import get_docs_for_click
 
-from kycgate.cli.answers import ANSWERS
 from kycgate.cli.main import app
+from kycgate.cli.measured_answers import ANSWERS
 from kycgate.contracts.clauses import CATALOGUE, FACTS, LEFT_OUT, OPEN_POINTS, Level
 from kycgate.errors import ExitCode
 from kycgate.runs.model import Run

@@ -81,7 +81,7 @@ def compare(
     output.verdict(verdict)
 
     def answer() -> "BaseModel":
-        from kycgate.cli.answers import CompareAnswer
+        from kycgate.cli.measured_answers import CompareAnswer
 
         return CompareAnswer(**found.model_dump())
 
@@ -127,7 +127,7 @@ def _plan(
         )
 
     def answer() -> "BaseModel":
-        from kycgate.cli.answers import ComparePlan
+        from kycgate.cli.measured_answers import ComparePlan
 
         return ComparePlan.model_validate({"lengths": found})
 

@@ -78,7 +78,7 @@ def history(
     output.note(f"page: {out}")
 
     def answer() -> "BaseModel":
-        from kycgate.cli.answers import HistoryAnswer
+        from kycgate.cli.measured_answers import HistoryAnswer
 
         return HistoryAnswer(**found.model_dump(), page=str(out))
 

@@ -182,7 +182,7 @@ def _print_document(
     output: Output, policy: Any, code: ExitCode, reason: str, objectives: "list[ObjectiveResult]", **more: Any
 ) -> None:
     def answer() -> "BaseModel":
-        from kycgate.cli.answers import SlaAnswer
+        from kycgate.cli.measured_answers import SlaAnswer
 
         return SlaAnswer.model_validate(
             {
@@ -280,7 +280,7 @@ def _print_needs(policy: Any, rate: float | None, output: Output) -> None:
     output.line("samples are counted as independent answers: where a run shows that they hang together, it takes more")
 
     def answer() -> "BaseModel":
-        from kycgate.cli.answers import SlaPlan
+        from kycgate.cli.measured_answers import SlaPlan
 
         return SlaPlan.model_validate({"needs": needs})
 

@@ -63,7 +63,7 @@ def test_examples_run(page: str, tmp_path: Path) -> None:
 def test_the_reference_holds_everything_that_the_code_has(site: Path) -> None:
     from typer.main import get_command
 
-    from kycgate.cli.answers import ANSWERS
+    from kycgate.cli.measured_answers import ANSWERS
     from kycgate.settings.template import keys
 
     def page(name: str) -> str:

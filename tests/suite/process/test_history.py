@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kycgate.cli.answers import HistoryAnswer
+from kycgate.cli.measured_answers import HistoryAnswer
 from kycgate.runs.folder import RunFolder
 from tests.suite.command_line import kycgate
 from tests.suite.histories import FIRST, a_load, a_store, nightly

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kycgate.cli.answers import CheckPlan, DoctorAnswer, ProbeAnswer, SlaAnswer
+from kycgate.cli.answers import CheckPlan, DoctorAnswer, ProbeAnswer
+from kycgate.cli.measured_answers import SlaAnswer
 from kycgate.runs.model import Run
 from tests.suite.command_line import kycgate
 

@@ -41,6 +41,11 @@ def test_a_check_a_probe_and_their_reports_do_without_it(tmp_path: Path, bare: B
         "report run --for-vendor",
         "probe --sandbox --store probes.db",
         "doctor --sandbox --quiet",
+        "doctor --sandbox --json",
+        "probe --sandbox --store probes.db --json",
+        "check --dry-run --json",
+        "check --sandbox --only route.post --json --out again",
+        "pin run --out pins.toml",
     ):
         done = bare(*call.split())
         assert done.returncode == 0, (call, done.stdout, done.stderr)

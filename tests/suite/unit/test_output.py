@@ -6,8 +6,8 @@ import pytest
 from pydantic import BaseModel
 from typer.main import get_command
 
-from kycgate.cli.answers import ANSWERS, SlaPlan
 from kycgate.cli.main import app
+from kycgate.cli.measured_answers import ANSWERS, SlaPlan
 from kycgate.cli.output import Output
 from kycgate.sla.needs import plan
 from kycgate.sla.policy import DEFAULT_POLICY
