@@ -1,9 +1,10 @@
 """The load part of a run: whether it may be sent, what it is, and what the policy says of it."""
 
 import contextlib
+import gc
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -237,16 +238,35 @@ def load_reports() -> None:
     """
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-    import kycgate.reports.write  # noqa: F401
+    with _no_collection():
+        import kycgate.reports.write  # noqa: F401
 
 
 def load_statistics() -> None:
     """The same of a load, with its charts and its statistics."""
     load_reports()
-    import matplotlib.figure
-    import matplotlib.ticker  # noqa: F401
+    with _no_collection():
+        import matplotlib.figure
+        import matplotlib.ticker  # noqa: F401
 
-    import kycgate.sla.judge  # noqa: F401
+        import kycgate.sla.judge  # noqa: F401
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage is collected while modules are loaded beside other threads.
+
+    A C++ module runs code while the system's loader is locked. A collection there calls Python, which lets another
+    thread go on; where that one then waits for the loader (a Rust module does when a thread first uses it), each has
+    what the other needs, and the process stands still for good.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _enter(run: Run, outcome: LoadOutcome, gate: Gate, folder: RunFolder, policy: Policy) -> None:
