@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -23,10 +23,11 @@ from kycgate.probing import open_store
 from kycgate.probing.probe import Probe, ProbeStep
 from kycgate.runs.folder import RunFolder
 from kycgate.runs.period import Outage, PeriodResult
-from kycgate.sla.period import Interval, days_of, exclusions
+from kycgate.sla.period import Interval, exclusions
 from kycgate.sla.policy import Policy, load_policy
+from kycgate.sla.spans import days_of, parse_span
 
-MONTH = date(2026, 10, 1)
+MONTH = parse_span("2026-10")
 POLICY = Path(__file__).parents[1] / "docs" / "policy.example.toml"
 TARGET = "https://vendor.example"
 STEPS = {"upload_front": 900.0, "upload_back": 700.0, "approve_front": 120.0, "approve_back": 110.0}
@@ -197,7 +198,7 @@ def main() -> int:
         with open_store(where, create=True) as store:
             store.append(*generate(policy, given.every, given.seed))
         command = [
-            sys.executable, "-m", "kycgate", "sla", "--period", f"{MONTH:%Y-%m}", "--store", where,
+            sys.executable, "-m", "kycgate", "sla", "--period", MONTH.name, "--store", where,
             "--policy", str(POLICY), "--every", str(given.every), "--out", str(given.keep or f"{folder}/run"),
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -216,8 +217,8 @@ def main() -> int:
                 (given.out / name).write_bytes((made / name).read_bytes())
             head = (
                 f"# A generated month\n\n`python benchmarks/month.py --every {given.every} --seed {given.seed}`, made "
-                f"{datetime.now(UTC):%Y-%m-%d} by kycgate {run.kycgate_version}: what was planted in {MONTH:%B %Y} "
-                f"({policy.period.zone}), beside what `kycgate sla --period` finds.\n\n"
+                f"{datetime.now(UTC):%Y-%m-%d} by kycgate {run.kycgate_version}: what was planted in "
+                f"{MONTH.first:%B %Y} ({policy.period.zone}), beside what `kycgate sla --period` finds.\n\n"
             )
             (given.out / "planted.md").write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
     return 0 if agreed else 1

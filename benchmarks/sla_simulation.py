@@ -13,10 +13,11 @@ import importlib.metadata
 import platform
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -28,15 +29,19 @@ from scipy.signal import lfilter
 from scipy.special import ndtr, ndtri
 from scipy.stats import binom
 
+from kycgate.probing.probe import Probe
 from kycgate.sla import bootstrap
 from kycgate.sla.blocks import Seconds
 from kycgate.sla.bootstrap import Sample, estimate
 from kycgate.sla.martingale import ANYTIME
+from kycgate.sla.month import judge_month
 from kycgate.sla.needs import POWER
 from kycgate.sla.objective_verdict import BROKEN, HOLDS, UNDECIDED, look
 from kycgate.sla.objectives import EXACT, ranks, share_bounds
-from kycgate.sla.policy import DEFAULT_BURSTS_S
+from kycgate.sla.policy import DEFAULT_BURSTS_S, Policy
+from kycgate.sla.run_verdict import bounds_of_mean
 from kycgate.sla.sequential import next_look
+from kycgate.sla.spans import parse_span
 
 MISS = 0.05
 OFF = 0.01
@@ -423,6 +428,140 @@ def _sample(values: NDArray[np.float64]) -> Sample:
     return Sample(counts, cells / 200)
 
 
+@dataclass(frozen=True)
+class MonthRow:
+    """February 2026 under probes at moments drawn in their slots, and outages that were planted in it."""
+
+    words: str
+    outage_s: float
+    """How long each outage lasts; the last one takes what is left."""
+    probers: tuple[tuple[int, int], ...] = ((1_200, 1_200),)
+    """Of each, the seconds from one probe to the next in the first and in the second half of the month."""
+    half: int | None = None
+    """The half that all outages are in."""
+    runs: int = 200
+
+
+_MONTH = parse_span("2026-02")
+_START = datetime(2026, 2, 1, tzinfo=UTC)
+_LENGTH_S = 28 * 86_400.0
+_ALLOWED = 0.01
+_APART_S = 3_600.0
+"""Planted outages are at least so far apart, so that no two look like one."""
+MONTHS = (
+    MonthRow("outages of 4 min", 240),
+    MonthRow("outages of 20 min", 1_200),
+    MonthRow("outages of 2 h", 7_200),
+    MonthRow("one outage", 30_000),
+    MonthRow("probes twice as often in the half with the outages", 3_600, ((600, 1_200),), half=0),
+    MonthRow("probes twice as often in the other half", 3_600, ((600, 1_200),), half=1),
+    MonthRow("two probers", 3_600, ((1_200, 1_200), (1_200, 1_200))),
+    MonthRow("a second prober in the half with the outages", 3_600, ((1_200, 1_200), (0, 1_200)), half=1),
+    MonthRow("a second prober in the other half", 3_600, ((1_200, 1_200), (1_200, 0)), half=1),
+)
+
+
+def planted(rng: np.random.Generator, row: MonthRow, share: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """When the vendor is down for this share of the month: begins and ends, in seconds."""
+    down = share * _LENGTH_S
+    lengths = np.full(max(int(down // row.outage_s), 1), min(row.outage_s, down))
+    if len(lengths) * row.outage_s < down:
+        lengths = np.append(lengths, down - lengths.sum())
+    begin, length = (0.0, _LENGTH_S) if row.half is None else (row.half * _LENGTH_S / 2, _LENGTH_S / 2)
+    apart = min(_APART_S, (length - down) / len(lengths) / 2)
+    free = np.sort(rng.random(len(lengths))) * (length - down - apart * len(lengths))
+    starts = begin + free + np.concatenate([[0.0], np.cumsum(lengths + apart)[:-1]])
+    return starts, starts + lengths
+
+
+def met_by(
+    rng: np.random.Generator, row: MonthRow, starts: NDArray[np.float64], ends: NDArray[np.float64]
+) -> list[Probe]:
+    """What each prober met."""
+    found = []
+    for name, rates in enumerate(row.probers):
+        for half, every in enumerate(rates):
+            slots = np.arange(int(_LENGTH_S / 2 // every)) if every else np.zeros(0)
+            moments = half * _LENGTH_S / 2 + (slots + rng.random(len(slots))) * every
+            place = np.searchsorted(starts, moments, side="right") - 1
+            down = (place >= 0) & (moments < ends[np.maximum(place, 0)])
+            found += [
+                Probe.model_construct(
+                    id=f"{name}.{half}.{n}", started_at=_START + timedelta(seconds=float(moment)), target="x",
+                    prober=str(name), verdict="unavailable" if failed else "kept", jitter_s=float(every), timeout_s=60,
+                    failure="no connection" if failed else "", failed_step="", steps=(), requests=1, uploads=1,
+                )
+                for n, (moment, failed) in enumerate(zip(moments, down, strict=True))
+            ]  # fmt: skip
+    return found
+
+
+def run_month(row: MonthRow, number: int) -> dict[str, float]:
+    """Wrong verdicts on the month's availability and its longest outage, and how often a good vendor is shown."""
+    rng = np.random.default_rng([SEED, 5_000, number])
+    found: dict[str, float] = defaultdict(float)
+    for side, share, wrong in (
+        ("outside", _ALLOWED * (1 + OFF), "holds"),
+        ("inside", _ALLOWED * (1 - OFF), "broken"),
+        ("good", _ALLOWED / 4, "holds"),
+    ):
+        for _ in range(row.runs):
+            starts, ends = planted(rng, row, share)
+            limit_s = float((ends - starts).max()) * (1 - OFF if side == "outside" else 1 + OFF)
+            policy = Policy.model_validate({"objective": [
+                {"id": "up", "kind": "availability", "at_least": 1 - _ALLOWED},
+                {"id": "longest", "kind": "longest-outage", "at_most_s": limit_s},
+            ]})  # fmt: skip
+            probes = met_by(rng, row, starts, ends)
+            now = _START + timedelta(days=40)
+            up, longest = judge_month(policy, _MONTH, probes, target="x", now=now, every_s=1_200).objectives
+            found[side] += up.verdict == wrong
+            found["longest"] += side != "good" and longest.verdict == wrong
+    return dict(found)
+
+
+def months_as_table(rows: Sequence[tuple[MonthRow, dict[str, float]]]) -> Iterator[str]:
+    yield "| month | runs | wrong: holds, just outside | wrong: broken, just inside | a good vendor: shown to hold | wrong: longest outage |"  # noqa: E501
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for row, found in rows:
+        yield (
+            f"| {row.words} | {row.runs:,} | {_share(found['outside'], row.runs)} | "
+            f"{_share(found['inside'], row.runs)} | {found['good'] / row.runs:.0%} | "
+            f"{_share(found['longest'], 2 * row.runs)} |"
+        )
+
+
+@dataclass(frozen=True)
+class ThroughputRow:
+    """A vendor that serves as fast as it can, at a speed that wanders and remembers itself for a while."""
+
+    words: str
+    length: int
+    memory_s: float = 0.0
+    runs: int = 2_000
+
+
+THROUGHPUTS = (
+    ThroughputRow("served one by one", 60),
+    ThroughputRow("a speed that remembers 1 s", 120, 1),
+    ThroughputRow("a speed that remembers 3 s", 300, 3),
+    ThroughputRow("a speed that remembers 10 s", 1_000, 10),
+)
+
+
+def run_throughput(row: ThroughputRow, number: int) -> tuple[int, int]:
+    """Runs wrongly said to hold of a vendor just too slow, and to be broken of one just fast enough."""
+    rng, limit, wrong = np.random.default_rng([SEED, 6_000, number]), 20.0, [0, 0]
+    for side, speed in enumerate((limit * (1 - OFF), limit * (1 + OFF))):
+        level = np.ones((row.runs, row.length))
+        if row.memory_s:
+            level += 0.2 * _ar1(rng, row.runs, row.length, np.exp(-1 / row.memory_s))
+        for values in rng.poisson(speed * np.maximum(level, 0.0)):
+            low, high = bounds_of_mean(values.astype(float), 1 - MISS)
+            wrong[side] += low >= limit if side == 0 else high < limit
+    return wrong[0], wrong[1]
+
+
 def interval(wrong: float, runs: int) -> tuple[float, float]:
     """The exact two-sided 99% interval of the share of wrong verdicts."""
     return share_bounds(wrong, runs, 0.995)
@@ -539,6 +678,14 @@ A sample fixed beforehand must be planned for a vendor: here one with {PLANNED_F
 shown to hold with {POWER:.0%} probability. Saved is what a run that stops when it is decided takes less than that
 sample, without knowing the vendor. Runs that were not decided within 4,000 samples count as 4,000.
 """
+_MONTHS_SAID = f"""
+February 2026 at {1 - _ALLOWED:.0%}, one probe in 20 min unless said otherwise, outages planted at random places. Just
+outside is a month that was down for {OFF:.0%} more than allowed, of which no chance has a part but the probes' moments.
+The longest outage is held to {OFF:.0%} less than it lasted, and to {OFF:.0%} more.
+"""
+_SERVED_SAID = f"""
+20 a second promised; the vendor serves {OFF:.0%} less, or {OFF:.0%} more, while more is asked for.
+"""
 _COMPARED = """
 `kycgate compare`, 500 bootstrap draws where the product takes 2,000. Wrong is a pair in which anything is called slower
 or faster that is not, by more than the smallest effect; for a target that truly got slower by more than that, a pair
@@ -551,24 +698,61 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/sla-simulation.md"))
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--most", type=int, default=10_000, help=f"runs of a row at most, in chunks of {CHUNK}")
+    parser.add_argument("--only", choices=("months",), help="only the months of probes and throughput; writes nothing")
     options = parser.parse_args()
     chosen_rows = [replace(row, runs=min(row.runs, max(options.most // CHUNK, 1) * CHUNK)) for row in ROWS]
     chosen_pairs = [replace(pair, runs=min(pair.runs, max(options.most // 5, 20))) for pair in PAIRS]
+    chosen_months = [replace(row, runs=min(row.runs, options.most)) for row in MONTHS]
+    chosen_throughputs = [replace(row, runs=min(row.runs, options.most)) for row in THROUGHPUTS]
+    if options.only:
+        chosen_rows, chosen_pairs = [], []
     begun = time.perf_counter()
     with ProcessPoolExecutor(options.processes) as pool:
         pending = [pool.submit(run_row, row, number) for number, row in enumerate(chosen_rows)]
         pending_pairs = [pool.submit(run_pair, pair, number) for number, pair in enumerate(chosen_pairs)]
-        families = [(vendor, length, pool.submit(run_family, vendor, 2_000, length, 10))
+        families = [] if options.only else [(vendor, length, pool.submit(run_family, vendor, 2_000, length, 10))
                     for vendor, length in ((INDEPENDENT, 120), (BRIEF, 300))]  # fmt: skip
+        pending_months = [pool.submit(run_month, row, number) for number, row in enumerate(chosen_months)]
+        pending_throughputs = [pool.submit(run_throughput, row, n) for n, row in enumerate(chosen_throughputs)]
+        months = [(row, future.result()) for row, future in zip(chosen_months, pending_months, strict=True)]
+        served = [(row, future.result()) for row, future in zip(chosen_throughputs, pending_throughputs, strict=True)]
         rows = [(row, future.result()) for row, future in zip(chosen_rows, pending, strict=True)]
         pairs = [(pair, future.result()) for pair, future in zip(chosen_pairs, pending_pairs, strict=True)]
         family = [(vendor, length, future.result()) for vendor, length, future in families]
+    period_lines = [
+        "## A month of probes",
+        _MONTHS_SAID.strip(),
+        "",
+        *months_as_table(months),
+        "",
+        "## Throughput",
+        _SERVED_SAID.strip(),
+        "",
+        "| vendor | load | runs | wrong: holds, just too slow | wrong: broken, just fast enough |",
+        "| --- | --- | --- | --- | --- |",
+        *(
+            f"| {row.words} | {row.length:,} s | {row.runs:,} | {_share(outside, row.runs)} | "
+            f"{_share(inside, row.runs)} |"
+            for row, (outside, inside) in served
+        ),
+        "",
+    ]
+    period_counts = [
+        *((found[side], row.runs) for row, found in months for side in ("outside", "inside")),
+        *((found["longest"], 2 * row.runs) for row, found in months),
+        *((wrong, row.runs) for row, both in served for wrong in both),
+    ]
+    if options.only:
+        failed = sum(too_many(wrong, runs) for wrong, runs in period_counts)
+        print("\n".join(period_lines), f"{failed} of {len(period_counts)} shares are higher than promised.", sep="\n")
+        sys.exit(1 if failed else 0)
     above, below = run_order_statistics(10_000, 600, 0.95)
     saved = draw_savings(options.out.with_suffix(".svg"), 1_000)
     counts = [
         *((found[side], row.runs) for row, found in rows if row.promised for side in ("outside", "inside")),
         *((found.wrong, pair.runs) for pair, found in pairs),
         *((wrong, 2_000) for _, _, wrong in family),
+        *period_counts,
         (above, 10_000),
         (below, 10_000),
     ]
@@ -610,6 +794,7 @@ def main() -> None:
             for pair, found in pairs
         ),
         "",
+        *period_lines,
         "## What stopping early saves",
         _SAVED.strip(),
         "",

@@ -104,6 +104,19 @@ _MARKS = {ord(_THEIRS): None, ord(_END): None}
 _FRAGMENTS = re.compile(f"{_THEIRS}([^{_END}]*){_END}?")
 
 
+def lasting(seconds: float) -> str:
+    """A length of time as people say it, to its two largest units: 1 h 30 min, 45 s, 2 d 3 h."""
+    left = round(seconds)
+    parts: list[str] = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        number, left = divmod(left, size)
+        if number or parts:
+            parts.append(f"{number} {unit}" if number else "")
+        if len(parts) == 2:
+            break
+    return " ".join(part for part in parts if part) or f"{seconds:.2g} s"
+
+
 def theirs(text: str) -> str:
     """A part of a sentence of ours that a target wrote: it alone is redacted when the sentence is kept."""
     return f"{_THEIRS}{unmarked(text)}{_END}"

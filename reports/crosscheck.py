@@ -27,10 +27,11 @@ from kycgate.runs.verdict import exit_code_of
 from kycgate.sla.histograms import Cells, Counts, IntervalLog, decode, edges, empty
 from kycgate.sla.judge import judge
 from kycgate.sla.latency import figures_of
-from kycgate.sla.month import Judged, counts_of_values, judge_month
-from kycgate.sla.period import parse_month
-from kycgate.sla.policy import Latency, Policy
+from kycgate.sla.month import Judged, judge_month
+from kycgate.sla.policy import Latency, MaxLatency, Policy
+from kycgate.sla.probe_latency import counts_of_values
 from kycgate.sla.recording import Recording, tag_of
+from kycgate.sla.spans import parse_span
 from kycgate.sla.steady import trends
 from kycgate.target.clock import Offset, common_offset, offset_of
 from kycgate.target.exchange import RecordedExchange
@@ -87,7 +88,7 @@ class Evidence:
                 read_text(self.folder.path / "probes.ndjson", MOST_RECORD, links=False), "probes.ndjson"
             )
             return judge_month(
-                policy, parse_month(period.name), probes, target=period.target, now=period.judged_at, every_s=every_s
+                policy, parse_span(period.name), probes, target=period.target, now=period.judged_at, every_s=every_s
             )
         except (OSError, UnicodeDecodeError, CannotJudge) as error:
             raise UsageError(f"{self.folder.path} is damaged: probes.ndjson: {error}") from None
@@ -144,7 +145,7 @@ def contradictions(evidence: Evidence) -> Iterator[str]:
 
 def _limits(run: Run, policy: Policy) -> Iterator[str]:
     """What samples were compared with while they were recorded: limits of the policy, and no others."""
-    promised = [one for one in policy.objective if isinstance(one, Latency)]
+    promised = [one for one in policy.objective if isinstance(one, Latency | MaxLatency)]
     for counted in run.load.limits if run.load is not None else ():
         if not any(
             counted.step in one.steps_among([counted.step])

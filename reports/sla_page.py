@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from kycgate.runs.model import ObjectiveResult, Run
 from kycgate.runs.period import BudgetResult, Day, Outage, PeriodResult, Stretch
 from kycgate.sla.policy import Latency, share_of
+from kycgate.sla.spans import parse_span
 from kycgate.text import counted
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ REFERENCES = {
     "Kish 1965": "L. Kish, Survey Sampling, 1965.",
     "Korn and Graubard 1998": "E. L. Korn and B. I. Graubard, Confidence intervals for proportions with small expected "
     "number of positive counts estimated from survey data, Survey Methodology 24, 1998.",
+    "Law and Kelton 2000": "A. M. Law and W. D. Kelton, Simulation Modeling and Analysis, third edition, section "
+    "9.5.3, 2000.",
     "Robbins 1970": "H. Robbins, Statistical methods related to the law of the iterated logarithm, Annals of "
     "Mathematical Statistics 41, 1970.",
     "Howard et al. 2021": "S. R. Howard, A. Ramdas, J. McAuliffe and J. Sekhon, Time-uniform, nonparametric, "
@@ -84,12 +87,20 @@ class BudgetRow(NamedTuple):
     burns: list[tuple[str, str, str, str, bool]]
 
 
-class Month(NamedTuple):
-    """A period's rows."""
+class Sheet(NamedTuple):
+    """One month of the calendar."""
 
     title: str
-    weekdays: list[str]
     weeks: list[list[Cell | None]]
+
+
+class Month(NamedTuple):
+    """A period's rows: those of a month, a quarter or a year, which `noun` says."""
+
+    title: str
+    noun: str
+    weekdays: list[str]
+    sheets: list[Sheet]
     legend: list[tuple[str, str]]
     figures: list[tuple[str, str, str]]
     outages: list[Row]
@@ -257,36 +268,46 @@ def _seconds(us: float) -> str:
 
 def month_of(period: PeriodResult) -> Month:
     """The rows of a period."""
-    zone = ZoneInfo(period.zone)
-    first = date.fromisoformat(f"{period.name}-01")
+    zone, span = ZoneInfo(period.zone), parse_span(period.name)
     days = {day.date: day for day in period.days}
-    # Weeks begin on Monday (ISO 8601).
-    weeks = [
-        [
-            _cell(days[day.isoformat()], day.day) if day.month == first.month and day.isoformat() in days else None
-            for day in week
-        ]
-        for week in calendar.Calendar(firstweekday=0).monthdatescalendar(first.year, first.month)
-    ]
+    firsts = [date.fromisoformat(name) for name in days if name.endswith("-01")]
     seen = {day.state for day in period.days}
+    quarter = f"{(span.first.month + 2) // 3}{('st', 'nd', 'rd', 'th')[(span.first.month - 1) // 3]}"
+    titles = {
+        "month": f"{span.first:%B %Y}",
+        "quarter": f"{quarter} quarter of {span.first.year}",
+        "year": f"The year {span.first.year}",
+    }
     return Month(
-        title=f"{first:%B %Y}",
+        title=titles[span.noun],
+        noun=span.noun,
         weekdays=list(calendar.day_abbr),
-        weeks=weeks,
+        sheets=[Sheet(f"{first:%B %Y}", _weeks(first, days)) for first in firsts],
         legend=[(state, colour) for state, colour in _STATES.items() if state in seen],
         figures=_figures(period),
         outages=[_outage(outage, zone) for outage in period.outages],
         gaps=[_stretch(gap, zone) for gap in period.gaps],
         windows=[_stretch(window, zone) for window in period.windows],
         failures=", ".join(f"{kind} ({count:,})" for kind, count in sorted(period.failures.items())),
-        budgets=[_budget(budget, period, zone) for budget in period.budgets],
+        budgets=[_budget(budget, period, zone, span.noun) for budget in period.budgets],
     )
 
 
-def _budget(budget: BudgetResult, period: PeriodResult, zone: ZoneInfo) -> BudgetRow:
+def _weeks(first: date, days: Mapping[str, Day]) -> list[list[Cell | None]]:
+    """The weeks of a month, which begin on Monday (ISO 8601)."""
+    return [
+        [
+            _cell(days[day.isoformat()], day.day) if day.month == first.month and day.isoformat() in days else None
+            for day in week
+        ]
+        for week in calendar.Calendar(firstweekday=0).monthdatescalendar(first.year, first.month)
+    ]
+
+
+def _budget(budget: BudgetResult, period: PeriodResult, zone: ZoneInfo, noun: str) -> BudgetRow:
     ends = "not at the rate of the last three days" if budget.ends_at is None else _moment(budget.ends_at, zone)
     if budget.ends_at is not None and (period.over or budget.ends_at >= period.end):
-        ends = "not in this month"
+        ends = f"not in this {noun}"
     spent = budget.left <= 0
     if spent:
         ends = "spent"
@@ -336,6 +357,8 @@ def _figures(period: PeriodResult) -> list[tuple[str, str, str]]:
         (_hours(period.excluded_s), "of maintenance left out", ""),
         (f"{period.counted:,}", "probes count", ""),
     ]
+    if period.closed_s:
+        found.append((_hours(period.closed_s), "outside the hours that count", ""))
     if period.to_come_s:
         found.append((_hours(period.to_come_s), "still to come", "warning"))
     if period.allowed_down_s is not None:

@@ -21,7 +21,7 @@ from kycgate.runs.folder import RunFolder
 from kycgate.runs.load_model import HIGHEST_US, LOWEST_US, CapacityResult
 from kycgate.runs.model import Run
 from kycgate.settings.profile import Profile, Secrets, is_loopback
-from kycgate.sla.policy import DEFAULT_POLICY, Latency, Policy
+from kycgate.sla.policy import DEFAULT_POLICY, Latency, MaxLatency, Policy
 from kycgate.target.client import STOPPED
 from kycgate.text import counted
 
@@ -120,7 +120,7 @@ def limits_of(policy: Policy) -> tuple[Limit, ...]:
     return tuple(
         Limit(step=one.step, clock=one.clock, limit_us=one.limit_us)
         for one in policy.objective
-        if isinstance(one, Latency) and LOWEST_US <= one.limit_us < HIGHEST_US
+        if isinstance(one, Latency | MaxLatency) and LOWEST_US <= one.limit_us < HIGHEST_US
     )
 
 
@@ -270,7 +270,7 @@ def _no_collection() -> Iterator[None]:
 
 
 def _enter(run: Run, outcome: LoadOutcome, gate: Gate, folder: RunFolder, policy: Policy) -> None:
-    from kycgate.sla.judge import NO_STATE, judge
+    from kycgate.sla.judge import NO_STATE, judge, not_of_runs
     from kycgate.sla.recording import Recording
     from kycgate.sla.steady import trends, words
 
@@ -285,6 +285,7 @@ def _enter(run: Run, outcome: LoadOutcome, gate: Gate, folder: RunFolder, policy
     except UsageError as error:
         # The run's recording is incomplete (disk full): unclear, not a usage error.
         outcome.void = outcome.void or str(error)
+    run.notes += not_of_runs(policy)
     if outcome.result.stopped:
         run.notes.append(f"The load was stopped early: {outcome.result.stopped}.")
     if climbing := [trend for trend in outcome.result.trends if not trend.steady]:

@@ -54,6 +54,7 @@ class NeedAnswer(BaseModel):
     early_at_best: int | None = Field(description="With --until-decided, if none fails.")
     early: int | None = Field(description="With --until-decided, on average.")
     seconds: float = Field(description="The shortest run that shows it, whatever its rate; null: none does.")
+    stops: bool = Field(default=True, description="Whether a run may stop by it with --until-decided.")
 
 
 class SlaPlan(BaseModel):
@@ -61,6 +62,9 @@ class SlaPlan(BaseModel):
 
     command: Literal["sla"] = "sla"
     needs: list[NeedAnswer]
+    beside: dict[str, str] = Field(
+        default_factory=dict, description="What it takes for objectives that are no shares of samples, by id, in words."
+    )
 
 
 class CompareAnswer(Comparison):

@@ -75,7 +75,9 @@ class ObjectiveResult(RunModel):
     method: str = ""
     source: str = ""
     correction: str = Field(default="", description="How the error is shared out over the policy's objectives.")
-    unit: Literal["share", "ms", ""] = Field(default="", description="Of value, low, high and bound.")
+    unit: Literal["share", "ms", "s", "per s", "count", ""] = Field(
+        default="", description="Of value, low, high and bound."
+    )
     value: float | None = Field(default=None, description="As measured.")
     low: float | None = Field(default=None, description="The lower confidence bound; none when nothing bounds it.")
     high: float | None = Field(default=None, description="The upper confidence bound; none when nothing bounds it.")

@@ -129,9 +129,11 @@ class BudgetResult(RunModel):
 
 
 class PeriodResult(RunModel):
-    """A calendar month as its probes show it."""
+    """A calendar month, quarter or year as its probes show it."""
 
-    name: str = Field(pattern=r"^2\d{3}-(0[1-9]|1[0-2])$", description="The month, such as 2026-11.")
+    name: str = Field(
+        pattern=r"^2\d{3}(-(0[1-9]|1[0-2]|Q[1-4]))?$", description="The period: 2026-11, 2026-Q4 or 2026."
+    )
     zone: Zone
     start: datetime
     end: datetime
@@ -154,7 +156,9 @@ class PeriodResult(RunModel):
     single_failures: int = Field(description="Failed probes that are part of no outage.")
     failures: dict[str, int] = Field(default_factory=dict, description="Kinds of failure, and how often.")
     total_s: float = Field(description="Of the period, without windows.")
-    excluded_s: float
+    excluded_s: float = Field(description="Of it in maintenance windows.")
+    closed_s: float = Field(default=0.0, description="Of it outside the hours that count.")
+    hours: str = Field(default="", description="Which hours count; empty for all.")
     gap_s: float
     to_come_s: float
     unknown_share: float = Field(description="Of the time that counts: gaps, unless tolerated, and what is to come.")

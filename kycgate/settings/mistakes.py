@@ -136,8 +136,18 @@ def refuse(
 
 
 def dotted(place: Place) -> str:
-    """The place as it is said."""
-    return ".".join(map(str, place))
+    """The place as it is said: `limits.rate`, and `at_least (objective 2)` in the second of several tables."""
+    words: list[str] = []
+    numbered: list[str] = []
+    for part in place:
+        if isinstance(part, int):
+            numbered.append(f"{'.'.join(words)} {part + 1}".lstrip())
+            words = []
+        else:
+            words.append(part)
+    if not words and numbered:
+        words = [numbered.pop()]
+    return ".".join(words) + (f" ({', '.join(numbered)})" if numbered else "")
 
 
 def mistakes_of(error: ValidationError, raw: Any, model: type[BaseModel]) -> list[tuple[Place, str]]:
@@ -163,7 +173,10 @@ def _place(loc: Place, raw: Any, kind: str, model: type[BaseModel]) -> Place:
     for number, part in enumerate(loc):
         held = isinstance(value, dict) and part in value
         held = held or (isinstance(value, list | tuple) and isinstance(part, int) and part < len(value))
-        last = number == len(loc) - 1 and kind in ("missing", "extra_forbidden")
+        end = number == len(loc) - 1
+        if isinstance(value, dict) and value.get("kind") == part and not end:
+            continue  # a union's tag, also where a key has the same name
+        last = end and kind in ("missing", "extra_forbidden")
         if held or last or isinstance(part, int) or part in _keys(model, place):
             value = value[part] if held else None
             place += (part,)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from kycgate.probing.probe import Probe
 from kycgate.runs.period import BudgetResult, BurnResult
+from kycgate.sla.period import Interval
 from kycgate.sla.policy import Availability
 
 HOUR_S = 3_600.0
@@ -56,14 +57,22 @@ class Budget(NamedTuple):
 
 
 def budget_of(
-    objective: Availability, probes: Sequence[Probe], *, whole_s: float, watched_s: float, every_s: float, now: datetime
+    objective: Availability,
+    probes: Sequence[Probe],
+    *,
+    counts: Sequence[Interval],
+    to_come: Sequence[Interval],
+    every_s: float,
+    now: datetime,
 ) -> Budget:
-    """What `probes` (clear ones of the period so far, in order) leave of the budget of `whole_s` seconds.
+    """What `probes` (clear ones of the period so far, in order) leave of the budget of the time that counts.
 
-    Used is the failed share of the time so far, `watched_s`; at the burn rate of the last three days the rest ends at
-    `ends_at`, None when it does not burn.
+    Used is the failed share of `counts`, the time so far; at the burn rate of the last three days the rest ends at
+    `ends_at`, None when it does not burn. It burns in the time that counts alone, which goes on as `to_come`.
     """
     may_fail = 1 - objective.at_least
+    watched_s = sum(stretch.seconds for stretch in counts)
+    whole_s = watched_s + sum(stretch.seconds for stretch in to_come)
     failed = sum(probe.verdict == "unavailable" for probe in probes) / max(len(probes), 1)
     allowed, used = may_fail * whole_s, failed * watched_s
     moments = [probe.started_at for probe in probes]
@@ -83,5 +92,15 @@ def budget_of(
         for long_s, short_s, limit in WINDOWS
     )  # fmt: skip
     recent = burns[-1].rate * may_fail
-    ends = now + timedelta(seconds=(allowed - used) / recent) if recent > 0 and used < allowed else None
+    ends = _after((allowed - used) / recent, now, to_come) if recent > 0 and used < allowed else None
     return Budget(objective.id, allowed, used, now if used >= allowed else ends, burns)
+
+
+def _after(seconds: float, now: datetime, to_come: Sequence[Interval]) -> datetime:
+    """The moment when so much of the time that counts has passed; beyond the period all of it counts."""
+    left, end = timedelta(seconds=seconds), now
+    for stretch in to_come:
+        if left <= stretch.end - stretch.start:
+            return stretch.start + left
+        left, end = left - (stretch.end - stretch.start), stretch.end
+    return end + left

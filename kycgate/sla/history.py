@@ -195,7 +195,7 @@ def value_words(value: float, unit: str) -> str:
         return f"{value:.2%}"
     if unit == "ms":
         return f"{value:,.1f} ms" if value < 100 else f"{value:,.0f} ms"
-    return f"{value:,.4g} {unit}".strip()
+    return f"{value:,.4g}" if unit == "count" else f"{value:,.4g} {unit}".strip()
 
 
 def change_words(group: HistoryGroup, change: HistoryChange, *, most: int = 4) -> str:

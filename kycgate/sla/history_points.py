@@ -28,9 +28,9 @@ from kycgate.sla.history_model import HistoryPoint, HistoryValue
 from kycgate.sla.judge import judge
 from kycgate.sla.month import Judged, judge_month
 from kycgate.sla.objectives import ranks, share_bounds
-from kycgate.sla.period import parse_month
 from kycgate.sla.policy import DEFAULT_BURSTS_S, Availability, Latency, Objective, Policy
 from kycgate.sla.recording import Recording
+from kycgate.sla.spans import parse_span
 
 SIDED = 0.975
 """Confidence of either side of an interval: both together hold 95% of the time."""
@@ -245,7 +245,7 @@ def of_month(month: MonthOfProbes, *, by_policy: bool) -> Taken:
             update={"objective": chosen.objective, "confidence": chosen.confidence, "credit": ()}
         )
         return judge_month(
-            like, parse_month(period.name), month.probes, target=period.target, now=month.now, every_s=period.every_s
+            like, parse_span(period.name), month.probes, target=period.target, now=month.now, every_s=period.every_s
         ).objectives  # fmt: skip
 
     taken.values |= _judged(asked, judged_by)
@@ -278,7 +278,7 @@ def of_recorded_month(run: Run, folder: Any) -> tuple[Taken, MonthOfProbes | Non
         probes = read_probes(read_text(path, MOST_RECORD, links=False), str(path))
         policy = Policy.model_validate(run.policy)
         judged = judge_month(
-            policy, parse_month(period.name), probes, target=period.target, now=period.judged_at,
+            policy, parse_span(period.name), probes, target=period.target, now=period.judged_at,
             every_s=None if period.every_learned else period.every_s,
         )  # fmt: skip
     except FileNotFoundError:
@@ -321,7 +321,7 @@ def months_of_store(
         # The neighbours say whether an outage at the border goes on in another month.
         near = [p for p in probes if start - timedelta(days=2) <= p.started_at < end + timedelta(days=2)]
         try:
-            judged = judge_month(policy, month, near, target=target, now=now, every_s=every_s)
+            judged = judge_month(policy, parse_span(f"{month:%Y-%m}"), near, target=target, now=now, every_s=every_s)
         except CannotJudge as error:
             yield f"{month:%Y-%m}: {error}"
         else:

@@ -13,8 +13,9 @@ from kycgate.runs.model import ObjectiveResult
 from kycgate.sla.martingale import ANYTIME
 from kycgate.sla.objective_verdict import look_at, result_of
 from kycgate.sla.objectives import EXACT
-from kycgate.sla.policy import Policy
+from kycgate.sla.policy import LongestOutage, MaxLatency, OutageCount, Policy, Sampled, Throughput
 from kycgate.sla.recording import Recording
+from kycgate.sla.run_verdict import judge_longest_of_run, judge_throughput
 from kycgate.sla.samples import Samples
 from kycgate.sla.sequential import first_decided
 from kycgate.sla.steady import ERROR, trends, words
@@ -24,7 +25,7 @@ def judge(policy: Policy, recordings: Sequence[Recording], *, anytime: bool = Fa
     """What these runs together say of each objective.
 
     With `anytime` the verdicts hold however often one looks while runs are added. It is taken so by itself when a run
-    was stopped by its outcome.
+    was stopped by its outcome. Objectives on outages are of calendar periods, and left out (`not_of_runs`).
 
     Raises:
         UsageError: a run holds no load, is damaged, or is given twice.
@@ -34,12 +35,24 @@ def judge(policy: Policy, recordings: Sequence[Recording], *, anytime: bool = Fa
     method = ANYTIME if anytime else EXACT
     results = []
     for objective in policy.objective:
-        samples = Samples(objective)
-        for recording in recordings:
-            samples.add_run(recording)
-        look = (first_decided(samples, policy) if anytime else None) or look_at(samples, policy, method)
-        results.append(result_of(samples, look, policy, method))
+        if isinstance(objective, Sampled):
+            samples = Samples(objective)
+            for recording in recordings:
+                samples.add_run(recording)
+            look = (first_decided(samples, policy) if anytime else None) or look_at(samples, policy, method)
+            results.append(result_of(samples, look, policy, method))
+        elif isinstance(objective, Throughput):
+            results.append(judge_throughput(objective, recordings, policy))
+        elif isinstance(objective, MaxLatency):
+            results.append(judge_longest_of_run(objective, recordings))
     return _with_steadiness(results, policy, recordings)
+
+
+def not_of_runs(policy: Policy) -> list[str]:
+    """A note on the objectives that no load run is judged by; empty where there are none."""
+    names = [one.id for one in policy.objective if isinstance(one, LongestOutage | OutageCount)]
+    said = "Not judged here, as outages are of calendar periods: {}. Judge probes for it (kycgate sla --period)."
+    return [said.format(", ".join(names))] if names else []
 
 
 STEADY = "steady"

@@ -10,7 +10,18 @@ from scipy.stats import binom
 from kycgate.sla.blocks import MIN_BLOCKS, MIN_SECONDS
 from kycgate.sla.martingale import ANYTIME
 from kycgate.sla.objectives import EXACT, MOST_SAMPLES, Method, share_samples_needed
-from kycgate.sla.policy import Objective, Policy, Reading, share_of
+from kycgate.sla.policy import (
+    Availability,
+    LongestOutage,
+    MaxLatency,
+    OutageCount,
+    Policy,
+    Reading,
+    Sampled,
+    Throughput,
+    share_of,
+)
+from kycgate.text import lasting
 
 POWER = 0.8
 _NEGLIGIBLE = 1e-9
@@ -34,6 +45,8 @@ class Need(NamedTuple):
     early_at_best: int
     early: int | None
     seconds: float = 0.0
+    stops: bool = True
+    """Whether a run may stop by it: the availability of one step is counted after the run."""
 
     def lasts_s(self, rate: float) -> float:
         """The shortest run that shows it at this many onboardings a second, when none fails; seconds."""
@@ -43,7 +56,7 @@ class Need(NamedTuple):
 def plan(policy: Policy) -> list[Need]:
     """What it takes to decide each objective."""
     needs = []
-    for objective in policy.objective:
+    for objective in policy.sampled:
         share, miss = share_of(objective), 1 - policy.each
         at_best = share_samples_needed(share, policy.each)
         needs.append(
@@ -55,15 +68,35 @@ def plan(policy: Policy) -> list[Need]:
                 _needed_with(0, share, miss, ANYTIME),
                 _early(share, miss),
                 _seconds(objective, miss),
+                stops=not (isinstance(objective, Availability) and objective.step is not None),
             )
         )
     return needs
 
 
+def beside(policy: Policy) -> dict[str, str]:
+    """What it takes to decide the objectives that are no shares of samples, by id, in words."""
+    said = {}
+    for one in policy.objective:
+        if isinstance(one, Throughput):
+            more = f"more than {one.at_least_per_s:g} {one.of} a second, a tenth more at best"
+            said[one.id] = f"a load of fixed length that asks for {more}, for {MIN_SECONDS} s or longer"
+        elif isinstance(one, MaxLatency):
+            said[one.id] = "one load run shows it for its own requests; no number of probes shows it for a month"
+        elif isinstance(one, LongestOutage | OutageCount):
+            apart = one.at_most_s if isinstance(one, LongestOutage) else one.lasting_s
+            said[one.id] = f"probes at most {lasting(apart / 2)} apart, jitter included, through the whole period"
+    return said
+
+
 def too_short(policy: Policy, rate: float, duration_s: float) -> list[str]:
     """The objectives that a load of this rate (onboardings/s) and length cannot show to hold, and why; a line each."""
-    said = []
-    for objective in policy.objective:
+    said = [
+        f"{one.id} cannot be shown to hold by {rate:g} onboardings a second: it takes more than {one.at_least_per_s:g}"
+        for one in policy.objective
+        if isinstance(one, Throughput) and one.of == "onboardings" and rate < one.at_least_per_s
+    ]
+    for objective in policy.sampled:
         share = share_of(objective)
         at_best = share_samples_needed(share, policy.each)
         what, per_onboarding = _counted(objective)
@@ -87,7 +120,7 @@ def unstated(at_best: int) -> str:
     )
 
 
-def _seconds(objective: Objective, miss: float) -> float:
+def _seconds(objective: Sampled, miss: float) -> float:
     worth = math.log(miss) / math.log(share_of(objective))  # effective samples may be fractions
     if isinstance(objective, Reading) or objective.bursts_s == 0:
         return 0.0
@@ -96,7 +129,7 @@ def _seconds(objective: Objective, miss: float) -> float:
     return max(MIN_SECONDS, math.ceil(worth * objective.bursts_s))
 
 
-def _counted(objective: Objective) -> tuple[str, int]:
+def _counted(objective: Sampled) -> tuple[str, int]:
     """What a sample is, and how many an onboarding gives."""
     if objective.kind == "latency":
         return ("uploads", 2) if objective.step == "upload" else (objective.step, 1)

@@ -10,7 +10,7 @@ step-down is proven for verdicts in two directions only where they are independe
 """
 
 import math
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 from kycgate.runs.model import ObjectiveResult
 from kycgate.runs.percentile import rank_of
 from kycgate.sla.blocks import MIN_BLOCKS, MIN_SECONDS, Seconds, design_effect, drifts, memory_s
-from kycgate.sla.figures import LOAD_DIGITS, bounds, fewest, ms_figures, sentence, share_figures
+from kycgate.sla.figures import LOAD_DIGITS, Figures, VerdictWord, bounds, fewest, ms_figures, sentence, share_figures
 from kycgate.sla.histograms import edges, rank_us
 from kycgate.sla.needs import unstated
 from kycgate.sla.objectives import Method, Values, ranks, share_samples_needed
-from kycgate.sla.policy import Latency, Objective, Policy, Reading, share_of
+from kycgate.sla.policy import Latency, Policy, Reading, Sampled, share_of
 from kycgate.sla.samples import Samples
 from kycgate.text import counted
 
 HOLDS, UNDECIDED, BROKEN = 1, 0, -1
-_WORDS: dict[int, Literal["holds", "broken", "not enough evidence"]] = {
+_WORDS: dict[int, VerdictWord] = {
     HOLDS: "holds",
     BROKEN: "broken",
     UNDECIDED: "not enough evidence",
@@ -88,7 +88,7 @@ def look_at(samples: Samples, policy: Policy, method: Method, *, until: int | No
     return Look(verdict, effect)
 
 
-def _bursts_s(objective: Objective) -> float | None:
+def _bursts_s(objective: Sampled) -> float | None:
     return None if isinstance(objective, Reading) else objective.bursts_s
 
 
@@ -111,7 +111,7 @@ def result_of(samples: Samples, seen: Look, policy: Policy, method: Method) -> O
         method=method.words + (_ORDER if isinstance(objective, Latency) else "") + (_EFFECT if effect > 1 else ""),
         source=method.source + (_ORDER_SOURCE if isinstance(objective, Latency) else "")
         + (_EFFECT_SOURCE if effect > 1 else ""),
-        correction=f"Bonferroni over {len(policy.objective)} objectives",
+        correction=policy.correction,
         effective=round(n / effect, 1),
         stands_s=None if undecided else _stands_s(samples, seen, policy, method),
         note=_note(samples, effect),
@@ -123,25 +123,27 @@ _ORDER, _ORDER_SOURCE = "; order statistics", "; David and Nagaraja 2003, 7.1"
 _EFFECT, _EFFECT_SOURCE = "; of effective samples by blocks of time", "; Kish 1965; Korn and Graubard 1998"
 
 
-def _share_figures(samples: Samples, effect: float, confidence: float, method: Method) -> dict[str, Any]:
+def _share_figures(samples: Samples, effect: float, confidence: float, method: Method) -> Figures:
     n = samples.total
     low, high = bounds(samples.good, n, effect, confidence, method)
     value = samples.good / n if n else None
     return share_figures(value, low, high, share_of(samples.objective), digits=LOAD_DIGITS)
 
 
-def _latency_figures(samples: Samples, effect: float, confidence: float, method: Method) -> dict[str, Any]:
+def _latency_figures(samples: Samples, effect: float, confidence: float, method: Method) -> Figures:
     objective, n = samples.objective, samples.total
     assert isinstance(objective, Latency)  # noqa: S101 - its only caller has looked
     lower, upper = ranks(n, share_of(objective), effect, confidence, method)
-    low, high = _rank_ms(samples, lower, highest=False), _rank_ms(samples, upper, highest=True)
-    value = _rank_ms(samples, rank_of(share_of(objective), n), highest=True) if n else None
+    low, high = rank_ms(samples, lower, highest=False), rank_ms(samples, upper, highest=True)
+    value = rank_ms(samples, rank_of(share_of(objective), n), highest=True) if n else None
     figures = ms_figures(value, low, high if math.isfinite(high) else None, objective.limit_ms)
-    # Without a sample nothing bounds it, though no time is below 0.
-    return figures if n else figures | {"low": None}
+    if not n:
+        # Without a sample nothing bounds it, though no time is below 0.
+        figures["low"] = None
+    return figures
 
 
-def _rank_ms(samples: Samples, rank: int, *, highest: bool) -> float:
+def rank_ms(samples: Samples, rank: int, *, highest: bool) -> float:
     """An edge of the `rank`-th smallest sample's cell, cut at the limit where its side of it is known."""
     assert isinstance(samples.objective, Latency)  # noqa: S101 - its only caller has looked
     value, limit_us = rank_us(samples.counts, rank, highest=highest), samples.objective.limit_us
@@ -187,7 +189,7 @@ def _lacks(samples: Samples, effect: float, policy: Policy, method: Method, need
             "policy takes each answer as independent)"
         )
     if samples.unclear > 0 and needed is None and objective.kind == "latency":
-        return _cut(samples)
+        return cut_words(samples)
     rate = n / max(length, 1)
     if samples.timed and objective.bursts_s is None and (needed is None or length < MIN_SECONDS):
         at_best = share_samples_needed(share_of(objective), policy.each)
@@ -205,7 +207,7 @@ def _lacks(samples: Samples, effect: float, policy: Policy, method: Method, need
     return f"{why}: a run of about {seconds:,} s would do"
 
 
-def _cut(samples: Samples) -> str:
+def cut_words(samples: Samples) -> str:
     """That the limit lies within a cell of the histogram, and the limits that do not."""
     assert isinstance(samples.objective, Latency)  # noqa: S101 - its only caller has looked
     limit_us = samples.objective.limit_ms * 1e3

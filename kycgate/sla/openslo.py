@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from kycgate.sla.policy import Availability, Correctness, Latency, Objective, Policy, Reading, share_of
+from kycgate.sla.policy import Availability, Correctness, Latency, Objective, Policy, share_of
 
 
 class Export(NamedTuple):
@@ -24,8 +24,8 @@ def to_openslo(policy: Policy) -> Export:
     documents: list[dict[str, Any]] = []
     left_out: list[str] = []
     for objective in policy.objective:
-        if isinstance(objective, Reading):
-            left_out.append(f"objective {objective.id}: it counts fields of readings, and no requests")
+        if not isinstance(objective, Availability | Correctness | Latency):
+            left_out.append(f"objective {objective.id}: {_NOT_A_RATIO[objective.kind]}")
         elif objective.at_rate is not None:
             left_out.append(f"objective {objective.id}: OpenSLO knows no condition such as at_rate")
         else:
@@ -35,16 +35,31 @@ def to_openslo(policy: Policy) -> Export:
     return Export(text, tuple(left_out))
 
 
+_NOT_A_RATIO = {
+    "reading": "it counts fields of readings, and no requests",
+    "max-latency": "a target of 100% is none that OpenSLO takes: a percentile is",
+    "throughput": "OpenSLO compares shares of requests, and no requests a second",
+    "longest-outage": "OpenSLO knows no outages, and no length of one",
+    "outage-count": "OpenSLO knows no outages, and no number of them",
+}
+"""Why these are no share of good requests, by the kind of objective."""
+
+
 def _left_out(policy: Policy) -> Iterator[str]:
     yield f"confidence = {policy.confidence:g}: OpenSLO compares the measured share, and allows for no chance"
     if any(getattr(objective, "bursts_s", None) for objective in policy.objective):
         yield "bursts_s: OpenSLO takes each request as independent"
     if policy.unsteady == "fail":
         yield 'unsteady = "fail": OpenSLO knows no trend within a run'
+    if policy.hours:
+        yield "hours: OpenSLO knows no hours outside of which nothing counts"
     if policy.window:
         yield "window: OpenSLO knows no time that is left out of the measuring period"
     if policy.credit:
         yield "credit: OpenSLO knows no service credits"
+
+
+_DURATIONS = {"calendar month": "1M", "calendar quarter": "1Q", "calendar year": "1Y"}
 
 
 def _document(objective: Availability | Correctness | Latency, policy: Policy) -> dict[str, Any]:
@@ -60,10 +75,10 @@ def _document(objective: Availability | Correctness | Latency, policy: Policy) -
         "budgetingMethod": "Occurrences",
         "objectives": [{"target": round(share_of(objective), 9)}],
     }
-    if policy.period.measure == "calendar month":
-        # Any past month's begin will do: calendar windows follow one another from there.
+    if duration := _DURATIONS.get(policy.period.measure or ""):
+        # Any past period's begin will do: calendar windows follow one another from there.
         calendar = {"startTime": "2026-01-01 00:00:00", "timeZone": policy.period.zone}
-        spec["timeWindow"] = [{"duration": "1M", "isRolling": False, "calendar": calendar}]
+        spec["timeWindow"] = [{"duration": duration, "isRolling": False, "calendar": calendar}]
     return {"apiVersion": "openslo/v1", "kind": "SLO", "metadata": {"name": _name(objective)}, "spec": spec}
 
 

@@ -1,24 +1,20 @@
-"""The measuring period of an SLA: a run or a calendar month, what is left out of it, and what a breach costs.
+"""The measuring period of an SLA, a run or a calendar period, and the maintenance that is left out of it.
 
 Times of windows are local times of an IANA time zone. A local time that the clocks pass twice means the earlier one;
 one that they skip means the moment it would have been without the change (PEP 495). A start or an end may be written
 with an offset instead, which leaves no such question.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import combinations, pairwise
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from kycgate.errors import UsageError
 from kycgate.runs.base import Zone
-
-if TYPE_CHECKING:
-    from kycgate.sla.policy import Objective
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -32,13 +28,17 @@ class _Part(BaseModel):
 
 
 class Period(_Part):
-    """What is measured, and how a month of probes is read."""
+    """What is measured, and how its probes are read."""
 
-    measure: Literal["run", "calendar month"] | None = Field(
+    measure: Literal["run", "calendar month", "calendar quarter", "calendar year"] | None = Field(
         default=None,
-        description="What the objectives are promised for; either, without it. Credits are owed for months.",
+        description="What the objectives are promised for; any, without it. Credits are owed for calendar periods.",
     )
-    zone: Zone = Field(default="UTC", description="Whose midnight begins the month and each day of it.")
+    zone: Zone = Field(default="UTC", description="Whose midnight begins the period and each day of it.")
+    hours: str | None = Field(
+        default=None,
+        description="The id of the [[hours]] that count, for each objective that names none; all, without it.",
+    )
     every_s: float | None = Field(
         default=None, ge=1, le=86_400, description="Seconds from one probe to the next; learned when left out."
     )
@@ -48,6 +48,11 @@ class Period(_Part):
         le=100,
         description="This many failed probes in a row are an outage; fewer are single failures.",
     )
+    outage_from_s: float | None = Field(
+        default=None, gt=0, le=86_400,
+        description="The vendor is never down for a shorter time, or the contract counts none: good probes at most so "
+        "far apart then hide no downtime, and bound the availability whatever chance did. Unstated, chance alone does.",
+    )  # fmt: skip
     quorum: float = Field(
         default=0.5, ge=0, lt=1,
         description="Of several probers: the vendor was down only where more than this share of those that looked then "
@@ -150,29 +155,6 @@ Window = Annotated[
 ]
 
 
-class Tier(_Part):
-    """One step of a credit: `percent` of the fee when the measured share is below, or the percentile above, a value."""
-
-    below: float | None = Field(default=None, gt=0, lt=1)
-    above_ms: float | None = Field(default=None, gt=0, le=120_000)
-    percent: float = Field(gt=0, le=100)
-
-    def reached(self, measured: float) -> bool:
-        """Whether the measured share (or percentile in milliseconds) lies in this tier."""
-        return measured < self.below if self.below is not None else measured > (self.above_ms or 0)
-
-
-class Credit(_Part):
-    """What a breach of one objective costs, from the mildest tier to the hardest."""
-
-    objective: str
-    tiers: tuple[Tier, ...] = Field(min_length=1, max_length=20)
-
-    def owed(self, measured: float) -> float:
-        """Percent of the fee that this measured share (or percentile in milliseconds) costs."""
-        return max((tier.percent for tier in self.tiers if tier.reached(measured)), default=0.0)
-
-
 def check_windows(windows: Sequence[Once | Weekly]) -> None:
     """Windows have names of their own and never overlap: no second is left out twice.
 
@@ -201,38 +183,6 @@ def _where_compared(a: Once | Weekly, b: Once | Weekly) -> tuple[datetime, datet
     return begins, begins + _YEAR
 
 
-def check_credits(credits_: Sequence[Credit], objectives: Iterable["Objective"]) -> None:
-    """Each credit is about an objective of the policy, and its tiers go from mild to hard, all of them breaches.
-
-    Raises:
-        ValueError: one is not, and why.
-    """
-    known = {objective.id: objective for objective in objectives}
-    seen: set[str] = set()
-    for credit in credits_:
-        name = credit.objective
-        if name not in known:
-            raise ValueError(f"a credit is about {name!r}, which is not an objective of this policy")
-        if name in seen:
-            raise ValueError(f"two credits are about {name!r}")
-        seen.add(name)
-        objective = known[name]
-        key = "above_ms" if objective.kind == "latency" else "below"
-        limit = objective.limit_ms if objective.kind == "latency" else objective.at_least
-        values = []
-        for tier in credit.tiers:
-            value, other = (tier.above_ms, tier.below) if key == "above_ms" else (tier.below, tier.above_ms)
-            if value is None or other is not None:
-                raise ValueError(f"the tiers of {name!r} say {key} and percent, and nothing else")
-            values.append(value)
-        away = 1 if key == "above_ms" else -1
-        if (values[0] - limit) * away < 0:
-            raise ValueError(f"the first tier of {name!r} costs a credit where the objective still holds")
-        ordered = all((b - a) * away > 0 for a, b in pairwise(values))
-        if not ordered or any(b.percent <= a.percent for a, b in pairwise(credit.tiers)):
-            raise ValueError(f"the tiers of {name!r} are out of order: from the mildest breach to the hardest")
-
-
 def exclusions(windows: Sequence[Once | Weekly], start: datetime, end: datetime) -> list[Interval]:
     """What the windows leave out of this stretch, in order, cut to it.
 
@@ -246,26 +196,6 @@ def exclusions(windows: Sequence[Once | Weekly], start: datetime, end: datetime)
                 f"the windows {one.name!r} and {next_one.name!r} overlap at {next_one.start:%Y-%m-%d %H:%M} UTC"
             )
     return [Interval(max(one.start, start), min(one.end, end), one.name) for one in found]
-
-
-def parse_month(text: str) -> date:
-    """The first day of a month written as 2026-11.
-
-    Raises:
-        UsageError: it is none.
-    """
-    if re.fullmatch(r"2\d{3}-(0[1-9]|1[0-2])", text, re.ASCII) is None:
-        raise UsageError(f"--period {text!r} is not a calendar month: write it like 2026-11")
-    return date(int(text[:4]), int(text[5:]), 1)
-
-
-def days_of(month: date, zone: str) -> list[Interval]:
-    """The days of a month from local midnight to local midnight: 23, 24 or 25 hours each; `name` is the date."""
-    first_of_next = (month.replace(day=1) + timedelta(days=32)).replace(day=1)
-    count = (first_of_next - month).days
-    dates = [month + timedelta(days=n) for n in range(count + 1)]
-    midnights = [datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC) for day in dates]
-    return [Interval(a, b, f"{day:%Y-%m-%d}") for day, a, b in zip(dates, midnights, midnights[1:], strict=False)]
 
 
 def _moment(moment: datetime, zone: str) -> datetime:

@@ -10,7 +10,7 @@ from kycgate.errors import UsageError
 from kycgate.runs.load_model import FieldReading
 from kycgate.sla.blocks import Seconds
 from kycgate.sla.histograms import Cells, edges, empty
-from kycgate.sla.policy import Availability, Latency, Objective, Reading
+from kycgate.sla.policy import Availability, Latency, Reading, Sampled
 from kycgate.sla.recording import Answers, Recording
 
 RATE_WINDOW_S = 10
@@ -52,7 +52,7 @@ class Samples:
     `seconds` is empty when the runs do not hold their seconds (`timed` is false then), and for readings.
     """
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: Sampled) -> None:
         self.objective = objective
         self.timed = not isinstance(objective, Reading)
         self.total = self.good = self.unclear = 0

@@ -15,7 +15,7 @@ from kycgate.runs.model import ObjectiveResult
 from kycgate.sla.histograms import Cells, cells_of
 from kycgate.sla.martingale import ANYTIME
 from kycgate.sla.objective_verdict import BROKEN, HOLDS, UNDECIDED, Look, look_at, result_of
-from kycgate.sla.policy import Availability, Latency, Objective, Policy, Reading
+from kycgate.sla.policy import Availability, Latency, Policy, Reading, Sampled
 from kycgate.sla.recording import Answers
 from kycgate.sla.samples import Samples
 
@@ -27,7 +27,7 @@ def next_look(second: int) -> int:
     return second + max(1, second // _LOOK_SHARE)
 
 
-def _may_stop(objective: Objective) -> bool:
+def _may_stop(objective: Sampled) -> bool:
     """Whether a run may end for this objective: what begins as it looks may be a part of something longer.
 
     Where the policy does not state for how long answers hang together, the run's whole length is looked at.
@@ -63,16 +63,18 @@ class Decider:
         """Of these objectives.
 
         Raises:
-            UsageError: one is the availability of one step, which is counted after the run only.
+            UsageError: one is the availability of one step, which is counted after the run only; or none is a share.
         """
-        for objective in policy.objective:
+        if not policy.sampled:
+            raise UsageError("no run stops by the objectives of this policy: leave out --until-decided")
+        for objective in policy.sampled:
             if isinstance(objective, Availability) and objective.step is not None:
                 raise UsageError(
                     f"no run stops by the availability of one step, as {objective.id} is: leave out --until-decided, "
                     "and judge the recorded run"
                 )
         self._policy = policy
-        self._samples = [Samples(objective) for objective in policy.objective]
+        self._samples = [Samples(objective) for objective in policy.sampled]
         self._decided: dict[str, Look] = {}
         self._second, self._next = 0, 1
 

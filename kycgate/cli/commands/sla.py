@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from kycgate.runs.model import ObjectiveResult
     from kycgate.runs.period import PeriodResult
     from kycgate.sla.budget import Budget
-
-
-_NEIGHBOURS = timedelta(days=2)
-"""Twice the longest distance of two probes that a policy can state."""
+    from kycgate.sla.policy import Policy
 
 
 def register(app: typer.Typer) -> None:
@@ -32,10 +29,11 @@ def register(app: typer.Typer) -> None:
 
 @dataclass(frozen=True, slots=True)
 class MonthOptions:
-    """Which month of probes is judged, instead of runs."""
+    """Which period of probes is judged, instead of runs."""
 
     period: Annotated[
-        str | None, typer.Option("--period", help="Judge the probes of a month, such as 2026-11, instead of runs.")
+        str | None,
+        typer.Option("--period", help="Judge probes of a month (2026-11), quarter (2026-Q4) or year, not runs."),
     ] = None
     store: Annotated[str | None, typer.Option("--store", envvar="KYCGATE_STORE", help="Where the probes are kept.")] = (
         None
@@ -89,7 +87,7 @@ def sla(
         raise UsageError("name the folders of the runs to judge, or --period, --plan or --openslo")
 
 
-def _print_openslo(policy: Any, output: Output) -> None:
+def _print_openslo(policy: "Policy", output: Output) -> None:
     from kycgate.sla.openslo import to_openslo
 
     exported = to_openslo(policy)
@@ -98,20 +96,24 @@ def _print_openslo(policy: Any, output: Output) -> None:
         output.tell(f"left out: {line}")
 
 
-def _judge_runs(policy: Any, runs: list[Path], output: Output, *, anytime: bool) -> None:
+def _judge_runs(policy: "Policy", runs: list[Path], output: Output, *, anytime: bool) -> None:
     from kycgate.runs.folder import RunFolder
     from kycgate.runs.verdict import exit_code_of
-    from kycgate.sla.judge import judge
+    from kycgate.sla.judge import judge, not_of_runs
     from kycgate.sla.recording import Recording
 
     recorded = [Recording.read(RunFolder(path)) for path in runs]
     voids = [recording.load.health.void for recording in recorded if recording.load.health.void]
     objectives = judge(policy, recorded, anytime=anytime)
+    if not objectives:
+        raise UsageError("no objective of this policy is about load runs: --period judges a month of probes by it")
     _print_objectives(objectives, policy, output)
-    notes: list[str] = []
-    if policy.period.measure == "calendar month":
-        notes.append("the policy is about calendar months: what a run shows owes no credit (--period judges a month)")
-        output.note(notes[0])
+    notes = not_of_runs(policy)
+    if policy.period.measure not in (None, "run"):
+        said = f"the policy is about {policy.period.measure}s"
+        notes.append(f"{said}: what a run shows owes no credit (--period judges one)")
+    for note in notes:
+        output.note(note)
     code, reason = exit_code_of([], objectives, strict=False, cannot_judge=f"void: {voids[0]}" if voids else "")
     said = reason if code else _hold(objectives)
     output.verdict(said)
@@ -119,29 +121,32 @@ def _judge_runs(policy: Any, runs: list[Path], output: Output, *, anytime: bool)
     raise typer.Exit(int(code))
 
 
-def _judge_month(policy: Any, text: str, options: MonthOptions, output: Output, *, out: Path | None) -> None:
+def _judge_month(policy: "Policy", text: str, options: MonthOptions, output: Output, *, out: Path | None) -> None:
     import kycgate
     from kycgate.cli.reporting import write_reports
     from kycgate.probing import open_store
     from kycgate.runs.folder import RunFolder
     from kycgate.runs.model import Run
     from kycgate.runs.verdict import exit_code_of
-    from kycgate.sla.month import judge_month, write_evidence
-    from kycgate.sla.period import days_of, parse_month
+    from kycgate.sla.month import BEYOND, judge_month, write_evidence
+    from kycgate.sla.spans import days_of, parse_span
 
-    month = parse_month(text)
+    span = parse_span(text)
     if options.store is None:
         raise UsageError("--period takes a --store: `kycgate probe` makes one")
-    if policy.period.measure == "run":
-        raise UsageError('the policy measures a run: write measure = "calendar month" into its [period]')
-    days = days_of(month, policy.period.zone)
+    if policy.period.measure not in (None, span.measure):
+        raise UsageError(
+            f"the policy measures a {policy.period.measure}, and {span.name} is a {span.measure}: "
+            f'write measure = "{span.measure}" into its [period]'
+        )
+    days = days_of(span, policy.period.zone)
     now = datetime.now(UTC)
     with open_store(options.store) as store:
         chosen = target_of_store(store.targets(), options.target, store.name)
-        # The probes next to the month say whether an outage at its border began, or ends, in another one.
-        probes = store.probes(chosen, days[0].start - _NEIGHBOURS, days[-1].end + _NEIGHBOURS)
+        # The probes next to the period say whether an outage at its border began, or ends, in another one.
+        probes = store.probes(chosen, days[0].start - BEYOND, days[-1].end + BEYOND)
         name = store.name
-    judged = judge_month(policy, month, probes, target=chosen, now=now, every_s=options.every)
+    judged = judge_month(policy, span, probes, target=chosen, now=now, every_s=options.every)
     judged.period.store = name
     code, reason = exit_code_of([], judged.objectives, strict=False)
     run = Run(
@@ -179,7 +184,7 @@ def _hold(objectives: "list[ObjectiveResult]") -> str:
 
 
 def _print_document(
-    output: Output, policy: Any, code: ExitCode, reason: str, objectives: "list[ObjectiveResult]", **more: Any
+    output: Output, policy: "Policy", code: ExitCode, reason: str, objectives: "list[ObjectiveResult]", **more: Any
 ) -> None:
     def answer() -> "BaseModel":
         from kycgate.cli.measured_answers import SlaAnswer
@@ -210,7 +215,10 @@ def target_of_store(targets: dict[str, int], wanted: str | None, store: str) -> 
 def _print_month(period: "PeriodResult", output: Output) -> None:
     every = f"{period.every_s:g} s ({'learned' if period.every_learned else 'as said'})"
     output.line(f"{period.name} ({period.zone}), {period.target}: {period.counted:,} probes count, one every {every}")
-    hours = f"{period.excluded_s / 3600:.1f} h left out, {period.gap_s / 3600:.1f} h not watched"
+    if period.hours:
+        output.line(f"only these hours count: {period.hours}")
+    closed = f"{period.closed_s / 3600:.1f} h outside the hours that count, " if period.closed_s else ""
+    hours = f"{closed}{period.excluded_s / 3600:.1f} h left out, {period.gap_s / 3600:.1f} h not watched"
     more = f", {period.to_come_s / 3600:.1f} h to come" if period.to_come_s else ""
     output.line(f"{period.total_s / 3600:.1f} h count, {hours}{more}")
     for outage in period.outages:
@@ -241,18 +249,21 @@ def _print_budget(budget: "Budget", output: Output) -> None:
             )
 
 
-def _print_objectives(objectives: "list[ObjectiveResult]", policy: Any, output: Output) -> None:
+def _print_objectives(objectives: "list[ObjectiveResult]", policy: "Policy", output: Output) -> None:
     for o in objectives:
         output.line(f"{o.verdict}  {o.id}{f': {o.condition}' if o.condition else ''}")
+        output.line(f"    {o.sentence}")
         output.line(f"    {o.measured}, limit {o.limit}; {o.interval}, n = {o.samples:,}")
         stands = f" It would stand up to disturbances of {o.stands_s:g} s." if o.stands_s else ""
-        output.line(f"    {o.method} ({o.source}). {o.note}{stands}")
-    if objectives:
-        output.line(f"confidence of all together: {policy.confidence:.0%} ({objectives[0].correction})")
+        method = f"{o.method} ({o.source})" if o.source else o.method
+        output.line(f"    {method}. {o.note}{stands}".rstrip())
+    correction = next((o.correction for o in objectives if o.confidence < 1), "")
+    if correction:
+        output.line(f"confidence of all together: {policy.confidence:.0%} ({correction})")
 
 
-def _print_needs(policy: Any, rate: float | None, output: Output) -> None:
-    from kycgate.sla.needs import plan, unstated
+def _print_needs(policy: "Policy", rate: float | None, output: Output) -> None:
+    from kycgate.sla.needs import beside, plan, unstated
     from kycgate.sla.objectives import MOST_SAMPLES
 
     def count(n: int | None) -> str:
@@ -260,9 +271,10 @@ def _print_needs(policy: Any, rate: float | None, output: Output) -> None:
 
     needs = plan(policy)
     for need in needs:
+        early = f"; with --until-decided {count(need.early_at_best)}, and {count(need.early)} on average"
         output.line(
             f"{need.objective}: {count(need.at_best)} {need.what} if none fails, {count(need.usually)} if half as many "
-            f"as may do; with --until-decided {count(need.early_at_best)}, and {count(need.early)} on average"
+            f"as may do{early if need.stops else ''}"
         )
         if math.isinf(need.seconds):
             output.line(f"    no run shows it: {unstated(need.at_best)}")
@@ -270,18 +282,26 @@ def _print_needs(policy: Any, rate: float | None, output: Output) -> None:
             output.line(f"    and at least {need.seconds:,.0f} s, at whatever rate")
         if rate is not None and math.isfinite(need.seconds):
             output.line(f"    at {rate:g} onboardings/s a run of {math.ceil(need.lasts_s(rate)):,} s, if none fails")
-    most = max(math.ceil((need.early or MOST_SAMPLES) / need.per_onboarding) for need in needs)
-    output.line(
-        f"all of them with --until-decided, if half as many fail as may: about {most:,} onboardings, 2 uploads each"
-    )
-    if rate is not None and all(math.isfinite(need.seconds) for need in needs):
+    for name, said in beside(policy).items():
+        output.line(f"{name}: {said}")
+    if needs and all(need.stops for need in needs):
+        most = max(math.ceil((need.early or MOST_SAMPLES) / need.per_onboarding) for need in needs)
+        output.line(
+            f"all of them with --until-decided, if half as many fail as may: about {most:,} onboardings, 2 uploads each"
+        )
+    elif needs:
+        named = ", ".join(need.objective for need in needs if not need.stops)
+        output.line(f"--until-decided takes no availability of one step ({named}): it is counted after the run")
+    if rate is not None and needs and all(math.isfinite(need.seconds) for need in needs):
         longest = max(need.lasts_s(rate) for need in needs)
         output.line(f"all of them, if none fails: kycgate load --rate {rate:g} --duration {math.ceil(longest)}")
-    output.line("samples are counted as independent answers: where a run shows that they hang together, it takes more")
+    if needs:
+        alike = "where a run shows that they hang together, it takes more"
+        output.line(f"samples are counted as independent answers: {alike}")
 
     def answer() -> "BaseModel":
         from kycgate.cli.measured_answers import SlaPlan
 
-        return SlaPlan.model_validate({"needs": needs})
+        return SlaPlan.model_validate({"needs": needs, "beside": beside(policy)})
 
     output.document(answer)

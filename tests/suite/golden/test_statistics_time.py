@@ -430,7 +430,7 @@ def histogram(*milliseconds: float) -> HdrHistogram:
 
 def seen(objective: dict[str, Any], *rows: Any) -> Samples:
     """Samples of one objective; a row is latencies in ms, or (requests, unavailable, wrong)."""
-    samples = Samples(a_policy(objective).objective[0])
+    samples = Samples(a_policy(objective).sampled[0])
     for row in rows:
         timed = objective["kind"] == "latency"
         latencies = [(cells_of(histogram(*row)), None)] if timed and row else []
@@ -444,7 +444,7 @@ def untimed(samples: Samples) -> Samples:
 
 
 def read(right: int, total: int, **more: Any) -> Samples:
-    samples = Samples(a_policy({"kind": "reading", "at_least": 0.9, **more}).objective[0])
+    samples = Samples(a_policy({"kind": "reading", "at_least": 0.9, **more}).sampled[0])
     samples.add_readings([
         FieldReading(field=name, degradation=how, right=right, total=total, cards=10)
         for name in ("idNumber", "state") for how in ("blur", "none")

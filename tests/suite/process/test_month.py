@@ -4,7 +4,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,15 @@ from kycgate.probing.probe import Probe, ProbeStep, read_probes
 from kycgate.reports.sla_page import month_of
 from kycgate.runs.folder import RunFolder
 from kycgate.sla.figures import bounds
-from kycgate.sla.month import Judged, _verdict, judge_month, latency_us
+from kycgate.sla.month import Judged, judge_month
+from kycgate.sla.month_verdict import verdict_of
 from kycgate.sla.policy import Policy
+from kycgate.sla.probe_latency import latency_us
+from kycgate.sla.spans import parse_span
 from kycgate.tests.suite.conftest import Call
 
 ROOT = Path(__file__).parents[3]
-FEBRUARY = date(2026, 2, 1)  # 28 days: 672 hours
+FEBRUARY = parse_span("2026-02")  # 28 days: 672 hours
 START = datetime(2026, 2, 1, tzinfo=UTC)
 LATER = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -204,7 +207,7 @@ def test_a_zones_month_has_its_own_hours() -> None:
     policy = a_policy(period={"zone": "Africa/Cairo"})
     begins = datetime(2026, 9, 30, 21, tzinfo=UTC)
     probes = [a_probe(begins + n * HOUR - HOUR / 2) for n in range(747)]
-    found = judge_month(policy, date(2026, 10, 1), probes, target="x", now=LATER + timedelta(days=300))
+    found = judge_month(policy, parse_span("2026-10"), probes, target="x", now=LATER + timedelta(days=300))
     assert (found.period.counted, found.period.total_s) == (745, 745 * 3600)
     assert {day.date: day.probes for day in found.period.days}["2026-10-29"] == 25
 
@@ -317,7 +320,7 @@ def test_the_verdict_on_a_fixed_month_errs_as_rarely_as_promised() -> None:
             seen = 0
             for _ in range(400):
                 failed = sum(rng.random() < chance for chance in chances)
-                seen += _verdict(*bounds(8_640 - failed, 8_640, 1.0, 0.95), 0.99) == wrong
+                seen += verdict_of(*bounds(8_640 - failed, 8_640, 1.0, 0.95), 0.99) == wrong
             assert seen <= binom.ppf(0.9999, 400, 0.05)
 
 
@@ -327,6 +330,7 @@ def jittered(every_s: int, start: datetime, end: datetime, seed: int) -> list[da
     return [start + timedelta(seconds=every_s * (slot + rng.random())) for slot in range(slots)]
 
 
+NOVEMBER = parse_span("2026-11")
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
 MIDDLE, LAST = FIRST + timedelta(days=15), FIRST + timedelta(days=30)
 
@@ -342,7 +346,7 @@ def november(moments: dict[str, list[datetime]], down: Callable[[str, datetime],
     objective = [{"id": "up", "kind": "availability", "at_least": policy.pop("at_least", 0.995)}]
     tiers = [{"below": 0.995, "percent": 5}, {"below": 0.99, "percent": 10}]
     given = a_policy(objective=objective, credit=[{"objective": "up", "tiers": tiers}], **policy)
-    return judge_month(given, date(2026, 11, 1), probes, target="x", now=FIRST + timedelta(days=40), every_s=300)
+    return judge_month(given, NOVEMBER, probes, target="x", now=FIRST + timedelta(days=40), every_s=300)
 
 
 @pytest.mark.parametrize("rates", [(60, 300), (300, 60)], ids=["fast in the outage's half", "fast in the other half"])
@@ -400,7 +404,7 @@ def test_an_outage_is_bounded_by_its_first_and_last_failed_probe(minutes: int) -
             for moment in jittered(300, FIRST, LAST, 5)
         ]
         now = FIRST + timedelta(days=40)
-        return judge_month(a_policy(**policy), date(2026, 11, 1), probes, target="x", now=now, every_s=300)
+        return judge_month(a_policy(**policy), NOVEMBER, probes, target="x", now=now, every_s=300)
 
     found = lasting(minutes)
     assert found.objectives[0].verdict == "broken"
@@ -458,7 +462,7 @@ def test_the_error_budget_and_how_fast_it_burns(hours: float, ago: int, alerts: 
         for moment in jittered(300, FIRST, now, 3)
     ]
     policy = a_policy(objective=[{"id": "up", "kind": "availability", "at_least": 0.995}])
-    found = judge_month(policy, date(2026, 11, 1), probes, target="x", now=now, every_s=300)
+    found = judge_month(policy, NOVEMBER, probes, target="x", now=now, every_s=300)
     (budget,) = found.budgets
     assert budget.allowed_s == pytest.approx(216 * 60)
     assert budget.used_s == pytest.approx(hours * 3600, abs=600)
@@ -513,7 +517,7 @@ def test_the_command_writes_a_run_that_every_reader_reads(tmp_path: Path) -> Non
     ("arguments", "code", "says"),
     [
         (["--period", "2026-02"], 2, "--store"),
-        (["--period", "2026-2", "--store", "probes.db"], 2, "write it like 2026-11"),
+        (["--period", "2026-2", "--store", "probes.db"], 2, "write a month like 2026-11"),
         (["--period", "2026-02", "--store", "absent.db"], 2, "no store absent.db"),
         (["--period", "2026-02", "--store", "probes.db", "run"], 2, "neither runs"),
         (["--period", "2026-02", "--store", "probes.db", "--target", "z"], 2, "no probe of z"),

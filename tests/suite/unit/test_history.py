@@ -1,7 +1,7 @@
 """Many runs and months: what is compared with what, which values are drawn, and what is said of a change."""
 
 import random
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from kycgate.sla.history_points import (
 from kycgate.sla.judge import judge
 from kycgate.sla.month import judge_month
 from kycgate.sla.recording import Recording
+from kycgate.sla.spans import parse_span
 from tests.suite.histories import FIRST, POLICY, TARGET, a_load, a_probe
 
 P95 = SeriesId("latency", "upload_front", "p95 of upload_front", "ms", False, 95.0)
@@ -192,7 +193,7 @@ def test_a_void_load_is_left_out_and_an_unsteady_one_noted(tmp_path: Path) -> No
     assert of_load(recording, FIRST).point.left_out == "void: the generator was late"
 
 
-JUNE = date(2026, 6, 1)
+JUNE = parse_span("2026-06")
 
 
 def probes(days: int, *, every_h: float = 1.0, down: range = range(0)) -> list[Any]:

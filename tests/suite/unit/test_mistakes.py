@@ -53,8 +53,8 @@ SAID = [
         "use another, export KYCGATE_ENVIRONMENT__API_KEYS with its name"
     ),
     "line 16: severity.order.closd: no clause is named 'order.closd': did you mean 'order.closed'?",
-    "line 25: waiver.1.clause: no clause is named 'order.closd': did you mean 'order.closed'?",
-    "line 27: unknown key waiver.1.ownr: did you mean 'owner'?",
+    "line 25: clause (waiver 2): no clause is named 'order.closd': did you mean 'order.closed'?",
+    "line 27: unknown key ownr (waiver 2): did you mean 'owner'?",
 ]
 
 
@@ -67,8 +67,8 @@ def mistakes(path: Path) -> list[str]:
 def test_a_profile_says_all_its_mistakes_with_their_lines(tmp_path: Path) -> None:
     (tmp_path / "kycgate.toml").write_text(PROFILE)
     said = mistakes(tmp_path / "kycgate.toml")
-    assert [text for text in said if "waiver.1.owner" not in text] == SAID
-    assert "line 24: waiver.1.owner is missing" in said
+    assert [text for text in said if "owner (waiver 2)" not in text] == SAID
+    assert "line 24: owner (waiver 2) is missing" in said
 
 
 def test_a_table_of_pyproject_has_the_lines_of_the_whole_file(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_variable_of_the_environment_is_named(tmp_path: Path, monkeypatch: pyt
     said = mistakes(tmp_path / "kycgate.toml")
     assert said[-1] == "line 1: strict must be true or false"
     assert "KYCGATE_LIMITS__RATE must be a number" in said
-    assert "KYCGATE_WAIVER.0.owner is missing" in said
+    assert "owner (KYCGATE_WAIVER 1) is missing" in said
 
 
 def test_no_value_is_repeated(tmp_path: Path) -> None:
@@ -104,9 +104,12 @@ def test_a_policy_says_all_its_mistakes(tmp_path: Path) -> None:
     assert wrong.value.what == f"the policy {path} is wrong"
     assert list(wrong.value.mistakes) == [
         "line 1: confidence must be under 1",
-        "line 2: objective.0.percentile is missing",
-        "line 6: unknown key objective.0.percentil: did you mean 'percentile'?",
-        "line 8: objective.1: kind must be one of 'availability', 'correctness', 'reading', 'latency'",
+        "line 2: percentile (objective 1) is missing",
+        "line 6: unknown key percentil (objective 1): did you mean 'percentile'?",
+        (
+            "line 8: objective 2: kind must be one of 'availability', 'correctness', 'reading', 'latency', "
+            "'throughput', 'max-latency', 'longest-outage', 'outage-count'"
+        ),
     ]
 
 

@@ -63,9 +63,10 @@ def test_a_months_rows_are_those_of_its_plan() -> None:
     run = RunFolder(MONTH).read_run()
     page = sla_page(run)
     assert page.month is not None
-    days = [cell for week in page.month.weeks for cell in week if cell is not None]
+    (sheet,) = page.month.sheets
+    days = [cell for week in sheet.weeks for cell in week if cell is not None]
     assert [cell.day for cell in days] == list(range(1, 32))
-    assert page.month.weeks[0].index(days[0]) == 3  # 1 October 2026 is a Thursday
+    assert sheet.weeks[0].index(days[0]) == 3  # 1 October 2026 is a Thursday
     assert [day.day for day in days if day.state == "outage"] == [6, 16, 29, 30]
     assert [day.day for day in days if day.unwatched] == [22]
     assert page.month.figures[0] == ("15%", "of the fee is owed, as proven", "broken")
