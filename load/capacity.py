@@ -197,8 +197,9 @@ def find_capacity(
         knee=_knee(law, plateaus, points, search, plan.seed) if law else {},
         note=_note(law, kept, broken, ended_early),
     )
-    outcome.result.other_requests = sum(each.result.requests_sent for each in outcomes) - outcome.result.requests_sent
-    outcome.result.other_uploads = sum(each.uploads for each in outcomes) - outcome.uploads
+    others = [each for number, each in enumerate(outcomes) if number != chosen]
+    outcome.result.other_requests += sum(each.result.requests_sent for each in others)
+    outcome.result.other_uploads += sum(each.uploads + each.result.other_uploads for each in others)
     outcome.judged, outcome.breaches = _judged(outcomes, points)
     # That the generator gave out at a rate above says nothing of the rate that was kept.
     outcome.void = "" if kept is not None else outcome.void

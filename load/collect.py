@@ -43,7 +43,10 @@ TURNED_AWAY = ("refused_photos", "registered", "throttled")
 """How an onboarding may end early by the target's right."""
 ENDS = ("ended", "cut_off", *TURNED_AWAY)
 """How an onboarding may end."""
-_COUNTS = ("requests", "uploads", "wrong", "due", "begun", "tokens", "bad_tokens", *ENDS)
+_COUNTS = (
+    *("requests", "uploads", "other_requests", "other_uploads", "wrong", "due", "begun", "tokens", "bad_tokens"),
+    *ENDS,
+)
 MAX_TURNED_AWAY = 0.01
 """The share of onboardings that may end as already registered, or throttled, in a load that was what it should be."""
 LATE_S = 5
@@ -461,6 +464,8 @@ class Collector:
             not_started=counts["due"] - counts["begun"] + counts["cut_off"],
             wrong_answers=counts["wrong"],
             requests=counts["requests"],
+            other_requests=counts["other_requests"],
+            other_uploads=counts["other_uploads"],
             unavailable=counts["unavailable"],
             latencies=self._latencies(),
             series=self._series,

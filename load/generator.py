@@ -1,12 +1,12 @@
 """The workloads as a Locust user: a dispatcher that starts each onboarding when it is due, or N people in a circle."""
 
+import itertools
 import math
 import random
 import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Any
 
 import gevent
@@ -22,6 +22,7 @@ from kycgate.load.client import NoAnswer, OwnFault
 from kycgate.load.clocks import Recorder
 from kycgate.load.interval import GENERATOR, Interval
 from kycgate.load.journey import Answered, Ended, Onboarding, Prepared, name_of
+from kycgate.load.out_of_turn import OutOfTurn, Walk
 from kycgate.load.pacing import arrivals
 from kycgate.load.plan import LoadPlan
 from kycgate.load.self_check import Watch
@@ -33,6 +34,8 @@ from kycgate.specimens.deck import Cards
 MAX_RUNNING = 5_000
 ENOUGH_TO_STOP = 50
 UNKNOWN = 1_000_000
+GZIP_EVERY = 10
+"""One onboarding in so many accepts compressed answers, as every installed client does."""
 _COUNTED_AS = {
     Ended.PHOTO_REFUSED: "refused_photos",
     Ended.REGISTERED: "registered",
@@ -59,12 +62,14 @@ class Generator:
         self.judge = AnswerJudge(self.plan)
         self.credentials = Credentials(self.plan, self.tls, self.judge)
         if self.plan.max_requests is not None:
-            # An onboarding takes its token and four steps.
+            # An onboarding takes its token and four steps; a session that goes out of turn may take fewer.
             tokens = -(-self.plan.max_requests // 5)
-            self.credentials.may_ask = lambda: self.credentials.asked < tokens
+            self.credentials.may_ask = lambda: self.credentials.asked < tokens + self._beside
         self.stopped = self.void = ""
         self.stopping = False
-        self._sessions = 0
+        # People are counted by each worker for itself, arrivals by all of them together.
+        self._out_of_turn = OutOfTurn(self.plan if plan.people else plan, fixed=self.credentials.fixed)
+        self._sessions = self._beside = 0
         self._leaving = self._leaving_uploads = self._answered = self._failed = 0
         self._tokens_told = self._bad_tokens_told = 0
         self.start_ns = 0
@@ -78,8 +83,8 @@ class Generator:
             OwnFault: this machine cannot ask for them.
         """
         # How many a closed workload begins is not known; of an open one more than that is not counted either.
-        mine = islice((n for n, _ in enumerate(self._due()) if n % self._count == self._index), UNKNOWN)
-        count = UNKNOWN if self.plan.people else sum(1 for _ in mine)
+        mine = itertools.islice((n for n, _ in enumerate(self._due()) if n % self._count == self._index), UNKNOWN)
+        count = UNKNOWN if self.plan.people else sum(1 + (self._out_of_turn.due(n) is not None) for n in mine)
         self._keep_fresh()
         minting = gevent.spawn(self.credentials.fill, count)
         self._prepared = prepare(self.plan)
@@ -170,6 +175,8 @@ class Generator:
             self.recorder.counts["due"] += 1
             if time.perf_counter_ns() < last:
                 pool.spawn(self._onboard, number, due_ns, environment, None)
+                if (walk := self._out_of_turn.due(number)) is not None and not pool.full():
+                    pool.spawn(self._go_out_of_turn, walk, number)
         while len(pool) and not self.stopping and time.perf_counter_ns() < last:
             pool.join(timeout=0.2)
         if self.stopping:
@@ -181,6 +188,7 @@ class Generator:
         """People, each onboarding again and again until the time is over."""
         plan = self.plan
         end = self.start_ns + int(plan.duration_s * 1e9)
+        beside, begun = gevent.pool.Pool(), itertools.count()
 
         def person(number: int) -> None:
             rng = random.Random(plan.seed * 10_007 + number)
@@ -191,6 +199,9 @@ class Generator:
             gevent.sleep(think())
             while time.perf_counter_ns() < end and not self.stopping:
                 self.recorder.counts["due"] += 1
+                began = next(begun)
+                if (walk := self._out_of_turn.due(began)) is not None:
+                    beside.spawn(self._go_out_of_turn, walk, began)
                 self._onboard(rng.randrange(2**31), None, environment, think)
                 gevent.sleep(think())
 
@@ -205,6 +216,8 @@ class Generator:
             if time.perf_counter_ns() > end:
                 # A pausing person has no request in flight.
                 people = [greenlet for greenlet in people if self.recorder.in_flight[WHOLE]]
+        beside.join(timeout=LEAVING_S)
+        beside.kill(block=False)
 
     def _onboard(self, number: int, due_ns: int | None, environment: Any, think: Callable[[], float] | None) -> None:
         """One onboarding; without `due_ns` it is due once its person has a credential (a closed workload).
@@ -236,6 +249,7 @@ class Generator:
         onboarding = Onboarding(
             *(plan, credential, prepared, self.tls, self.judge, f"load-{self._index}-{self._sessions}"),
             shared=lambda: credential in self.credentials.shared,
+            gzip=number % GZIP_EVERY == GZIP_EVERY // 2,
         )
         try:
             ended = onboarding.run(begin, report, order=order, retry=retry, think=think, may_send=self._may_send)
@@ -250,11 +264,38 @@ class Generator:
             self.recorder.in_flight[WHOLE] -= 1
             counts[_COUNTED_AS[ended]] += 1
 
+    def _go_out_of_turn(self, walk: Walk, number: int) -> None:
+        """A session of its own: nothing of it is measured."""
+        self._beside += 1
+        credential = self.credentials.take()
+        onboarding = Onboarding(
+            *(self.plan, credential, self._prepared[number % len(self._prepared)][0], self.tls, self.judge),
+            f"out-of-turn-{self._index}-{number}",
+            shared=lambda: credential in self.credentials.shared,
+        )
+
+        def may_send(step: Step) -> bool:
+            leaves = self._may_leave(step)
+            self.recorder.counts["other_requests"] += leaves
+            self.recorder.counts["other_uploads"] += leaves and step.is_upload
+            return leaves
+
+        try:
+            onboarding.go_out_of_turn(walk, may_send)
+        except OwnFault as error:
+            self.give_up(f"the load could not be generated: {error}")
+
     def give_up(self, why: str) -> None:
         """Nothing can be concluded from this run any more: end it."""
         self.void, self.stopping = self.void or why, True
 
     def _may_send(self, step: Step, retry: bool) -> bool:
+        leaves = self._may_leave(step)
+        if leaves:
+            self.recorder.start(name_of(step, retry))
+        return leaves
+
+    def _may_leave(self, step: Step) -> bool:
         """The hard stops: counted where requests leave, so that none leaves beyond them."""
         plan = self.plan
         if plan.max_requests is not None and self._leaving + self.credentials.asked >= plan.max_requests:
@@ -268,7 +309,6 @@ class Generator:
             return False
         self._leaving += 1
         self._leaving_uploads += step.is_upload
-        self.recorder.start(name_of(step, retry))
         return True
 
     def _enter(self, answered: Answered, prepared: Prepared, environment: Any) -> dict[str, int]:

@@ -42,6 +42,8 @@ class Interval(BaseModel):
     in_flight: dict[str, int] = Field(default_factory=dict, description="Requests under way at its end.")
     requests: int = 0
     uploads: int = 0
+    other_requests: int = Field(default=0, description="Sent by sessions that went out of turn.")
+    other_uploads: int = 0
     wrong: int = 0
     due: int = Field(default=0, description="Onboardings that became due.")
     begun: int = 0

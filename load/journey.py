@@ -1,6 +1,7 @@
 """One virtual person's onboarding: four steps, each answer judged by the judge of the check."""
 
 import ssl
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -11,7 +12,9 @@ from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
 from kycgate.judging.answers import accepted, already_registered, customer_data
 from kycgate.judging.ledger import Observation
+from kycgate.judging.order import judge_order
 from kycgate.load.client import Connection
+from kycgate.load.out_of_turn import Walk
 from kycgate.load.plan import LoadPlan
 from kycgate.load.verdicts import AnswerJudge
 from kycgate.specimens import degrade_jpeg, pad_jpeg
@@ -51,6 +54,8 @@ class Prepared:
 
 UNREADABLE = "an unreadable photo"
 """The intent of a request that shows one."""
+OUT_OF_TURN = "out of turn"
+"""The intent of a request whose step must be refused."""
 
 
 class Ended(Enum):
@@ -128,8 +133,13 @@ class Onboarding:
         judge: AnswerJudge,
         session: str,
         shared: Callable[[], bool] = lambda: False,
+        gzip: bool = False,
     ) -> None:
-        """`shared` tells whether the credential came to others, too: then theirs is what happens in its session."""
+        """`shared` tells whether the credential came to others, too: then theirs is what happens in its session.
+
+        With `gzip` compressed answers are accepted, as the installed client does.
+        """
+        self._gzip = gzip
         self._shared = shared
         self._plan = plan
         self._prepared = prepared
@@ -156,7 +166,6 @@ class Onboarding:
         order = order or flow().steps
         first = flow().first
         reading: dict[str, object] = {}
-        card = self._prepared.card
         try:
             if retry:
                 if not may_send(first, True):
@@ -172,12 +181,7 @@ class Onboarding:
             for step in order:
                 if not may_send(step, False):
                     return Ended.CUT_OFF
-                picture: Picture | None = None
-                if step.is_upload:
-                    body = self._prepared.bodies[step.shows]
-                    picture = Picture(card.id, step.shows, len(body), wrapping="lf")
-                else:
-                    body = body_of(step, None, reading, card.truth, translation=self._plan.translation) or b""
+                body, picture = self._legal(step, reading)
                 answered = self._take(step, body, picture, due_ns)
                 report(answered)
                 if answered.breach is not None:
@@ -192,6 +196,42 @@ class Onboarding:
             self._connection.close()
         return Ended.WELL
 
+    def go_out_of_turn(self, walk: Walk, may_send: Callable[[Step], bool]) -> None:
+        """Take the steps of `walk`, each as soon as it may be, and judge whether the last of them is refused.
+
+        What is not accepted in its turn is judged as in every onboarding, and ends the session.
+        """
+        reading: dict[str, object] = {}
+        try:
+            for step in walk.before:
+                if not may_send(step):
+                    return
+                answered = self._take(step, *self._legal(step, reading), time.perf_counter_ns())
+                if answered.breach is not None or not accepted(answered.exchange):
+                    return
+                reading = reading or customer_data(answered.exchange) or {}
+            if may_send(walk.step) and not self._shared():
+                body, picture = self._legal(walk.step, reading)
+                exchange = self._ask(walk.step, body, picture, time.perf_counter_ns(), OUT_OF_TURN)
+                self._judge.judge(exchange, further=self._of_order(walk, exchange))
+        finally:
+            self._judge.ended(self._session)
+            self._connection.close()
+
+    def _of_order(self, walk: Walk, exchange: Exchange) -> list[Observation]:
+        # A target may ask for patience, and end a token when it has given out newer ones.
+        if exchange.status in (401, 429) or self._shared():
+            return []
+        return [*judge_order(flow().state_after(walk.before), walk.step, exchange)]
+
+    def _legal(self, step: Step, reading: Mapping[str, object]) -> tuple[bytes, Picture | None]:
+        """Body and picture of a step."""
+        card = self._prepared.card
+        if not step.is_upload:
+            return body_of(step, None, reading, card.truth, translation=self._plan.translation) or b"", None
+        body = self._prepared.bodies[step.shows]
+        return body, Picture(card.id, step.shows, len(body), wrapping="lf")
+
     @staticmethod
     def _after(answered: Answered, think: Callable[[], float] | None) -> int:
         """When the next step is due; waits until then."""
@@ -201,17 +241,20 @@ class Onboarding:
         gevent.sleep(seconds)
         return answered.clocks.last_byte + int(seconds * 1e9)
 
-    def _take(self, step: Step, body: bytes, picture: Picture | None, due_ns: int, *, retry: bool = False) -> Answered:
+    def _ask(self, step: Step, body: bytes, picture: Picture | None, due_ns: int, intent: str) -> Exchange:
         headers = {**headers_of(body or None, self._authorization), "User-Agent": "kycgate"}
-        intent = UNREADABLE if retry else "legal"
-        path = step.path
-        exchange = self._connection.ask(
-            *(step, path, headers, body, due_ns),
+        if self._gzip:
+            headers["Accept-Encoding"] = "gzip"
+        return self._connection.ask(
+            *(step, step.path, headers, body, due_ns),
             session=self._session,
             picture=picture,
             card=self._prepared.card.id,
             intent=intent,
         )
+
+    def _take(self, step: Step, body: bytes, picture: Picture | None, due_ns: int, *, retry: bool = False) -> Answered:
+        exchange = self._ask(step, body, picture, due_ns, UNREADABLE if retry else "legal")
         degraded = step.is_upload and self._prepared.degradation != "none"
         # A degraded photo may be refused, a person known already, and a target ask for patience; all else must be
         # accepted in its turn.

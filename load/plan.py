@@ -45,6 +45,9 @@ class LoadPlan(BaseModel):
     think: Think = Field(default=NO_PAUSE, description="Closed: the pause between steps, seconds.")
     client_order_share: float = Field(default=0.0, ge=0, le=1, description="Onboardings in the Android client's order.")
     retry_share: float = Field(default=0.0, ge=0, le=1, description="Onboardings that begin with an unreadable photo.")
+    out_of_turn: int = Field(
+        default=40, ge=0, description="Sessions beside the onboardings that take a step out of turn, at most."
+    )
     sizes: tuple[int, ...] = Field(default=(), description="Bytes of the pictures, in turn; empty is as drawn.")
     cards: int = Field(default=40, ge=1, le=1_000, description="Different people whose cards are shown, at most.")
     degradations: tuple[tuple[str, float], ...] = Field(
@@ -82,7 +85,7 @@ class LoadPlan(BaseModel):
         """What one of `count` workers does of it. Arrivals and people are dealt out by the generator itself."""
         part = {
             name: total // count + (index < total % count)
-            for name in ("max_requests", "max_uploads")
+            for name in ("max_requests", "max_uploads", "out_of_turn")
             if (total := getattr(self, name)) is not None
         }
         return self.model_copy(update={**part, "api_keys": self.api_keys[index::count]})

@@ -45,7 +45,7 @@ class AnswerJudge:
         self._ways: dict[str, set[tuple[str, str, str]]] = {}
         self._unanswered: list[tuple[int, Observation, Exchange]] = []
         """What got no answer, by its end: it breaks a clause once another request is answered."""
-        self._known: dict[tuple[str, str | None, bytes], tuple[str, ...]] = {}
+        self._known: dict[tuple[str, str | None, str | None, bytes], tuple[str, ...]] = {}
 
     def show(self, cards: Iterable[Card]) -> None:
         """These cards will be shown: what is printed on them is known."""
@@ -89,7 +89,8 @@ class AnswerJudge:
         step = exchange.step
         if step is None or step.is_upload or exchange.status != 200 or len(exchange.answer_body) > LARGEST_BODY:
             return judge_answer(exchange)
-        key = (exchange.endpoint, exchange.answer_header("Content-Type"), exchange.answer_body)
+        asked = exchange.request_headers.get("Accept-Encoding")
+        key = (exchange.endpoint, asked, exchange.answer_header("Content-Type"), exchange.answer_body)
         clauses = self._known.get(key)
         if clauses is not None:
             return [Observation(clause, True) for clause in clauses]

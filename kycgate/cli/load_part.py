@@ -202,7 +202,7 @@ def _send(
             so_far = collector.outcome()
             run.load = so_far.result
             run.requests_sent += so_far.result.requests_sent
-            run.uploads_sent += so_far.uploads
+            run.uploads_sent += so_far.uploads + so_far.result.other_uploads
 
         checkpoint.take(enter)
         if checkpoint.problem or asked_to_stop():

@@ -10,6 +10,7 @@ from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
 from kycgate.judging.answers import accepted, already_registered, customer_data, is_evidence, is_firewall, json_or_none
 from kycgate.judging.ledger import Observation
+from kycgate.judging.order import judge_order, status_words
 from kycgate.specimens.deck import Card
 from kycgate.specimens.forms import in_form
 from kycgate.target.client import Wanted
@@ -68,12 +69,13 @@ class Dress:
 
     With `fresh` each request ends its connection, with `gzip` compressed answers are accepted, and the legal uploads
     take the picture `forms` in turn (`kycgate.specimens.forms`), then the card's own. Every second
-    request carries `headers`.
+    request carries `headers`; with `lower` it has all names of headers in small letters, as gateways write them.
     """
 
     fresh: bool = False
     gzip: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+    lower: bool = False
     forms: list[str] = field(default_factory=list)
 
 
@@ -252,6 +254,8 @@ class Session:
                 headers.pop(name, None)
             else:
                 headers[name] = value
+        if self.dress.lower and self._calls % 2 == 0:
+            headers = {name.lower(): value for name, value in headers.items()}
         return headers
 
     def _judge(
@@ -286,7 +290,7 @@ class Session:
                 name = variation.clause or (own if variation.outcome is Outcome.BY_ORDER else None)
                 yield from (Observation(promised, False) for promised in (name,) if promised)
             return
-        came = f"status {status}{_result_words(exchange)}"
+        came = status_words(exchange)
         match variation.outcome:
             case Outcome.UNAUTHORIZED:
                 if variation.clause:
@@ -311,7 +315,9 @@ class Session:
             case Outcome.BY_ORDER if expected is Expected.ACCEPT:
                 yield from self._judge_acceptance(step, variation, exchange, came, interrupt)
             case Outcome.BY_ORDER if expected is Expected.REFUSE:
-                yield from self._judge_order(step, exchange, came, interrupt)
+                if accepted(exchange):
+                    interrupt.append(f"{step} was accepted out of its turn")
+                yield from judge_order(self.state, step, exchange, self._attempted, self._unsure)
             case _:
                 return
 
@@ -374,31 +380,6 @@ class Session:
             required = f"accepted, as the refusal before it ({since}) changed nothing"
             yield Observation("refusal.changes-nothing", ok, required, came, because=first)
 
-    def _judge_order(self, step: Step, exchange: Exchange, came: str, interrupt: list[str]) -> Iterator[Observation]:
-        performed = accepted(exchange)
-        if performed:
-            interrupt.append(f"{step} was accepted out of its turn")
-        if self.state.complete:
-            yield Observation("order.closed", not performed, "refused, as the flow is complete", came)
-            if not performed:
-                # A used-up token may also be refused as such.
-                ok = exchange.status in (400, 401, 404)
-                yield Observation("refusal.order-status", ok, "400 or 404", came, "status")
-            return
-        missing = self.state.missing(step)
-        if self._unsure & {edge.first for edge in missing}:
-            return
-        for edge in missing:
-            if performed or len(missing) == 1:
-                yield Observation(edge.clause, not performed, f"refused, as {edge.first} is not done", came)
-            if performed and edge.first in self._attempted:
-                # Where the target takes this step out of turn elsewhere too, its order is the cause.
-                required = f"refused, as {edge.first} was refused and so is not done"
-                yield Observation("refusal.changes-nothing", False, required, came, because=edge.clause)
-        if not performed:
-            ok = exchange.status in (400, 404)
-            yield Observation("refusal.order-status", ok, "400 or 404 for a step out of order", came, "status")
-
     def _move(self, step: Step, variation: Variation, exchange: Exchange) -> None:
         self.registered = self.registered or already_registered(exchange)
         done = accepted(exchange)
@@ -425,10 +406,3 @@ class Session:
 def _is_success(exchange: Exchange) -> Any:
     value = json_or_none(exchange)
     return value.get("isSuccess") if isinstance(value, dict) else None
-
-
-def _result_words(exchange: Exchange) -> str:
-    if exchange.status != 200:
-        return ""
-    success = _is_success(exchange)
-    return f", isSuccess {str(success).lower()}" if isinstance(success, bool) else ""

@@ -162,7 +162,7 @@ class LoadResult(RunModel):
 
     @property
     def requests_sent(self) -> int:
-        """All of them: steps, tokens, and those of other plateaus."""
+        """All of them: steps, tokens, and those that are no part of what was measured."""
         return self.requests + self.tokens + self.other_requests
 
     workload: str = Field(description="In words: open, 5 onboardings/s, constant, 30 s.")
@@ -175,7 +175,7 @@ class LoadResult(RunModel):
     wrong_answers: int = 0
     requests: int = Field(default=0, description="Sent, tokens not counted.")
     tokens: int = Field(default=0, description="Requests for tokens that were sent.")
-    other_requests: int = Field(default=0, description="Sent in the other plateaus of a search for the capacity.")
+    other_requests: int = Field(default=0, description="Not measured: other plateaus', and those out of turn.")
     other_uploads: int = Field(default=0, description="Uploads among those.")
     unavailable: int = Field(default=0, description="5xx, time-outs and broken connections among them.")
     latencies: list[StepLatency]

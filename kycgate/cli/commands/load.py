@@ -43,7 +43,7 @@ _OPTIONS: dict[Place, str] = {
     ("retry_share",): "--retries",
     **{
         (name,): f"--{name.replace('_', '-')}"
-        for name in ("rate", "people", "cards", "max_requests", "max_uploads", "max_error_share")
+        for name in ("rate", "people", "cards", "max_requests", "max_uploads", "max_error_share", "out_of_turn")
     },
 }
 """The option that stands for a key of the workload."""
@@ -75,6 +75,9 @@ class WorkloadOptions:
     think: Annotated[str, _advanced("Closed: pause in s: a mean, uniform:1,5, lognormal:3,0.5.")] = "0"
     client_order: Annotated[float, _advanced("Share in the Android client's order.", min=0, max=1)] = 0.0
     retries: Annotated[float, _advanced("Share that begins with an unreadable photo.", min=0, max=1)] = 0.0
+    out_of_turn: Annotated[
+        int, _advanced("Sessions beside them, at most, that take a step out of turn; 0: none.", min=0, max=10_000)
+    ] = 40
     sizes: Annotated[str, _advanced("Picture sizes in kB: 300,1000,3000 or lognormal:900,0.5.")] = ""
     degrade: Annotated[str, _advanced("Done to the pictures, in turn: blur:0.2,rotation:0.1,none.")] = ""
     cards: Annotated[int, _advanced("Different people to draw at most.", min=1, max=1_000)] = 40
@@ -99,7 +102,8 @@ class WorkloadOptions:
             return LoadPlan(
                 base_url=profile.base_url or NOWHERE, rate=self.rate, duration_s=self.duration, grace_s=stops.grace,
                 poisson=self.poisson, shape=str(self.shape), people=self.people, think=pauses,
-                client_order_share=self.client_order, retry_share=self.retries, sizes=mix, cards=self.cards,
+                client_order_share=self.client_order, retry_share=self.retries, out_of_turn=self.out_of_turn,
+                sizes=mix, cards=self.cards,
                 degradations=degradations, max_requests=stops.max_requests, max_uploads=stops.max_uploads,
                 max_error_share=stops.max_error_share, timeout_s=profile.timeout_s, route=route_of(profile),
                 specimens=profile.specimens,

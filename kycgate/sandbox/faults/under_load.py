@@ -4,16 +4,18 @@ A check sees nothing of them: `kycgate prove` lets a load of some seconds meet e
 """
 
 import contextlib
+import gzip
 import json
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from kycgate.contracts.flows.national_id import APPROVE_BACK, TOKEN
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, TOKEN
 from kycgate.sandbox.faults.registry import Fault
 from kycgate.sandbox.settings import SandboxSettings
-from kycgate.sandbox.vendor import Incoming, Reply, Vendor
+from kycgate.sandbox.vendor import Incoming, Onboarding, Reply, Vendor
 
 STEADY = "steady"
 """What a fault breaks that no clause speaks of: response times that stay as they are."""
@@ -209,6 +211,35 @@ class ConcurrentQuestionMarks(_Counting):
             return reply
         data["fullName"] = "?" * len(data["fullName"])
         return Reply(reply.status, Reply.json(200, result).body, reply.headers)
+
+
+@load_fault("age-approval-early", "order.approve-front-after-upload-front")
+class AgeApprovalEarly(_Counting):
+    """Some time after the first request the front is approved though none was shown."""
+
+    def order_allows(self, session: Onboarding, step: Step) -> bool:
+        early = step == APPROVE_FRONT and not session.done and self.age_s > AGE_S
+        return early or super().order_allows(session, step)
+
+
+@load_fault("age-approval-without-back", "order.approve-back-after-upload-back")
+class AgeApprovalWithoutBack(_Counting):
+    """Some time after the first request the back is approved once the front is, though none was shown."""
+
+    def order_allows(self, session: Onboarding, step: Step) -> bool:
+        early = step == APPROVE_BACK and APPROVE_FRONT in session.done and self.age_s > AGE_S
+        return (early and APPROVE_BACK not in session.done) or super().order_allows(session, step)
+
+
+@load_fault("rate-gzip-cut-short", "answer.compressed")
+class RateGzipCutShort(_Counting):
+    """Above a rate a compressed answer lacks its end."""
+
+    def spoiled(self, request: Incoming, reply: Reply) -> Reply:
+        asked = any(name.lower() == "accept-encoding" and "gzip" in value for name, value in request.headers.items())
+        if not asked or self.per_second < PER_SECOND:
+            return reply
+        return Reply(reply.status, gzip.compress(reply.body)[:-20], {**reply.headers, "Content-Encoding": "gzip"})
 
 
 @load_fault("climb", STEADY)
