@@ -29,6 +29,12 @@ INTERNALS = re.compile(
     re.VERBOSE | re.MULTILINE,
 )
 
+EXCEPTION = re.compile(
+    r"\b(?:System|Microsoft|Newtonsoft|java|javax|org|com)(?:\.\w{1,60}){1,9}(?:Exception|Error)\b"
+    r"|Object reference not set|Traceback \(most recent call last\)"
+)
+"""What no header of a refusal has by chance: paths and short words may stand there for other reasons."""
+
 _SCHEME = re.compile(r"^\s*(?:bearer|basic|token)\b", re.IGNORECASE)
 
 
@@ -53,10 +59,14 @@ def judge_leak(exchange: Exchange) -> Iterator[Observation]:
     # An escaped text is searched as it reads, too.
     text = f"{text}\n{text.replace(chr(92) + 'n', chr(10)).replace(chr(92) + chr(34), chr(34))}"
     required = "a refusal without stack trace, internal exception, or the credentials sent"
-    found = INTERNALS.search(text)
-    if found:
+    if found := INTERNALS.search(text):
         yield Observation("refusal.no-leak", False, required, f"it shows {theirs(repr(found[0].strip()[:80]))}", "body")
         return
+    for name, value in exchange.answer_headers:
+        if shown := EXCEPTION.search(value):
+            came = f"it shows {theirs(repr(shown[0][:80]))}, in {theirs(name)}"
+            yield Observation("refusal.no-leak", False, required, came, "a header")
+            return
     for credential in _credentials_sent(exchange):
         header = next((name for name, value in exchange.answer_headers if credential in value), None)
         if credential in text or header is not None:

@@ -60,7 +60,7 @@ def test_issue(gate: Gate) -> None:
         gate.tokens.request(judge=ahead, intent=intent, properties=properties)
 
 
-@judges("token.refused", "refusal.no-leak", "refusal.broken-json", requests=9, telling=6)
+@judges("token.refused", "refusal.no-leak", "refusal.broken-json", requests=10, telling=6)
 def test_wrong_tenant(gate: Gate) -> None:
     """Wrong tenant credentials are a 401 like any other; missing ones a 400 or a 401; broken JSON is a 400."""
     _needs_tenant(gate)
@@ -86,6 +86,7 @@ def test_wrong_tenant(gate: Gate) -> None:
     ask("no secret", (400, 401), properties={"tenantSecret": ...})
     ask("no tenant", (400, 401), properties={"tenantId": ...})
     ask("a tenant that is a number", (400, 401), "refusal.broken-json", properties={"tenantId": 7})
+    ask("null for a body", (400, 401), "refusal.broken-json", raw=b"null")
     ask("broken JSON", (400,), "refusal.broken-json", raw=b'{"tenantId": ')
 
 

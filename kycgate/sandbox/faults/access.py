@@ -113,6 +113,23 @@ class AlgNoneAccepted(_Reading):
         return self.decoded(token, verify_signature=False) if unsigned else None
 
 
+@fault("alg-none-on-last-step", "auth.unknown", "auth")
+class AlgNoneOnLastStep(AlgNoneAccepted):
+    """For ApproveBackImage a token may say that it is not signed."""
+
+    only = APPROVE_BACK
+
+
+@fault("null-for-a-token-is-500", "status.no-5xx", "robustness")
+class NullForATokenIs500(Vendor):
+    """A request for a token whose body is null is a 500."""
+
+    def issue(self, request: Incoming) -> Reply:
+        if request.body.strip() == b"null":
+            raise Refused(500, "Error")
+        return super().issue(request)
+
+
 @fault("signature-prefix-enough", "auth.unknown", "auth")
 class SignaturePrefixEnough(_Reading):
     """Of a signature the beginning is enough."""
@@ -133,6 +150,22 @@ class AnyScheme(_Reading):
 
     def name_in(self, header: str) -> str | None:
         return self.decoded(header.rpartition(" ")[2])
+
+
+@fault("word-behind-ignored", "auth.malformed", "auth")
+class WordBehindIgnored(_Reading):
+    """What stands behind a token, after a space, does not matter."""
+
+    def name_in(self, header: str) -> str | None:
+        return self.decoded(header.removeprefix("Bearer ").partition(" ")[0]) if " " in header[7:] else None
+
+
+@fault("first-of-two-credentials", "auth.malformed", "auth")
+class FirstOfTwoCredentials(_Reading):
+    """Of two credentials in one header the first is taken."""
+
+    def name_in(self, header: str) -> str | None:
+        return self.decoded(header.removeprefix("Bearer ").partition(",")[0]) if "," in header else None
 
 
 @fault("suffix-ignored", "auth.unknown", "auth")

@@ -217,6 +217,15 @@ class FailedRetryForgets(Vendor):
         return super().unreadable(session, step)
 
 
+@fault("back-after-an-unread-front", "order.upload-back-after-upload-front", "order")
+class BackAfterAnUnreadFront(Vendor):
+    """Once a front was tried, read or not, the back is taken."""
+
+    def order_allows(self, session: Onboarding, step: Step) -> bool:
+        tried = step == UPLOAD_BACK and bool(session.tries.get(UPLOAD_FRONT)) and not session.done
+        return tried or super().order_allows(session, step)
+
+
 @fault("refused-back-is-kept", "refusal.changes-nothing", "state")
 class RefusedBackIsKept(Vendor):
     """A back shown too early is refused, and counts once the front is there."""

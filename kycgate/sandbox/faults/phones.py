@@ -49,6 +49,18 @@ class NewConnectionUnauthorized(Vendor):
         return None if session is not None and alone and session.done else session
 
 
+@fault("bound-to-its-agent", "session.any-connection", "auth")
+class BoundToItsAgent(Vendor):
+    """A token that comes with another User-Agent than the first time is a 401."""
+
+    def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
+        session = super().authenticate(request, step)
+        if session is None:
+            return None
+        agent = _header(request, "user-agent")
+        return session if session.__dict__.setdefault("agent", agent) == agent else None
+
+
 def _forgets(name: str, after_s: float, sentence: str, before: Step | None = None) -> None:
     class Forgets(Vendor):
         def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
@@ -75,6 +87,16 @@ class SecondTokenOpensAnew(Vendor):
 
     def resume(self, request: Any, token: str) -> None:
         pass
+
+
+@fault("second-token-loses-the-back", "session.resumed", "state")
+class SecondTokenLosesTheBack(Vendor):
+    """A second token for one requestId resumes it without its back."""
+
+    def resume(self, request: Any, token: str) -> None:
+        if isinstance(request, str) and (known := self._requests.get(request)):
+            known.done.discard(UPLOAD_BACK)
+        super().resume(request, token)
 
 
 def _twice(body: bytes) -> tuple[bytes, str]:
@@ -355,6 +377,17 @@ class OpenToAnyOrigin(Vendor):
         reply = super().handle(request)
         if origin := _header(request, "origin"):
             reply.headers["Access-Control-Allow-Origin"] = origin
+        return reply
+
+
+@fault("open-to-sandboxed-frames", "safety.no-cors", "semantics")
+class OpenToSandboxedFrames(Vendor):
+    """A page without an origin, which every page may show in a frame, may read answers."""
+
+    def handle(self, request: Incoming) -> Reply:
+        reply = super().handle(request)
+        if _header(request, "origin") == "null":
+            reply.headers["Access-Control-Allow-Origin"] = "null"
         return reply
 
 

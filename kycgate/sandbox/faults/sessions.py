@@ -315,6 +315,17 @@ _says("refusal-shows-last-customer", "A refusal of an order shows whose session 
       lambda vendor, _: _first_customer(vendor), lambda _, refused: refused.code == "10010")  # fmt: skip
 
 
+@fault("refusal-header-shows-exception", "refusal.no-leak", "robustness")
+class RefusalHeaderShowsException(Vendor):
+    """A refused order has an exception's text in a header."""
+
+    def refusal(self, request: Incoming, refused: Refused) -> Reply:
+        reply = super().refusal(request, refused)
+        if refused.why == "order":
+            reply.headers["X-Error-Detail"] = "System.InvalidOperationException: no upload at Flow.Next()"
+        return reply
+
+
 @fault("unreadable-shows-exception", "refusal.no-leak", "robustness")
 class UnreadableShowsException(Vendor):
     """An unreadable picture's message is an internal exception's."""

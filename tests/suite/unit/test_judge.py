@@ -105,6 +105,23 @@ def test_a_credential_in_a_header_is_said_to_be_there() -> None:
     assert (found.clause, found.where) == ("refusal.no-leak", "a header")
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("System.InvalidOperationException: no upload at Flow.Next()", True),
+        ("Object reference not set to an instance of an object.", True),
+        ("/home/errors/404.html", False),
+        ("com.vendor.gateway; trace=UPDATE", False),
+    ],
+)
+def test_an_exception_in_a_header_is_a_leak_and_a_path_is_none(value: str, shown: bool) -> None:
+    exchange = answered({"message": None, "errorCode": None}, 400)
+    exchange.answer_headers.append(("X-Error-Detail", value))
+    assert [(seen.clause, seen.where) for seen in judge_answer(exchange) if not seen.ok] == (
+        [("refusal.no-leak", "a header")] if shown else []
+    )
+
+
 @pytest.mark.parametrize(("sent", "echo"), [('{"image": ', False), ('{"image": "Mona Hassan', True)])
 def test_a_propertys_name_is_no_echo_of_a_cut_body(sent: str, echo: bool) -> None:
     """Problem details (RFC 9457) write `"errors":{"image":[...]}`, and that is how a cut body begins."""
