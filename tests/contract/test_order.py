@@ -111,11 +111,12 @@ def test_unreadable_retry_keeps_what_was_read(session: Session) -> None:
     garbage = Variation(
         "a file that is no image", Outcome.UNREADABLE, "refusal.unreadable", body=b'{"image":"bm90IGFuIGltYWdl"}'
     )
+    broken = Variation("broken JSON", Outcome.BAD_REQUEST, "refusal.broken-json", body=b"{")
     session.do(UPLOAD_FRONT, variation=garbage)
     session.do(APPROVE_FRONT)
     session.do(UPLOAD_BACK)
     session.do(UPLOAD_FRONT)
-    session.do(UPLOAD_FRONT, variation=garbage)
+    session.do(UPLOAD_FRONT, variation=broken)
     session.do(APPROVE_FRONT)
     session.do(UPLOAD_FRONT, variation=garbage)
     session.do(UPLOAD_BACK, variation=garbage)
