@@ -29,8 +29,8 @@ def went_well(code: int, said: str) -> bool:
 def load_once_quiet(
     run: Callable[[], "subprocess.CompletedProcess[str]"], out: Path
 ) -> "subprocess.CompletedProcess[str]":
-    """A load that writes to `out`; one that a busy machine voids is sent again, twice at most."""
-    for _ in range(2):
+    """A load that writes to `out`; one that a busy machine voids is sent again, four times at most."""
+    for _ in range(4):
         done = run()
         if not voided(done.returncode, done.stdout):
             return done

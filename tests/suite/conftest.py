@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -59,6 +60,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
         with (root / f"shared-{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not done.exists():
+                # What an attempt that failed has left says nothing to the next one.
+                shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir()
                 make(folder)
                 done.touch()
