@@ -9,7 +9,6 @@ A test that finds nothing alone may still be needed: for targets that are not th
 """
 
 import argparse
-import contextlib
 import json
 import multiprocessing
 import os
@@ -18,30 +17,13 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from kycgate.check.embedded import embedded_sandbox
-from kycgate.check.prove import SEED, versions
-from kycgate.check.runner import run_contract_tests
+from kycgate.check.prove import checked, versions
 from kycgate.contracts.flows import flow
-from kycgate.errors import CannotJudge
 from kycgate.files import write_atomically
-from kycgate.gate.gate import Gate
 from kycgate.processes import end_with_parent
 from kycgate.sandbox import FAULTS
-from kycgate.settings.profile import Limits, Profile
 
 WHOLE = "preflight, or the run as a whole"
-
-
-def _check(*faults: str) -> Gate:
-    """The gate after a whole check of the sandbox with `faults`, or after as much of it as they leave possible."""
-    with embedded_sandbox(Profile(limits=Limits().within_flow(flow())), faults=faults) as embedded:
-        gate = Gate(embedded.profile, embedded.secrets, seed=SEED, expired_token=embedded.expired_token)
-        with contextlib.suppress(CannotJudge):
-            gate.preflight()
-            run_contract_tests(gate, strict=True)
-        gate.settle()
-        gate.close()
-    return gate
 
 
 def function_of(test: str) -> str:
@@ -51,14 +33,14 @@ def function_of(test: str) -> str:
 
 def found_by(fault: str) -> list[str]:
     """The tests that break the clause of `fault`, by name."""
-    tests = _check(fault).ledger.broken_by(FAULTS.load()[fault].clause)
+    tests = checked(faults=(fault,)).gate.ledger.broken_by(FAULTS.load()[fault].clause)
     return sorted({function_of(test) for test in tests})
 
 
 def costs() -> tuple[Counter[str], Counter[str]]:
     """Requests, and uploads among them, of each test of a check without a fault."""
     requests, uploads = Counter[str](), Counter[str]()
-    for exchange in _check().recorded:
+    for exchange in checked().gate.recorded:
         step = flow().get(exchange.endpoint)
         requests[function_of(exchange.test)] += 1
         uploads[function_of(exchange.test)] += step is not None and step.is_upload

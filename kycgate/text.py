@@ -66,6 +66,11 @@ def visible(text: str, limit: int = LIMIT) -> str:
     return _SUSPECT.sub(lambda match: _shown(match[0]), cut(text, limit))
 
 
+def spaced(name: object) -> str:
+    """A name of ours, such as a step's id, as readers see it."""
+    return str(name).replace("_", " ")
+
+
 def one_line(text: str, limit: int = LIMIT) -> str:
     """As `visible`, with line feeds and tabs written out too."""
     return visible(text, limit).replace("\n", "\u240a").replace("\t", "\u2409")

@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 from kycgate.runs.flow_model import RecordedFlow
 from kycgate.runs.load_model import CapacityResult, DuePoint, LoadPoint, LoadResult, StepLatency
 from kycgate.runs.percentile import percentile_us
+from kycgate.text import spaced
 
 # Drawn in colours that occur nowhere else, then renamed to the page's variables, so that dark mode reaches the charts.
 _INK, _SOFT, _LINE = "#010101", "#010102", "#010103"
@@ -41,10 +42,6 @@ def _colour(flow: RecordedFlow, name: str) -> str:
     """Of a step by its place in the flow, of the whole onboarding after them; anything else has the last one."""
     names = [*(step.id for step in flow.steps), _WHOLE]
     return _SERIES[names.index(name) % len(_SERIES)] if name in names else _SERIES[-1]
-
-
-def _words(name: str) -> str:
-    return str(name).replace("_", " ")
 
 
 def _figure(rows: Sequence[float] = (1.0,), height_in: float = _HEIGHT_IN) -> tuple[Any, list[Any]]:
@@ -152,7 +149,7 @@ def _in_ms(latency: StepLatency) -> str:
     """A step's percentiles in one line, as far as its samples reach."""
     reached = ((2, "p50", latency.p50), (20, "p95", latency.p95), (100, "p99", latency.p99), (1, "max", latency.max))
     values = ", ".join(f"{name} {value:,.1f} ms" for least, name, value in reached if latency.count >= least)
-    return f"{_words(latency.name)}: {values}, n = {latency.count:,}"
+    return f"{spaced(latency.name)}: {values}, n = {latency.count:,}"
 
 
 def in_order(flow: RecordedFlow, latencies: Iterable[StepLatency]) -> list[StepLatency]:
@@ -181,13 +178,13 @@ def percentile_curves(flow: RecordedFlow, load: LoadResult) -> Markup:
         places = [latency.count ** (n / 80) for n in range(81)]
         values = [percentile_us(histogram, 100 * (1 - 1 / place)) / 1e3 for place in places]
         colour = _colour(flow, latency.name)
-        (line,) = axes.plot(places, values, label=_words(latency.name), color=colour, linewidth=1.6)
+        (line,) = axes.plot(places, values, label=spaced(latency.name), color=colour, linewidth=1.6)
         _mark(line, latency.name, _in_ms(latency))
         longest, highest, lowest = max(longest, latency.count), max(highest, values[-1]), min(lowest, values[0])
         for name, place in _TICKS.items():
             if place <= latency.count:
                 value = percentile_us(histogram, 100 * (1 - 1 / place)) / 1e3
-                reached.setdefault(name, []).append(f"{_words(latency.name)} {value:,.1f} ms")
+                reached.setdefault(name, []).append(f"{spaced(latency.name)} {value:,.1f} ms")
     axes.set_xscale("log")
     ticks = _TICKS
     shown = {name: place for name, place in ticks.items() if place <= longest * 1.5}
@@ -254,12 +251,12 @@ def over_time(flow: RecordedFlow, load: LoadResult) -> Markup:
         bins = _bins((p for p in measured if p.step == latency.name and p.finished), width)
         values = [max(point.p95 for point in points) for _, points in bins]
         line_of = _broken_where_nothing_is([middle for middle, _ in bins], values, width)
-        (line,) = above.plot(*line_of, label=_words(latency.name), color=_colour(flow, latency.name), linewidth=1.4)
+        (line,) = above.plot(*line_of, label=spaced(latency.name), color=_colour(flow, latency.name), linewidth=1.4)
         _mark(line, latency.name, _in_ms(latency))
         seen += values
         for (middle, points), value in zip(bins, values, strict=True):
             n = sum(point.finished for point in points)
-            said.setdefault(middle, []).append(f"{_words(latency.name)} {value:,.1f} ms (n = {n:,})")
+            said.setdefault(middle, []).append(f"{spaced(latency.name)} {value:,.1f} ms (n = {n:,})")
     _time_axis(above, min(seen, default=0.0), max(seen, default=1.0))
     above.set_ylabel("p95, ms")
     whole = [p for p in load.series if p.step == "onboarding"] or list(load.series)
@@ -303,10 +300,10 @@ def failures_over_time(flow: RecordedFlow, load: LoadResult) -> Markup:
         middles, counts = [middle for middle, _ in bins], [count for _, count in bins]
         bars = axes.bar(
             middles, counts, width=0.85 * width, bottom=[heights[middle] for middle in middles],
-            label=_words(latency.name), color=_colour(flow, latency.name),
+            label=spaced(latency.name), color=_colour(flow, latency.name),
         )  # fmt: skip
         for bar, (middle, count) in zip(bars, bins, strict=True):
-            words = f"{_words(latency.name)} {count:,} failed"
+            words = f"{spaced(latency.name)} {count:,} failed"
             _mark(bar, latency.name, f"{_span(middle, width)}: {words}")
             heights[middle] += count
             said.setdefault(middle, []).append(words)
@@ -363,15 +360,15 @@ def phases(flow: RecordedFlow, load: LoadResult) -> Markup:
         if not any(widths.values()):
             continue
         bars = axes.barh(
-            [_words(step) for step in steps], list(widths.values()), left=list(left.values()), label=clock,
+            [spaced(step) for step in steps], list(widths.values()), left=list(left.values()), label=clock,
             color=colour, height=0.5,
         )  # fmt: skip
         for bar, step in zip(bars, steps, strict=True):
-            _mark(bar, step, f"{_words(step)}: {clock} {widths[step]:,.1f} ms in the mean")
+            _mark(bar, step, f"{spaced(step)}: {clock} {widths[step]:,.1f} ms in the mean")
         left = {step: left[step] + widths[step] for step in steps}
     for step, total in left.items():
         axes.annotate(
-            f"{total:,.1f}", (total, _words(step)), (5, 0), textcoords="offset points", va="center", color=_INK
+            f"{total:,.1f}", (total, spaced(step)), (5, 0), textcoords="offset points", va="center", color=_INK
         )  # fmt: skip
     axes.set_xlim(right=max(left.values(), default=1.0) * 1.12 or 1.0)
     axes.grid(visible=False, axis="y")

@@ -12,6 +12,7 @@ from kycgate.reports.html import environment
 from kycgate.runs.load_model import WHOLE
 from kycgate.sla.history import change_words, heading, p_words, value_words
 from kycgate.sla.history_model import History, HistoryChange, HistoryGroup, HistoryPoint, HistorySeries
+from kycgate.text import spaced
 
 _STATES = {"worse": "broken", "better": "kept", "mixed": "warning"}
 
@@ -99,7 +100,7 @@ def _page(group: HistoryGroup) -> GroupPage:
         changes=[_change(group, change) for change in group.changes],
         # One point alone has no trend.
         charts=list(_charts(group)) if len(group.points) > 1 else [],
-        columns=[_label(series) for series in columns],
+        columns=[spaced(series.label) for series in columns],
         rows=[_row(group, place, columns) for place in reversed(range(len(group.points)))],
     )
 
@@ -118,14 +119,10 @@ def _change(group: HistoryGroup, change: HistoryChange) -> Change:
         brief=change_words(group, change, most=3).removeprefix(f"{change.verdict} "),
         said=f"most likely between {between}{release}. Medians of the {group.noun}s before and after:",
         series=[
-            (_label(one), _words(one.before, one.unit), _words(one.after, one.unit), p_words(one.p or 0.0))
+            (spaced(one.label), _words(one.before, one.unit), _words(one.after, one.unit), p_words(one.p or 0.0))
             for one in series
         ],
     )
-
-
-def _label(series: HistorySeries) -> str:
-    return series.label.replace("_", " ")
 
 
 def _words(value: float | None, unit: str) -> str:
@@ -139,7 +136,7 @@ def _charts(group: HistoryGroup) -> Iterator[Chart]:
     steps = dict.fromkeys(series.name for series in group.series if series.kind == "latency")
     for step in steps:
         drawn = [series for series in group.series if series.kind == "latency" and series.name == step]
-        yield _chart(group, drawn, step.replace("_", " "))
+        yield _chart(group, drawn, spaced(step))
 
 
 def _chart(group: HistoryGroup, drawn: Sequence[HistorySeries], title: str) -> Chart:

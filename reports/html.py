@@ -29,7 +29,7 @@ from kycgate.runs.clause import ClauseResult, Verdict
 from kycgate.runs.load_model import FieldReading
 from kycgate.runs.model import Run
 from kycgate.target.exchange import RecordedExchange
-from kycgate.text import counted, cut, html, visible
+from kycgate.text import counted, cut, html, spaced, visible
 
 MAX_EXCHANGES: Final = 400
 """The last recorded exchanges that are listed one by one."""
@@ -51,7 +51,7 @@ def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
             before_curl=lines_before(run, exchanges),
             filters=[
                 ("all", "all"),
-                *((name, name.replace("_", " ")) for name in (*(step.id for step in run.flow.steps), "token")),
+                *((name, spaced(name)) for name in (*(step.id for step in run.flow.steps), "token")),
             ],
             groups=_groups(run),
             broken=[clause for clause in accused(worst_first(run)) if clause.verdict is Verdict.BROKEN],
@@ -113,9 +113,7 @@ def _before(shown: RecordedExchange, exchanges: Iterable[RecordedExchange]) -> s
     if not earlier:
         return ""
     accepted = [e for e in earlier if e.status is not None and e.status < 300]
-    steps = ", ".join(
-        e.endpoint.replace("_", " ") + (f" ({e.intent})" if e.intent != "legal" else "") for e in accepted
-    )
+    steps = ", ".join(spaced(e.endpoint) + (f" ({e.intent})" if e.intent != "legal" else "") for e in accepted)
     refused = len(earlier) - len(accepted)
     more = f"; {counted(refused, 'other request')} came to nothing" if refused else ""
     return f"Accepted before it in this session: {steps or 'nothing'}{more}."
@@ -158,7 +156,7 @@ def environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "safe_text": html,
-        "words": lambda name: str(name).replace("_", " "),
+        "words": spaced,
         "json": _json,
         "moment": _moment,
         "ms": lambda value: f"{value:,.1f}" if value < 1_000 else f"{value:,.0f}",
@@ -196,8 +194,8 @@ def _edges(run: Run) -> list[tuple[str, str, ClauseResult | None, str]]:
     known = {clause.id: clause for clause in run.clauses}
     return [
         (
-            edge.first.replace("_", " "),
-            edge.then.replace("_", " "),
+            spaced(edge.first),
+            spaced(edge.then),
             known.get(edge.clause),
             status(run, known[edge.clause]) if edge.clause in known else "not tried",
         )

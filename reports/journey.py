@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from kycgate.reports.status import status
 from kycgate.runs.flow_model import RecordedFlow
 from kycgate.runs.model import Run
+from kycgate.text import spaced
 
 _WIDTH: Final = 331
 _ROW: Final = 88
@@ -24,6 +25,10 @@ _GAP: Final = 4
 """Between an arrow and the boxes that it joins."""
 
 
+_AS: Final = {"waived": "warning", "touched": "unclear"}
+"""States that share another's colour."""
+
+
 class _Box(NamedTuple):
     """A step's box: its middle and its size."""
 
@@ -35,10 +40,6 @@ class _Box(NamedTuple):
         """How far from the middle the border lies in the direction (dx, dy), of length 1."""
         across = self.width / 2 / abs(dx) if dx else math.inf
         return min(across, _TALL / 2 / abs(dy) if dy else math.inf)
-
-
-def _words(step: str) -> str:
-    return step.replace("_", " ")
 
 
 def _boxes(flow: RecordedFlow) -> dict[str, _Box]:
@@ -65,7 +66,7 @@ def _edge(start: _Box, end: _Box, name: str) -> str:
     begins, ends = start.border(dx, dy) + _GAP, length - end.border(dx, dy) - _GAP
     x1, y1 = start.x + begins * dx, start.y + begins * dy
     x2, y2 = start.x + ends * dx, start.y + ends * dy
-    colour = f"var(--{'warning' if name == 'waived' else 'unclear' if name == 'touched' else name.replace(' ', '-')})"
+    colour = f"var(--{_AS.get(name, name).replace(' ', '-')})"
     foot = x2 - _HEAD * dx, y2 - _HEAD * dy
     head = [(x2, y2), *((foot[0] + side * dy * _HEAD / 2.4, foot[1] - side * dx * _HEAD / 2.4) for side in (1, -1))]
     dashes = "" if name == "kept" else ' stroke-dasharray="7 4.5"'
@@ -89,7 +90,7 @@ def journey(run: Run) -> Markup:
         f'<rect x="{box.x - box.width / 2:.1f}" y="{box.y - _TALL / 2:.1f}" width="{box.width:.1f}" height="{_TALL}"'
         f' rx="6" fill="var(--card)" stroke="var(--line)"/>'
         f'<text x="{box.x:.1f}" y="{box.y + 3.5:.1f}" fill="var(--ink)" font-size="10" text-anchor="middle">'
-        f"{escape(_words(step))}</text>"
+        f"{escape(spaced(step))}</text>"
         for step, box in boxes.items()
     ]
     height = max((box.y for box in boxes.values()), default=0) + _MARGIN

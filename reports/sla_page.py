@@ -14,7 +14,7 @@ from kycgate.runs.model import ObjectiveResult, Run
 from kycgate.runs.period import BudgetResult, Day, Outage, PeriodResult, Stretch
 from kycgate.sla.policy import Latency, share_of
 from kycgate.sla.spans import parse_span
-from kycgate.text import counted
+from kycgate.text import counted, spaced
 
 if TYPE_CHECKING:
     from kycgate.sla.histograms import Counts
@@ -182,7 +182,7 @@ def _chart(objective: Latency, counts: "Counts", exact_ms: float | None = None) 
     at = quantile_us(counts, share_of(objective)) if exact_ms is None else exact_ms * 1e3
     low = math.log(max(min(cells[0][0], limit_us) * 0.8, 1))
     high = math.log(max(cells[-1][0], limit_us) * 1.25)
-    step = objective.step.replace("_", " ")
+    step = spaced(objective.step)
     said = f"{objective.percentile:g}% must take at most {_seconds(limit_us)}; {_share(within, 2)} do, of {total:,}"
 
     def x(value_us: float) -> float:
@@ -383,7 +383,7 @@ def _share(share: float, digits: int) -> str:
 
 def _outage(outage: Outage, zone: ZoneInfo) -> Row:
     kinds = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(outage.failures.items()))
-    where = ", ".join(step.replace("_", " ") for step in outage.steps)
+    where = ", ".join(spaced(step) for step in outage.steps)
     return Row(
         name="",
         start=_between(outage.last_good, outage.first_bad, zone),

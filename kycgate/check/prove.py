@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -25,7 +26,7 @@ from kycgate.gate.gate import Gate
 from kycgate.processes import end_with_parent
 from kycgate.runs.clause import Verdict
 from kycgate.runs.verdict import exit_code_of
-from kycgate.sandbox import FAULTS, LOAD_FAULTS, variants
+from kycgate.sandbox import FAULTS, LOAD_FAULTS, SandboxSettings, variants
 from kycgate.sandbox.variants import LIBERTIES
 from kycgate.settings.profile import Limits, Profile
 from kycgate.text import nearest
@@ -47,13 +48,21 @@ def trial(kind: Kind, name: str, *, quick: bool = False) -> Trial:
     return _trial(kind, name, ())
 
 
-def _trial(kind: Kind, name: str, only: Collection[str]) -> Trial:
-    fault = FAULTS.load()[name] if kind == "fault" else None
-    keys = 3 if name in KEY_VARIANTS else 0
-    settings = None if fault else (variants() | KEY_VARIANTS)[name]
-    with embedded_sandbox(
-        Profile(limits=Limits().within_flow(flow())), settings, (name,) if fault else (), keys=keys
-    ) as embedded:
+class Checked(NamedTuple):
+    """The gate after a strict check: what was not tried, by clause, why it ended early, and its seconds."""
+
+    gate: Gate
+    not_tried: dict[str, str]
+    cannot: str
+    seconds: float
+
+
+def checked(
+    settings: SandboxSettings | None = None, faults: tuple[str, ...] = (), *, keys: int = 0, only: Collection[str] = ()
+) -> Checked:
+    """Check a sandbox of this process, as far as its faults leave it possible."""
+    profile = Profile(limits=Limits().within_flow(flow()))
+    with embedded_sandbox(profile, settings, faults, keys=keys) as embedded:
         gate = Gate(embedded.profile, embedded.secrets, seed=SEED, expired_token=embedded.expired_token)
         cannot, not_tried = "", dict[str, str]()
         begun = time.monotonic()
@@ -65,8 +74,15 @@ def _trial(kind: Kind, name: str, only: Collection[str]) -> Trial:
         finally:
             cannot = gate.settle() or cannot
             gate.close()
-        seconds = time.monotonic() - begun
-        results = gate.ledger.results(not_tried)
+        return Checked(gate, not_tried, cannot, time.monotonic() - begun)
+
+
+def _trial(kind: Kind, name: str, only: Collection[str]) -> Trial:
+    fault = FAULTS.load()[name] if kind == "fault" else None
+    keys = 3 if name in KEY_VARIANTS else 0
+    settings = None if fault else (variants() | KEY_VARIANTS)[name]
+    gate, not_tried, cannot, seconds = checked(settings, (name,) if fault else (), keys=keys, only=only)
+    results = gate.ledger.results(not_tried)
     code, reason = exit_code_of(results, [], strict=True, cannot_judge=cannot, demanded=CORE)
     own = next((r for r in results if fault and r.id == fault.clause and r.findings), None)
     numbers = [f.exchange.number for f in own.findings if f.exchange] if own else []

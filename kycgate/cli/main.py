@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,7 +53,6 @@ from kycgate.cli.options import (
 )
 from kycgate.cli.output import Output
 from kycgate.cli.progress import run_and_exit
-from kycgate.cli.spec import RunSpec
 from kycgate.cli.streams import flush
 from kycgate.contracts.clauses import LEFT_OUT
 from kycgate.contracts.flows import catalogue
@@ -94,11 +93,8 @@ def verify(
         run.target, run.cards, gate, budget, else_sandbox=True, quiet=output.quiet, limits__time_s=time_limit
     )
     workload = LoadPlan(base_url=NOWHERE, rate=load_rate, duration_s=duration)
-    spec = RunSpec(
-        command="verify", profile=chosen, profile_file=run.target.profile_file, out=run.out, release=run.release,
-        seed=run.cards.seed,
-        check=True, load=LoadOptions(workload, yes_this_is_mine=yes_this_is_mine), policy=policy_of(policy),
-    )  # fmt: skip
+    load = LoadOptions(workload, yes_this_is_mine=yes_this_is_mine)
+    spec = replace(run.spec("verify", chosen), check=True, load=load, policy=policy_of(policy))
     run_and_exit(spec, report, output)
 
 
@@ -146,11 +142,7 @@ def check(
             load_directory(chosen.specimens)
         _print_plan(chosen, clauses_named(only), output)
         return
-    spec = RunSpec(
-        command="check", profile=chosen, profile_file=run.target.profile_file, out=run.out, release=run.release,
-        seed=run.cards.seed,
-        check=True, thorough=tests.thorough, only=only,
-    )  # fmt: skip
+    spec = replace(run.spec("check", chosen), check=True, thorough=tests.thorough, only=only)
     run_and_exit(spec, report, output)
 
 

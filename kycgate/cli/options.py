@@ -8,6 +8,7 @@ from typing import Annotated, Any, Protocol
 
 import typer
 
+from kycgate.cli.spec import RunSpec
 from kycgate.errors import UsageError
 from kycgate.settings.profile import NO_TARGET, Profile, find_profile, load_profile, take_flow
 from kycgate.settings.severity import FailLevel
@@ -143,6 +144,13 @@ class RunOptions:
     out: OutOption = None
     release: ReleaseOption = ""
     cards: CardOptions
+
+    def spec(self, command: str, profile: Profile) -> RunSpec:
+        """The run of `command` that they ask for, before it is said what is sent in it."""
+        return RunSpec(
+            command=command, profile=profile, profile_file=self.target.profile_file, out=self.out,
+            release=self.release, seed=self.cards.seed,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

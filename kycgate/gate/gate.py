@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 
-from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
 from kycgate.gate.fixed_keys import FixedKeys
 from kycgate.gate.minting import seconds_to_expiry
@@ -45,7 +44,6 @@ from kycgate.target.curl import curl_for
 from kycgate.target.exchange import Exchange, RecordedExchange
 from kycgate.target.oauth import TOKEN_NAME
 from kycgate.target.redaction import Redactor
-from kycgate.target.requests import Outcome, Variation
 
 _FIRST_DRESSED = 8
 """The number of the first session that goes about its steps in another way: those before it are as plain as can be."""
@@ -336,19 +334,6 @@ class Gate:
         self._keys.release(session.credential.value)
         if not session.completed_once and not session.registered:
             self.cards.give_back(session.card)
-
-    def show_another(self, session: Session) -> Card | None:
-        """Show the first side of another person; returns the card that was the session's until then.
-
-        None where the target holds a session to its first person, as it well may: the session then keeps its card.
-        """
-        first = session.card
-        session.card = self.cards.take()
-        if accepted(session.do(flow().first, Variation("another person's front", Outcome.ANY))):
-            return first
-        self.cards.give_back(session.card)
-        session.card = first
-        return None
 
     def has_newer(self, token: str, since: int = 0) -> bool:
         """Whether another token was given out after this one, and after `since` (ns): a vendor may end the oldest."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from kycgate.contracts.flow import Expected, Step
 from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
-from kycgate.judging.answers import accepted, already_registered, customer_data, is_evidence, is_firewall, json_or_none
+from kycgate.judging.answers import accepted, already_registered, customer_data, is_evidence, is_firewall, success_of
 from kycgate.judging.ledger import Observation
 from kycgate.judging.order import judge_order, status_words
 from kycgate.specimens.deck import Card
@@ -305,7 +305,7 @@ class Session:
                 if accepted(exchange):
                     interrupt.append(f"{variation.name} was accepted")
             case Outcome.UNREADABLE:
-                refused = status == 400 or (status == 200 and _is_success(exchange) is False)
+                refused = status == 400 or (status == 200 and success_of(exchange) is False)
                 ok = refused or status == 413 or (expected is not Expected.ACCEPT and status == 404)
                 if variation.clause:
                     required = f"400, or 200 with isSuccess false, for {variation.name}"
@@ -401,8 +401,3 @@ class Session:
         if step == flow().first:
             self.reading = customer_data(exchange) or {}
         self.completed_once = self.completed_once or self.state.complete
-
-
-def _is_success(exchange: Exchange) -> Any:
-    value = json_or_none(exchange)
-    return value.get("isSuccess") if isinstance(value, dict) else None

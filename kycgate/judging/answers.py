@@ -110,11 +110,16 @@ def already_registered(exchange: Exchange) -> bool:
     return isinstance(value, dict) and str(value.get("errorCode")) == ALREADY_REGISTERED
 
 
+def success_of(exchange: Exchange) -> Any:
+    """What the answer says as `isSuccess`; None where it has none."""
+    value = json_or_none(exchange)
+    return value.get("isSuccess") if isinstance(value, dict) else None
+
+
 def accepted(exchange: Exchange) -> bool:
     """Whether the step was performed, as far as the answer tells."""
     if exchange.status is None or not 200 <= exchange.status < 300:
         return False
-    value = json_or_none(exchange)
     if exchange.step is not None and exchange.step.is_upload:
-        return isinstance(value, dict) and value.get("isSuccess") is True
-    return value is not False
+        return success_of(exchange) is True
+    return json_or_none(exchange) is not False

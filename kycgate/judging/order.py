@@ -3,15 +3,14 @@
 from collections.abc import Collection, Iterator
 
 from kycgate.contracts.flow import State, Step
-from kycgate.judging.answers import accepted, json_or_none
+from kycgate.judging.answers import accepted, success_of
 from kycgate.judging.ledger import Observation
 from kycgate.target.exchange import Exchange
 
 
 def status_words(exchange: Exchange) -> str:
     """The status, and `isSuccess` where a 200 has it."""
-    value = json_or_none(exchange) if exchange.status == 200 else None
-    success = value.get("isSuccess") if isinstance(value, dict) else None
+    success = success_of(exchange) if exchange.status == 200 else None
     return f"status {exchange.status}" + (f", isSuccess {str(success).lower()}" if isinstance(success, bool) else "")
 
 

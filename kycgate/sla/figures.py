@@ -1,5 +1,6 @@
 """What a verdict is said with, of a load run or a month: sentences, bounds, figures, samples still lacking."""
 
+import math
 from collections.abc import Callable
 from typing import Literal, TypedDict
 
@@ -120,6 +121,20 @@ def ms_figures(value: float | None, low: float | None, high: float | None, limit
         "low": low,
         "high": high,
         "bound": limit_ms,
+    }
+
+
+def rate_figures(value: float | None, low: float, high: float, objective: Throughput) -> Figures:
+    """Of a throughput, a second; `high` is infinite where nothing bounds it."""
+    return {
+        "measured": "nothing measured" if value is None else f"{value:.4g} {objective.of} a second",
+        "limit": f"at least {objective.at_least_per_s:g} a second",
+        "interval": f"{low:.4g} to {f'{high:.4g}' if math.isfinite(high) else 'unknown'} a second",
+        "unit": "per s",
+        "value": value,
+        "low": low,
+        "high": high if math.isfinite(high) else None,
+        "bound": objective.at_least_per_s,
     }
 
 

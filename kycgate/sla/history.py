@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from kycgate.sla.changes import FEWEST, LEVEL, Split, splits
+from kycgate.sla.changes import FEWEST, LEVEL, Split, Verdict, splits
 from kycgate.sla.history_model import (
     History,
     HistoryChange,
@@ -18,7 +18,6 @@ from kycgate.sla.history_model import (
     HistorySeries,
     HistoryValue,
     ReleaseMark,
-    SeriesVerdict,
 )
 from kycgate.sla.history_points import Likeness, SeriesId, Taken
 from kycgate.text import counted
@@ -160,13 +159,13 @@ def _between(points: Sequence[HistoryPoint], releases: Sequence[Release]) -> str
     return (changed or said or [""])[-1]
 
 
-def _verdict(verdicts: Sequence[SeriesVerdict]) -> SeriesVerdict:
+def _verdict(verdicts: Sequence[Verdict]) -> Verdict:
     """Of all together: the strongest word that one of them has."""
-    words: tuple[SeriesVerdict, ...] = ("changed", "drifts", "no change shown")
+    words: tuple[Verdict, ...] = ("changed", "drifts", "no change shown")
     return next((word for word in words if word in verdicts), "too few runs")
 
 
-def _reason(verdict: SeriesVerdict, groups: Sequence[HistoryGroup]) -> str:
+def _reason(verdict: Verdict, groups: Sequence[HistoryGroup]) -> str:
     """One line."""
     if verdict == "changed":
         changes = [(group, change) for group in groups for change in group.changes]

@@ -5,9 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from kycgate.sla.changes import FEWEST, LEVEL, METHOD, SOURCE
-
-SeriesVerdict = Literal["changed", "drifts", "no change shown", "too few runs"]
+from kycgate.sla.changes import FEWEST, LEVEL, METHOD, SOURCE, Verdict
 
 
 class HistoryPoint(BaseModel):
@@ -49,7 +47,7 @@ class HistorySeries(BaseModel):
     percentile: float | None = None
     higher_is_better: bool
     values: list[HistoryValue]
-    verdict: SeriesVerdict
+    verdict: Verdict
     p: float | None = Field(default=None, description="Of the whole page: corrected for all splits, series and groups.")
     before: float | None = Field(default=None, description="The median before the change, where one is shown.")
     after: float | None = None
@@ -98,7 +96,7 @@ class HistoryGroup(BaseModel):
     points: list[HistoryPoint]
     series: list[HistorySeries]
     releases: list[ReleaseMark] = Field(default_factory=list)
-    verdict: SeriesVerdict
+    verdict: Verdict
     changes: list[HistoryChange] = Field(default_factory=list, description="The surest first.")
 
     @property
@@ -115,7 +113,7 @@ class HistoryGroup(BaseModel):
 class History(BaseModel):
     """Many runs and months."""
 
-    verdict: SeriesVerdict
+    verdict: Verdict
     exit_code: int = Field(default=0, description="0 once the page is made: a history shows, and does not gate.")
     reason: str
     level: float = Field(default=LEVEL, description="The chance that a history without a change shows one, anywhere.")

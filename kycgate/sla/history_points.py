@@ -7,7 +7,7 @@ their intervals: exact bounds of `SIDED` confidence on either side, of answers t
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from kycgate.errors import CannotJudge, UsageError
 from kycgate.files import MOST_RECORD, read_text
 from kycgate.probing.probe import Probe, read_probes
+from kycgate.runs.folder import RunFolder
 from kycgate.runs.load_model import WHOLE
 from kycgate.runs.model import ObjectiveResult, Run
 from kycgate.runs.percentile import rank_of
@@ -26,11 +27,11 @@ from kycgate.runs.period import Day, PeriodResult
 from kycgate.sla.histograms import Cells, quantile_us
 from kycgate.sla.history_model import HistoryPoint, HistoryValue
 from kycgate.sla.judge import judge
-from kycgate.sla.month import Judged, judge_month
+from kycgate.sla.month import BEYOND, Judged, judge_month
 from kycgate.sla.objectives import ranks, share_bounds
 from kycgate.sla.policy import DEFAULT_BURSTS_S, Availability, Latency, Objective, Policy
 from kycgate.sla.recording import Recording
-from kycgate.sla.spans import parse_span
+from kycgate.sla.spans import days_of, parse_span
 
 SIDED = 0.975
 """Confidence of either side of an interval: both together hold 95% of the time."""
@@ -137,7 +138,9 @@ def of_load(recording: Recording, moment: datetime, policy: Policy | None = None
     return taken
 
 
-def _judged(asked: dict[SeriesId, Objective], how: Any) -> dict[SeriesId, HistoryValue]:
+def _judged(
+    asked: dict[SeriesId, Objective], how: Callable[[Policy], Sequence[ObjectiveResult]]
+) -> dict[SeriesId, HistoryValue]:
     """The value and interval of each, as an objective of its own would be judged at `SIDED`."""
     if not asked:
         return {}
@@ -265,7 +268,7 @@ def _month(period: PeriodResult, *, by_policy: bool, objectives: Sequence[Object
     return Taken(point, like, dict(_of_objectives(objectives)) if by_policy else {})
 
 
-def of_recorded_month(run: Run, folder: Any) -> tuple[Taken, MonthOfProbes | None]:
+def of_recorded_month(run: Run, folder: RunFolder) -> tuple[Taken, MonthOfProbes | None]:
     """What a month that `kycgate sla --period` judged puts on the page, and its probes where they lie beside it.
 
     Raises:
@@ -314,14 +317,12 @@ def months_of_store(
     """
     zone = ZoneInfo(policy.period.zone)
     for month in sorted({probe.started_at.astimezone(zone).date().replace(day=1) for probe in probes}):
-        start, end = (
-            datetime.combine(day, time(), zone)
-            for day in (month, (month + timedelta(days=32)).replace(day=1))
-        )  # fmt: skip
+        span = parse_span(f"{month:%Y-%m}")
+        days = days_of(span, policy.period.zone)
         # The neighbours say whether an outage at the border goes on in another month.
-        near = [p for p in probes if start - timedelta(days=2) <= p.started_at < end + timedelta(days=2)]
+        near = [p for p in probes if days[0].start - BEYOND <= p.started_at < days[-1].end + BEYOND]
         try:
-            judged = judge_month(policy, parse_span(f"{month:%Y-%m}"), near, target=target, now=now, every_s=every_s)
+            judged = judge_month(policy, span, near, target=target, now=now, every_s=every_s)
         except CannotJudge as error:
             yield f"{month:%Y-%m}: {error}"
         else:

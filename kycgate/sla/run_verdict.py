@@ -16,7 +16,7 @@ from scipy.special import stdtrit
 from kycgate.runs.load_model import WHOLE
 from kycgate.runs.model import ObjectiveResult
 from kycgate.sla.blocks import MIN_SECONDS
-from kycgate.sla.figures import Figures, VerdictWord, ms_figures, sentence
+from kycgate.sla.figures import VerdictWord, ms_figures, rate_figures, sentence
 from kycgate.sla.histograms import quantile_us
 from kycgate.sla.month_verdict import LONGEST_METHOD
 from kycgate.sla.objective_verdict import cut_words, rank_ms
@@ -104,7 +104,7 @@ def judge_throughput(objective: Throughput, recordings: Sequence[Recording], pol
         source=SOURCE,
         correction=policy.correction,
         note="Seconds in which less was asked for than is promised do not count." if n else "",
-        **_per_second(float(served.mean()) if n else None, low, high, objective),
+        **rate_figures(float(served.mean()) if n else None, low, high, objective),
     )
 
 
@@ -119,19 +119,6 @@ def _lacks(objective: Throughput, n: int, asked: NDArray[np.float64], *, stopped
     if asked.mean() < objective.at_least_per_s * 1.1 and low < objective.at_least_per_s:
         return f"the load asked for {asked.mean():.4g} a second: ask for a tenth more than is to be shown, or longer"
     return f"what was served varied too much in {n:,} s: a longer load tells"
-
-
-def _per_second(value: float | None, low: float, high: float, objective: Throughput) -> Figures:
-    return {
-        "measured": "nothing measured" if value is None else f"{value:.4g} {objective.of} a second",
-        "limit": f"at least {objective.at_least_per_s:g} a second",
-        "interval": f"{low:.4g} to {f'{high:.4g}' if math.isfinite(high) else 'unknown'} a second",
-        "unit": "per s",
-        "value": value,
-        "low": low,
-        "high": high if math.isfinite(high) else None,
-        "bound": objective.at_least_per_s,
-    }
 
 
 def judge_longest_of_run(objective: MaxLatency, recordings: Sequence[Recording]) -> ObjectiveResult:

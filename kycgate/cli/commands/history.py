@@ -156,17 +156,18 @@ def _of_runs(folders: Sequence[Path], policy: "Policy | None", notes: list[str])
     from kycgate.sla.judge import refuse_twins
     from kycgate.sla.recording import Recording
 
-    recordings = [Recording.read(RunFolder(path)) for path in folders]
+    given = [RunFolder(path) for path in folders]
+    recordings = [Recording.read(folder) for folder in given]
     loads = [recording for recording in recordings if recording.run.load is not None]
     refuse_twins(loads)
     months = []
     without = [r.name for r in recordings if r.run.load is None and r.run.period is None]
     if without:
         notes.append(f"{counted(len(without), 'run')} without a load or a month left out: {_some(without)}")
-    for recording in recordings:
+    for folder, recording in zip(given, recordings, strict=True):
         moment = began(recording.run)
         if recording.run.period is not None:
-            taken, month = of_recorded_month(recording.run, recording.folder)
+            taken, month = of_recorded_month(recording.run, folder)
             if month is not None:
                 months.append(month)
             yield taken

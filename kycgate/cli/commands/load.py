@@ -1,7 +1,7 @@
 """`kycgate load`: the four-step onboarding under load, alone, on all cores, or with workers on other machines."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -20,7 +20,6 @@ from kycgate.cli.options import (
     target_of,
 )
 from kycgate.cli.output import Output
-from kycgate.cli.spec import RunSpec
 from kycgate.errors import UsageError
 from kycgate.settings.mistakes import Place, mistakes_of, refuse
 
@@ -230,11 +229,7 @@ def load(
         otel=otel,
         spare=spare,
     )
-    spec = RunSpec(
-        command="load", profile=chosen, profile_file=run.target.profile_file, out=run.out, release=run.release,
-        seed=run.cards.seed,
-        load=options, policy=policy_of(decision.policy),
-    )  # fmt: skip
+    spec = replace(run.spec("load", chosen), load=options, policy=policy_of(decision.policy))
     run_and_exit(spec, report, output)
 
 
