@@ -8,14 +8,18 @@ import base64
 import hashlib
 import importlib.resources
 import json
+import pickle
 import re
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 import jinja2
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from kycgate.contracts.clauses import FACTS, Level
@@ -145,10 +149,34 @@ def _file(*parts: str) -> bytes:
     return importlib.resources.files("kycgate.reports").joinpath(*parts).read_bytes()
 
 
+class _Compiled(jinja2.FileSystemBytecodeCache):
+    """Keeps compiled templates in the user's own folder for temporary files, if that can be written to."""
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError, EOFError, ValueError, TypeError, pickle.UnpicklingError):
+            super().load_bytecode(bucket)
+            return
+        bucket.reset()
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            super().dump_bytecode(bucket)
+
+
+def _compiled() -> _Compiled | None:
+    """Compiling the templates takes a third of a second."""
+    # Jinja refuses a folder that another user could write to.
+    with suppress(OSError, RuntimeError):
+        return _Compiled()
+    return None
+
+
+@cache
 def environment() -> jinja2.Environment:
     """The templates, with what they say everything by."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("kycgate.reports"),
+        bytecode_cache=_compiled(),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

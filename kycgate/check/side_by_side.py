@@ -80,6 +80,7 @@ class SideBySide:
         self._waiting: list[pytest.Function] = []
         self._sure = 0
         """How many, from the first of the plan on, the budget surely pays."""
+        self._plans: dict[str, PlannedTest] = {}
         self._place: dict[str, int] = {}
         """By test: its place in the plan."""
         self._done = 0
@@ -96,7 +97,7 @@ class SideBySide:
                 self._begin(item)
                 self._run(item)
             return True
-        self._waiting = sorted(items, key=lambda item: (not _plan(item).slow, -_plan(item).requests))
+        self._waiting = sorted(items, key=lambda item: (not self._plan(item).slow, -self._plan(item).requests))
         self._sure = self._surely_paid(items)
         self._place = {item.nodeid: place for place, item in enumerate(items)}
         while self._waiting:
@@ -107,7 +108,7 @@ class SideBySide:
         self._wait_until(lambda: not self._running)
         wanted = self._gate.ledger.to_be_tried_alone()
         for item in [item for item in items if item.name in wanted][:MAX_AGAIN]:
-            if self._has_room(_plan(item)) and not self.crashed:
+            if self._has_room(self._plan(item)) and not self.crashed:
                 self._begin(item)
                 self._run(item)
         return True
@@ -116,7 +117,7 @@ class SideBySide:
         """How many the budget has room for, the most telling first. The others may have what these do not use."""
         requests = uploads = 0
         for number, item in enumerate(items):
-            requests, uploads = requests + _plan(item).requests, uploads + _plan(item).uploads
+            requests, uploads = requests + self._plan(item).requests, uploads + self._plan(item).uploads
             if not self._gate.budget.has_room(requests=requests, uploads=uploads):
                 return number
         return len(items)
@@ -142,7 +143,7 @@ class SideBySide:
         """Whether it may run beside those that do. What they may still send is kept for them."""
         if self._running and (len(self._running) >= self._jobs or self._alone or self._wants_to_be_alone(item)):
             return False
-        requests, uploads = _plan(item).requests, _plan(item).uploads
+        requests, uploads = self._plan(item).requests, self._plan(item).uploads
         for other in self._running.values():
             sent = self._gate.target.sent_by(other.test)
             requests += max(other.requests - sent[0], 0)
@@ -150,10 +151,17 @@ class SideBySide:
         place = self._place[item.nodeid]
         if place >= self._sure:
             # What comes before it in the plan is more telling.
-            kept = [_plan(other) for other in self._waiting if self._place[other.nodeid] < place]
+            kept = [self._plan(other) for other in self._waiting if self._place[other.nodeid] < place]
             requests += sum(plan.requests for plan in kept)
             uploads += sum(plan.uploads for plan in kept)
         return self._gate.budget.has_room(requests=requests, uploads=uploads)
+
+    def _plan(self, item: pytest.Function) -> PlannedTest:
+        if item.nodeid not in self._plans:
+            plan = planned(item)
+            assert plan is not None  # noqa: S101 - only contract tests are collected
+            self._plans[item.nodeid] = plan
+        return self._plans[item.nodeid]
 
     def _wants_to_be_alone(self, item: pytest.Function) -> bool:
         return not self._gate.mints_tokens and "gate" in inspect.signature(item.obj).parameters
@@ -162,13 +170,13 @@ class SideBySide:
         return self._gate.budget.has_room(requests=plan.requests, uploads=plan.uploads)
 
     def _begin(self, item: pytest.Function) -> None:
-        self._begins(self._done, _plan(item))
+        self._begins(self._done, self._plan(item))
         with self._changed:
-            self._running[item.nodeid] = _plan(item)
+            self._running[item.nodeid] = self._plan(item)
             self._alone = self._wants_to_be_alone(item)
 
     def _run(self, item: pytest.Function) -> None:
-        plan = _plan(item)
+        plan = self._plan(item)
         try:
             with attempt(self._gate, plan, self._not_tried):
                 self._gate.budget.demand(requests=plan.requests, uploads=plan.uploads)
@@ -198,9 +206,3 @@ class SideBySide:
             item.obj(session=opened, **given)
         finally:
             self._gate.release(opened)
-
-
-def _plan(item: pytest.Item) -> PlannedTest:
-    plan = planned(item)
-    assert plan is not None  # noqa: S101 - only contract tests are collected
-    return plan

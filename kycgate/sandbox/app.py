@@ -71,20 +71,21 @@ def create_app(settings: SandboxSettings, faults: Sequence[str] = (), observe: O
     async def serve(request: Request) -> Response:
         vendor, delay, arrived = app.state.vendor, app.state.delay, time.monotonic()
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.raw}
-        body = bytearray()
+        chunks, size = [], 0
         try:
             async for chunk in request.stream():
-                body += chunk
-                if len(body) > vendor.settings.max_body:
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > vendor.settings.max_body:
                     large = Incoming(request.method, request.url.path, headers, b"")
                     refused = Reply.json(413, {"message": "Too large", "errorCode": "413"})
                     return _response(refused, vendor.server_headers(large, refused.status))
         except ClientDisconnect:
             return Response(status_code=400)
-        incoming = Incoming(request.method, request.url.path, headers, bytes(body), arrived)
+        incoming = Incoming(request.method, request.url.path, headers, b"".join(chunks), arrived)
         began = time.monotonic()
         if "Upload" in incoming.path:
-            await delay.read(len(body))
+            await delay.read(size)
         reply = await anyio.to_thread.run_sync(vendor.handle, incoming)
         learnt = vendor.latency_s(incoming, reply.status)
         if learnt is not None:

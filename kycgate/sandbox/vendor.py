@@ -473,7 +473,7 @@ class Vendor:
         Raises:
             ValueError: it is not base64.
         """
-        text = re.sub(r"[\r\n]", "", image)
+        text = image.replace("\r", "").replace("\n", "")
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
     def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:

@@ -9,11 +9,15 @@ from typing import Final
 from PIL import Image, ImageCms
 
 TURNED: Final = "a JPEG that its EXIF tag says to turn"
-_ORIENTATION, _THUMBNAIL_WIDTH = 0x0112, 160
+_ORIENTATION = 0x0112
+_DEFLATE: Final = 1
+"""The deflate level of every PNG: the default one takes five times as long and saves a tenth of the bytes."""
 
 
 def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:
     out = io.BytesIO()
+    if kind == "PNG":
+        options["compress_level"] = _DEFLATE
     picture.save(out, kind, **options)
     return out.getvalue()
 
@@ -80,7 +84,7 @@ def _interlaced(picture: Image.Image) -> bytes:
         for start in range(0, len(chosen), stride):
             lines += b"\0" + chosen[start : start + stride]
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 1)
-    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(lines), 6)), (b"IEND", b""))
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(lines), _DEFLATE)), (b"IEND", b""))
     found = b"\x89PNG\r\n\x1a\n"
     for kind, data in parts:
         found += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

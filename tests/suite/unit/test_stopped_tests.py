@@ -51,7 +51,7 @@ def test_a_test_of_ours_that_crashes_is_named_in_one_line(monkeypatch: pytest.Mo
         raise RuntimeError("the first\nand the second line")
 
     plan = PlannedTest("test_it", ("route.post",), requests=1, uploads=0, telling=0, asked="")
-    monkeypatch.setattr(side_by_side, "_plan", lambda _: plan)
+    monkeypatch.setattr(side_by_side, "planned", lambda _: plan)
     monkeypatch.setattr(side_by_side.SideBySide, "_call", crash)
     gate = SimpleNamespace(target=SimpleNamespace(test=""), budget=Budget())
     tests = side_by_side.SideBySide(
