@@ -127,8 +127,11 @@ def _objectives(run: Run) -> list[str]:
         f"{markdown(o.limit)} | {o.samples} |"
         for o in run.objectives
     ]
-    said = [f"- {o.id} {o.verdict}: {markdown(o.condition, 300)}" for o in run.objectives if o.condition]
-    return [*lines, "", *said] if said else lines
+    said = [
+        f"- {o.id} {o.verdict}: " + markdown("; ".join(filter(None, (o.sentence.rstrip("."), o.condition))), 600)
+        for o in run.objectives
+    ]
+    return [*lines, "", *said]
 
 
 def _period(run: Run) -> list[str]:

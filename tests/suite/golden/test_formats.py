@@ -31,6 +31,7 @@ from kycgate.runs.model import ObjectiveResult, Run, schema_text
 from kycgate.sandbox import FAULTS
 from kycgate.settings.severity import Effect
 from kycgate.tests.suite.command_line import kycgate
+from kycgate.text import markdown
 from tests.suite.unit.test_reports import HOSTILE, hostile_run
 
 RECORDED = Path(__file__).parents[1] / "recorded"
@@ -196,6 +197,14 @@ def test_markdown_fits_a_comment_whatever_came() -> None:
     assert MAX_CHARACTERS * 0.9 < len(text) < 65_000
     assert text.rstrip().endswith("report.html: it would not fit into a comment.")
     assert len(render_markdown(recorded("v1-check-broken"))) < 10_000
+
+
+def test_the_summary_says_each_objective_in_a_sentence() -> None:
+    run = recorded("v1-verify-kept")
+    text = render_markdown(run)
+    assert run.objectives
+    for objective in run.objectives:
+        assert f"- {objective.id} {objective.verdict}: {markdown(objective.sentence.rstrip('.'))}" in text
 
 
 # The schema, old runs, halved runs
