@@ -1,15 +1,10 @@
 """`python -m kycgate`, and the console script."""
 
 import atexit
-import gc
 import os
 import signal
 import threading
 from typing import NoReturn
-
-YOUNGEST = 20_000
-"""Objects that are made between two collections of garbage. By Python's own figure a check collects 700 times, which
-takes a tenth of it."""
 
 
 def _leave(number: int, frame: object) -> None:
@@ -23,12 +18,13 @@ def main() -> None:
     A Ctrl-C outside a run has nothing to keep, and ends it at once: an exception that comes while modules are loaded
     may be dropped by Python. A run has its own way.
     """
-    gc.set_threshold(YOUNGEST)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
+    from kycgate.processes import collect_seldom, interrupted
+
+    collect_seldom()
     from kycgate.cli.main import main as run
     from kycgate.cli.streams import open_what_is_closed
-    from kycgate.processes import interrupted
 
     open_what_is_closed()
     try:

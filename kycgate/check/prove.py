@@ -23,7 +23,7 @@ from kycgate.contracts.flows import Choice, choice, choose, flow
 from kycgate.errors import CannotJudge, UsageError
 from kycgate.files import write_atomically
 from kycgate.gate.gate import Gate
-from kycgate.processes import end_with_parent
+from kycgate.processes import collect_seldom, end_with_parent
 from kycgate.runs.clause import Verdict
 from kycgate.runs.verdict import exit_code_of
 from kycgate.sandbox import FAULTS, LOAD_FAULTS, SandboxSettings, variants
@@ -144,6 +144,7 @@ def prove(
 def _begin(chosen: Choice) -> None:
     """One process begins: it ends with its parent, and judges by the same flow."""
     end_with_parent()
+    collect_seldom()
     choose(chosen)
 
 

@@ -12,6 +12,8 @@ from typing import Protocol
 import pytest
 from hypothesis import settings
 
+from kycgate.processes import collect_seldom
+
 # Whether a machine is busy is nothing that a drawn example could show.
 settings.register_profile("kycgate", deadline=None)
 settings.load_profile("kycgate")
@@ -28,6 +30,9 @@ class Call(Protocol):
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]: ...
 
+
+# Whole checks run in this process too, as in a command's.
+collect_seldom()
 
 # The commands that tests start keep their compiled bytecode, as a user's do: compiling is a third of a command's time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
