@@ -63,7 +63,6 @@ def screens(folder: Path) -> dict[str, str]:
     for call in (
         "doctor --sandbox",
         "doctor --sandbox --quiet",
-        "sla --policy policy.toml before",
         "sla --policy policy.toml before --quiet",
         "probe --sandbox --store probes.db",
         "compare before after",
