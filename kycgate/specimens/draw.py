@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -18,6 +19,8 @@ from kycgate.specimens.person import Person, make_person, to_arabic_indic
 WIDTH, HEIGHT = 1012, 638
 """Pixels of an ID-1 card (85.6 × 54 mm) at 300 dpi."""
 MIN_BYTES, MAX_BYTES = 100_000, 4_000_000
+_NEARLY: Final = 0.9
+"""A JPEG of this share of the wanted size is near enough: comments make up for the rest."""
 SIDES = ("front", "back", "passport")
 _FONTS = Path(__file__).parent / "fonts"
 
@@ -197,6 +200,8 @@ def _encode(picture: Image.Image, format: str, size_bytes: int | None, seed: int
         noisy.save(buffer, "JPEG", quality=quality)
         if buffer.tell() <= size_bytes - 8:
             best, low = buffer.getvalue(), quality + 1
+            if len(best) > _NEARLY * size_bytes:
+                break
         else:
             high = quality - 1
     return pad_jpeg(best, size_bytes)

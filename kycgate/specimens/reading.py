@@ -1,9 +1,12 @@
 """Reads a specimen back from its pixels. Takes any bytes at all and never raises."""
 
+import hashlib
 import io
+import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import zxingcpp
 from PIL import Image
@@ -41,8 +44,26 @@ def open_picture(image: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image |
     return grey
 
 
+_MOST_READ: Final = 512
+_already_read: dict[tuple[bytes, int], Reading | None] = {}
+_lock = threading.Lock()
+
+
 def read(image: bytes, *, max_pixels: int = MAX_PIXELS) -> Reading | None:
-    """What the picture's code says; None when it cannot be read."""
+    """What the picture's code says; None when it cannot be read. Of the last pictures it is remembered. Thread-safe."""
+    key = hashlib.blake2b(image, digest_size=16).digest(), max_pixels
+    with _lock:
+        if key in _already_read:
+            return _already_read[key]
+    found = _read(image, max_pixels)
+    with _lock:
+        if len(_already_read) >= _MOST_READ and key not in _already_read:
+            del _already_read[next(iter(_already_read))]
+        _already_read[key] = found
+    return found
+
+
+def _read(image: bytes, max_pixels: int) -> Reading | None:
     picture = open_picture(image, max_pixels=max_pixels)
     if picture is None:
         return None

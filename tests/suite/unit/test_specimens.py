@@ -84,6 +84,15 @@ def test_reading_survives_any_bytes(data: bytes) -> None:
     assert read(b"\x89PNG\r\n\x1a\n" + data) is None
 
 
+def test_a_picture_is_remembered_with_the_limit_that_it_was_read_by() -> None:
+    image = draw(make_person(11), "front").image
+    first = read(image)
+    assert first is not None
+    assert read(bytes(bytearray(image))) is first
+    assert read(image, max_pixels=10) is None
+    assert read(image) is first
+
+
 def test_bombs_and_pieces_are_not_read() -> None:
     whole = draw(PERSON, "front").image
     assert read(whole[: len(whole) // 3]) is None
