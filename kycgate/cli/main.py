@@ -54,6 +54,7 @@ from kycgate.cli.options import (
 from kycgate.cli.output import Output
 from kycgate.cli.progress import run_and_exit
 from kycgate.cli.streams import flush
+from kycgate.cli.wrong_option import advice
 from kycgate.contracts.clauses import LEFT_OUT
 from kycgate.contracts.flows import catalogue
 from kycgate.contracts.openapi import text as openapi_text
@@ -306,7 +307,7 @@ def main() -> None:
         if code == _TYPER_INTERRUPTED:
             code = _complain("stopped", ExitCode.UNCLEAR)
     except _WRONG_CALL as error:
-        code = _complain(_in_our_words(error.format_message()), ExitCode.USAGE)
+        code = _complain(advice(error) or _in_our_words(error.format_message()), ExitCode.USAGE)
     except (typer.Abort, KeyboardInterrupt):
         code = _complain("stopped", ExitCode.UNCLEAR)
     except Mistakes as error:

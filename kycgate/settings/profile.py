@@ -22,7 +22,7 @@ from kycgate.contracts.flows.national_id import NATIONAL_ID
 from kycgate.errors import UsageError
 from kycgate.files import read_text
 from kycgate.settings.mistakes import File, Place, mistakes_of, refuse
-from kycgate.settings.severity import Rules, Severity, SeverityKey, Waiver, no_clause_twice
+from kycgate.settings.severity import NO_CLAUSE, Rules, Severity, SeverityKey, Waiver, no_clause_twice
 from kycgate.text import nearest
 
 ENV_PREFIX: Final = "KYCGATE_"
@@ -88,7 +88,7 @@ def foreign_names(raw: dict[str, Any]) -> list[tuple[Place, str]]:
 
 
 def unknown_steps(raw: dict[str, Any]) -> list[tuple[Place, str]]:
-    """Keys of [paths] that name no endpoint of the flow."""
+    """Keys of [paths] that name no endpoint of the flow; the flow must be known."""
     known = [endpoint.id for endpoint in load_flow(_flow_name(raw)).endpoints]
     listed = f"; there are {', '.join(known)}"
     paths = raw.get("paths")
@@ -100,6 +100,17 @@ def unknown_steps(raw: dict[str, Any]) -> list[tuple[Place, str]]:
         for step in (paths if isinstance(paths, dict) else ())
         if step not in known
     ]
+
+
+def unknown_flow(raw: dict[str, Any]) -> list[tuple[Place, str]]:
+    """Why the flow that is named cannot be used; nothing where it can."""
+    if not isinstance(raw.get("flow", ""), str):
+        return [(("flow",), "flow must be text in quotation marks")]
+    try:
+        load_flow(_flow_name(raw))
+    except ValueError as error:
+        return [(("flow",), str(error))]
+    return []
 
 
 def check_base_url(text: str) -> str:
@@ -513,7 +524,7 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
     """The profile from `path` (or the defaults) with the flags that were given on top.
 
     Raises:
-        UsageError: the file cannot be read, is not TOML, or holds a key or value the profile does not know; or a
+        UsageError: the file cannot be read, is not TOML, or holds a key, value or flow that is not known; or a
             KYCGATE_ variable is set but empty.
     """
     refuse_empty(name for name in os.environ if name.upper().startswith(ENV_PREFIX))
@@ -529,11 +540,8 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
             # Paths in a profile are meant from where the profile lies.
             if isinstance(raw.get(key), str):
                 raw[key] = str(path.parent / raw[key])
-    try:
-        # Rules and waivers may name clauses that the flow brings with it.
-        load_flow(_flow_name(raw))
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    # Loaded first: rules and waivers may name clauses that the flow brings with it.
+    without_flow = unknown_flow(raw)
     given: dict[str, Any] = {}
     typed: dict[Place, str] = {}
     for key, value in flags.items():
@@ -558,7 +566,7 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=raw)
 
-    own = foreign_names(raw) + unknown_steps(raw)
+    own = foreign_names(raw) + (without_flow or unknown_steps(raw))
     found = own
     try:
         profile = Layered(**given)
@@ -573,6 +581,9 @@ def load_profile(path: Path | None, **flags: Any) -> Profile:
         raise UsageError(f"the environment: {str(error).splitlines()[0]}") from None
     except ValidationError as error:
         found = [*own, *mistakes_of(error, merged(raw, given), Profile)]
+        if without_flow and _flow_name(raw).endswith(".py"):
+            # A clause that is not known may be one of the flow's own.
+            found = [(place, said) for place, said in found if NO_CLAUSE not in said]
     raise refuse(
         f"the profile {path}" if path is not None else "the call", found, file, options=typed, variables=ENV_PREFIX
     )

@@ -45,12 +45,13 @@ class FailLevel(StrEnum):
 
 REHEARSED = ("fault.", "habit.", "line.", "client.")
 """How the ids of `kycgate rehearse` begin; that command knows which there are."""
+NO_CLAUSE = "no clause is named"
 
 
 def _known(name: str) -> str:
     known = {promise.id for promise in known_clauses()}
     if not name.startswith(REHEARSED) and name not in known:
-        raise ValueError(f"no clause is named {name!r}{nearest(name, known) or ': `kycgate clauses` lists them'}")
+        raise ValueError(f"{NO_CLAUSE} {name!r}{nearest(name, known) or ': `kycgate clauses` lists them'}")
     return name
 
 

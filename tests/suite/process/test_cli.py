@@ -54,7 +54,7 @@ def always_401() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["check", "--no-such-flag"], "No such option"),
+        (["check", "--no-such-flag"], "kycgate check has no option --no-such-flag: see `kycgate check --help`"),
         (["nonsense"], "No such command"),
         (["check", "--base-url", "not a url"], "is not a URL"),
         (["check", "--base-url", "http://user:pw@127.0.0.1"], "carries credentials"),

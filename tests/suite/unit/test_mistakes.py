@@ -1,5 +1,6 @@
 """Every mistake of a file at once, each with its line, in words of our own."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,26 @@ def test_a_profile_says_all_its_mistakes_with_their_lines(tmp_path: Path) -> Non
     said = mistakes(tmp_path / "kycgate.toml")
     assert [text for text in said if "owner (waiver 2)" not in text] == SAID
     assert "line 24: owner (waiver 2) is missing" in said
+
+
+@pytest.mark.parametrize(
+    ("flow", "said"),
+    [
+        ('"nationl-id"', "flow: none is named 'nationl-id': did you mean 'national-id'?"),
+        ('"gone.py"', "flow: there is no file"),
+        ("3", "flow must be text in quotation marks"),
+    ],
+)
+def test_an_unknown_flow_hides_no_other_mistake(flow: str, said: str, tmp_path: Path) -> None:
+    """Clauses are not judged by a file that is not there: they may be its own."""
+    (tmp_path / "kycgate.toml").write_text(f"flow = {flow}\n{PROFILE}")
+    found = mistakes(tmp_path / "kycgate.toml")
+    moved = [re.sub(r"^line (\d+)", lambda line: f"line {int(line[1]) + 1}", one) for one in SAID]
+    with_names = [one for one in moved if "no clause" not in one or flow != '"gone.py"']
+    assert found[0].startswith(f"line 1: {said}")
+    assert [one for one in found[1:] if "owner (waiver 2)" not in one] == [
+        one for one in with_names if "paths: no endpoint" not in one
+    ]
 
 
 def test_a_table_of_pyproject_has_the_lines_of_the_whole_file(tmp_path: Path) -> None:
@@ -145,7 +166,7 @@ def test_a_misspelt_case_is_answered_with_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("KYCGATE_FLOW", "nationl-id", "flow: none is named 'nationl-id': did you mean 'national-id'?"),
+        ("KYCGATE_FLOW", "nationl-id", "KYCGATE_FLOW: none is named 'nationl-id': did you mean 'national-id'?"),
         ("KYCGATE_PATHS__UPLOD_FRONT", "/x", "paths: no endpoint is named 'uplod_front': did you mean 'upload_front'?"),
     ],
 )

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from kycgate.cli.main import app
 from kycgate.errors import UsageError
 from tests.suite.command_line import kycgate
+from tests.suite.conftest import Call
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,32 @@ def test_a_wrong_value_is_answered_in_our_words(call: str, said: str, tmp_path: 
     done = kycgate(*call.split(), cwd=tmp_path)
     assert done.returncode == 2
     assert f"kycgate: Invalid value for {said}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            "check -u x --fault moved",
+            "kycgate check has no option --fault: start `kycgate sandbox --fault moved`, export what it prints, and",
+        ),
+        ("load --fault=moved", "kycgate load has no option --fault: start `kycgate sandbox --fault moved`, export"),
+        ("check --fault", "kycgate check has no option --fault: start `kycgate sandbox --fault NAME`, export"),
+        ("clauses --fault x", "kycgate clauses has no option --fault: `kycgate sandbox` has it"),
+        ("check --people 3", "kycgate check has no option --people: `kycgate load` has it"),
+        (
+            "schema --rate 1",
+            "kycgate schema has no option --rate: `kycgate doctor`, `kycgate check`, `kycgate load` and ",
+        ),
+        ("check --xyzzy x", "kycgate check has no option --xyzzy: see `kycgate check --help`"),
+        ("check --tim-limit 3", "kycgate check has no option --tim-limit: did you mean '--time-limit'?"),
+        ("--fault x", "kycgate has no option --fault: `kycgate sandbox` has it"),
+    ],
+)
+def test_an_option_that_a_command_lacks_is_answered_with_the_way(words: str, said: str, call: Call) -> None:
+    code, out, err = call(*words.split())
+    assert (code, out) == (2, "")
+    assert err.startswith(f"kycgate: {said}")
 
 
 @pytest.mark.parametrize("command", ["sandbox", "sandbox --fault approved-as-object", "chaos closed"])

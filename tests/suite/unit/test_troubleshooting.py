@@ -13,7 +13,7 @@ CODES = (ExitCode.USAGE, ExitCode.UNCLEAR)
 PASSED_ON = {
     # The message of an error that the call behind it raised.
     "str(error)", "str(error).splitlines()[0]", "str(error).replace(str(folder.path), str(path))",
-    "_in_our_words(error.format_message())",
+    "advice(error) or _in_our_words(error.format_message())",
     # A reason that was entered elsewhere, where it is a text.
     "send_load",
     "self.gave_up", "self._sender.gave_up", "self.budget.time_is_up", "self.time_is_up", "reason", "problem",
