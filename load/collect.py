@@ -36,7 +36,7 @@ from kycgate.runs.load_model import (
     LoadResult,
     StepLatency,
 )
-from kycgate.runs.percentile import percentile_us, rank_of
+from kycgate.runs.percentile import PERCENTILES, percentile_us, percentiles_us, rank_of
 
 CLOCKS: tuple[Clock, ...] = get_args(Clock)
 TURNED_AWAY = ("refused_photos", "registered", "throttled")
@@ -131,9 +131,7 @@ class Second:
         for step in sorted({step for step, clock in self.histograms if clock == "response"} | set(self.started)):
             histogram = self.histograms.get((step, "response"))
             p50, p95, longest = (
-                (percentile_us(histogram, 50), percentile_us(histogram, 95), histogram.max_value)
-                if histogram is not None
-                else (0, 0, 0)
+                (*percentiles_us(histogram, (50, 95)), histogram.max_value) if histogram is not None else (0, 0, 0)
             )
             found.append(
                 LoadPoint(
@@ -177,7 +175,7 @@ class ByDue:
                 for value in values:
                     histogram.record_value(value)
                 ordered = sorted(values)
-                # As `percentile_us` has them, which walks through the whole histogram for each.
+                # As `percentiles_us` has them, which adds up the whole histogram.
                 p50, p95, p99 = (
                     int(_GRID.get_highest_equivalent_value(ordered[rank_of(share, len(ordered)) - 1])) / 1e3
                     for share in (0.5, 0.95, 0.99)
@@ -499,27 +497,31 @@ class Collector:
 
     def _latencies(self) -> list[StepLatency]:
         """Every histogram's figures, each from the histogram itself."""
-        return [
-            StepLatency(
-                name=step,
-                clock=clock,
-                count=histogram.get_total_count(),
-                failures=self.failures[step] if clock == "response" else 0,
-                mean=self._sums[step, clock] / histogram.get_total_count() / 1e3,
-                p50=percentile_us(histogram, 50) / 1e3,
-                p90=percentile_us(histogram, 90) / 1e3,
-                p95=percentile_us(histogram, 95) / 1e3,
-                p99=percentile_us(histogram, 99) / 1e3,
-                p999=percentile_us(histogram, 99.9) / 1e3,
-                max=histogram.get_max_value() / 1e3,
-                histogram=packed(histogram),
+        found = []
+        for (step, clock), histogram in sorted(
+            self.totals.items(),
+            key=lambda item: (item[0][0], CLOCKS.index(item[0][1]) if item[0][1] in CLOCKS else 99),
+        ):
+            if step == GENERATOR:
+                continue
+            p50, p90, p95, p99, p999 = (us / 1e3 for us in percentiles_us(histogram, [*PERCENTILES.values()]))
+            found.append(
+                StepLatency(
+                    name=step,
+                    clock=clock,
+                    count=histogram.get_total_count(),
+                    failures=self.failures[step] if clock == "response" else 0,
+                    mean=self._sums[step, clock] / histogram.get_total_count() / 1e3,
+                    p50=p50,
+                    p90=p90,
+                    p95=p95,
+                    p99=p99,
+                    p999=p999,
+                    max=histogram.get_max_value() / 1e3,
+                    histogram=packed(histogram),
+                )
             )
-            for (step, clock), histogram in sorted(
-                self.totals.items(),
-                key=lambda item: (item[0][0], CLOCKS.index(item[0][1]) if item[0][1] in CLOCKS else 99),
-            )
-            if step != GENERATOR
-        ]
+        return found
 
 
 __all__ = ["WHOLE", "Collector", "Second"]

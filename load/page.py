@@ -15,7 +15,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from kycgate.load.clocks import Recorder
 from kycgate.load.collect import CLOCKS, Second
 from kycgate.load.interval import Interval
-from kycgate.runs.percentile import percentile_us
+from kycgate.runs.percentile import percentiles_us
 
 KEY = "kycgate"
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9, 100.0)
@@ -75,7 +75,8 @@ class Page:
             for clock in CLOCKS:
                 histogram = self._totals.histograms.get((step, clock))
                 if histogram is not None:
-                    values = {f"p{p:g}": percentile_us(histogram, p) / 1e3 for p in PERCENTILES}
+                    found_us = percentiles_us(histogram, PERCENTILES)
+                    values = {f"p{p:g}": us / 1e3 for p, us in zip(PERCENTILES, found_us, strict=True)}
                     found.append({"step": step, "clock": clock, "count": histogram.get_total_count(), **values})
         return found
 

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from kycgate.runs.flow_model import RecordedFlow
 from kycgate.runs.load_model import CapacityResult, DuePoint, LoadPoint, LoadResult, StepLatency
-from kycgate.runs.percentile import percentile_us
+from kycgate.runs.percentile import percentiles_us
 from kycgate.text import spaced
 
 # Drawn in colours that occur nowhere else, then renamed to the page's variables, so that dark mode reaches the charts.
@@ -166,6 +166,11 @@ _TICKS: Final = {"0": 1.0, "50": 2.0, "90": 10.0, "99": 100.0, "99.9": 1e3, "99.
 """Percentiles and their place on the axis: one sample in this many is slower."""
 
 
+def _values_ms(histogram: HdrHistogram, places: Sequence[float]) -> list[float]:
+    """What one sample in so many is slower than, for each of `places`."""
+    return [us / 1e3 for us in percentiles_us(histogram, [100 * (1 - 1 / place) for place in places])]
+
+
 def percentile_curves(flow: RecordedFlow, load: LoadResult) -> Markup:
     """Response time against percentile, log-scaled towards the tail, as far as each step's samples reach."""
     figure, (axes,) = _figure()
@@ -176,15 +181,14 @@ def percentile_curves(flow: RecordedFlow, load: LoadResult) -> Markup:
             continue
         histogram = HdrHistogram.decode(latency.histogram.encode("ascii"))
         places = [latency.count ** (n / 80) for n in range(81)]
-        values = [percentile_us(histogram, 100 * (1 - 1 / place)) / 1e3 for place in places]
+        values = _values_ms(histogram, places)
         colour = _colour(flow, latency.name)
         (line,) = axes.plot(places, values, label=spaced(latency.name), color=colour, linewidth=1.6)
         _mark(line, latency.name, _in_ms(latency))
         longest, highest, lowest = max(longest, latency.count), max(highest, values[-1]), min(lowest, values[0])
-        for name, place in _TICKS.items():
-            if place <= latency.count:
-                value = percentile_us(histogram, 100 * (1 - 1 / place)) / 1e3
-                reached.setdefault(name, []).append(f"{spaced(latency.name)} {value:,.1f} ms")
+        within = {name: place for name, place in _TICKS.items() if place <= latency.count}
+        for name, value in zip(within, _values_ms(histogram, [*within.values()]), strict=True):
+            reached.setdefault(name, []).append(f"{spaced(latency.name)} {value:,.1f} ms")
     axes.set_xscale("log")
     ticks = _TICKS
     shown = {name: place for name, place in ticks.items() if place <= longest * 1.5}

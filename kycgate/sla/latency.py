@@ -9,10 +9,8 @@ from hdrh.log import HistogramLogWriter
 
 from kycgate.files import no_links
 from kycgate.runs.load_model import DIGITS, HIGHEST_US, LOWEST_US, StepLatency
-from kycgate.runs.percentile import rank_of
+from kycgate.runs.percentile import PERCENTILES, rank_of
 from kycgate.sla.histograms import Counts, counts_of, edges
-
-_PERCENTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p999": 99.9}
 
 
 def histogram_of(values_us: Iterable[int]) -> HdrHistogram:
@@ -26,17 +24,16 @@ def histogram_of(values_us: Iterable[int]) -> HdrHistogram:
 def figures_of(counts: Counts) -> dict[str, float]:
     """Count, mean, percentiles and maximum; milliseconds.
 
-    As `percentile_us` gives them, which walks through all cells for each.
+    As `percentiles_us` gives them.
     """
     total = int(counts.sum())
     if not total:
-        return {"count": 0, "mean": 0.0, "max": 0.0, **dict.fromkeys(_PERCENTILES, 0.0)}
+        return {"count": 0, "mean": 0.0, "max": 0.0, **dict.fromkeys(PERCENTILES, 0.0)}
     low, high = edges()
     places = counts.nonzero()[0]
     upto = counts[places].cumsum()
     found = {
-        name: float(high[places[upto.searchsorted(rank_of(at / 100, total))]]) / 1e3
-        for name, at in _PERCENTILES.items()
+        name: float(high[places[upto.searchsorted(rank_of(at / 100, total))]]) / 1e3 for name, at in PERCENTILES.items()
     }
     mean = float(((low[places] + high[places]) / 2) @ counts[places]) / total / 1e3
     return {"count": total, "mean": mean, "max": float(high[places[-1]]) / 1e3, **found}

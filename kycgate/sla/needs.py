@@ -5,7 +5,8 @@ from bisect import bisect_left
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binom
+from numpy.typing import NDArray
+from scipy.special import bdtr, bdtrc, betaln, xlog1py, xlogy
 
 from kycgate.sla.blocks import MIN_BLOCKS, MIN_SECONDS
 from kycgate.sla.martingale import ANYTIME
@@ -156,7 +157,7 @@ def _usually(share: float, miss: float, at_best: int) -> int | None:
 
     def shown(n: int) -> bool:
         most = bisect_left(range(n), True, key=lambda bad: bool(EXACT.above(n - bad, bad, share) > miss)) - 1
-        return bool(binom.cdf(most, n, (1 - share) / 2) >= POWER)
+        return bool(bdtr(most, n, (1 - share) / 2) >= POWER)
 
     n = at_best
     while not shown(n):
@@ -179,7 +180,7 @@ def _early(share: float, miss: float) -> int | None:
             return None
         # `left` is the probability of bad, bad + 1, … failures; those with fewer have been shown.
         more = np.arange(_most(shown_at - at, bad_share) + 1)
-        left = np.convolve(left, binom.pmf(more, shown_at - at, bad_share))
+        left = np.convolve(left, _chances(more, shown_at - at, bad_share))
         samples += shown_at * float(left[0])
         left, at = left[1:], shown_at
         if left.sum() < _NEGLIGIBLE:
@@ -189,4 +190,13 @@ def _early(share: float, miss: float) -> int | None:
 
 def _most(n: int, share: float) -> int:
     """More of `n` than this are next to never bad."""
-    return int(binom.isf(_NEGLIGIBLE / 1e3, n, share))
+    return bisect_left(range(n), True, key=lambda bad: bool(bdtrc(bad, n, share) <= _NEGLIGIBLE / 1e3))
+
+
+def _chances(bad: NDArray[np.int64], n: int, share: float) -> NDArray[np.float64]:
+    """That just so many of `n` are bad, (len(bad),): the binomial distribution.
+
+    From scipy.special alone: scipy.stats takes as long to load as all else of a load's command.
+    """
+    chances = np.exp(xlogy(bad, share) + xlog1py(n - bad, -share) - betaln(n - bad + 1, bad + 1)) / (n + 1)
+    return np.asarray(chances, dtype=float)
