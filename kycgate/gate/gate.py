@@ -284,9 +284,9 @@ class Gate:
         """Record what became of a picture in another form; where none is read at first, no more are shown."""
         read = accepted(exchange)
         self.ledger.open_point("picture-forms", f"{form}: {'read' if read else 'refused'}")
-        if form == TURNED and read:
+        if form in TURNED and read:
             self.observe("image.turned", exchange, True, "read, as its tag says how to turn it", "read")
-        elif form == TURNED:
+        elif form in TURNED:
             # Decided at the end of the run: a step that is refused whatever is shown is another cause.
             self.suspect("image.turned", "upload.accepted", exchange, "refused, though its tag says how to turn it")
         with self._lock:

@@ -50,6 +50,8 @@ class Tokens:
         """All that were given out, the oldest first: when each was asked for and when it came (ns)."""
         self._asked = 0
         """Requests for a token that are under way."""
+        self._requests: dict[str, object] = {}
+        """The requestId that a token was asked for with, by token."""
 
     def has_newer(self, token: str, since: int = 0) -> bool:
         """Whether another token was given out after this one, and after `since` (ns): a vendor may end the oldest."""
@@ -123,21 +125,24 @@ class Tokens:
             self._asked += 1
         try:
             exchange = self._sender.send(wanted, judge)
-            self._note(exchange)
+            self._note(exchange, (properties or {}).get("requestId"))
         finally:
             with self._lock:
                 self._asked -= 1
         return exchange
 
-    def _note(self, exchange: Exchange) -> None:
+    def _note(self, exchange: Exchange, request: object) -> None:
         value = json_or_none(exchange)
         if isinstance(value, dict) and isinstance(value.get("token"), str):
             self.life_s = seconds_to_expiry(value, exchange.answer_header("Date")) or self.life_s
             with self._lock:
                 new = value["token"] not in self._given
+                # A request that is resumed is one session, and may have one token.
+                resumed = isinstance(request, str) and request != "" and self._requests.get(value["token"]) == request
+                self._requests.setdefault(value["token"], request)
                 self._given.setdefault(value["token"], (exchange.clocks.sent, exchange.clocks.last_byte))
             self._sender.observe(
-                "token.distinct", exchange, new, "a token of its own for each call", "the same token again"
+                "token.distinct", exchange, new or resumed, "a token of its own for each call", "the same token again"
             )
             jwt = value["token"].count(".") == 2 and value["token"].startswith("eyJ")
             self._sender.note("token-form", "a JWT" if jwt else "opaque")

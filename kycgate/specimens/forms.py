@@ -8,7 +8,12 @@ from typing import Final
 
 from PIL import Image, ImageCms
 
-TURNED: Final = "a JPEG that its EXIF tag says to turn"
+TURNED: Final = {
+    "a JPEG that its EXIF tag says to turn right": (6, Image.Transpose.ROTATE_90),
+    "a JPEG that its EXIF tag says to turn left": (8, Image.Transpose.ROTATE_270),
+    "a JPEG that its EXIF tag says to turn about": (3, Image.Transpose.ROTATE_180),
+}
+"""By name, the tag of a phone that was held so, and what its picture is turned by as it is stored."""
 _ORIENTATION = 0x0112
 _DEFLATE: Final = 1
 """The deflate level of every PNG: the default one takes twice as long and saves an eighth of the bytes."""
@@ -26,10 +31,10 @@ def _jpeg(**options: object) -> Callable[[Image.Image], bytes]:
     return lambda picture: _saved(picture, "JPEG", **{"quality": 95, **options})
 
 
-def _turned(picture: Image.Image) -> bytes:
+def _turned(tag: int, by: Image.Transpose) -> Callable[[Image.Image], bytes]:
     exif = Image.Exif()
-    exif[_ORIENTATION] = 6  # shown right once it is turned by 90 degrees, clockwise
-    return _saved(picture.transpose(Image.Transpose.ROTATE_90), "JPEG", quality=95, exif=exif.tobytes())
+    exif[_ORIENTATION] = tag
+    return lambda picture: _saved(picture.transpose(by), "JPEG", quality=95, exif=exif.tobytes())
 
 
 def _as_a_phone_does(picture: Image.Image) -> bytes:
@@ -43,7 +48,7 @@ FORMS: Final[dict[str, Callable[[Image.Image], bytes]]] = {
     "a progressive JPEG": _jpeg(progressive=True),
     "a grey JPEG": lambda picture: _saved(picture.convert("L"), "JPEG", quality=95),
     "a CMYK JPEG": lambda picture: _saved(picture.convert("CMYK"), "JPEG", quality=95),
-    TURNED: _turned,
+    **{name: _turned(*how) for name, how in TURNED.items()},
     "a JPEG with EXIF, a profile and a comment": _as_a_phone_does,
     "a JPEG without colour subsampling": _jpeg(subsampling=0),
     "a JPEG with restart markers": _jpeg(restart_marker_rows=1),

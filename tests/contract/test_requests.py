@@ -82,7 +82,7 @@ def test_ill_formed_upload(session: Session, step: Step) -> None:
 
 FREE_TEXT = (*ENGLISH_NAMES, "fullName", "address", "state")
 MILD_TEXTS = (
-    "O'Specimen-D'Arc",
+    "O'Specimen-D’Arc",
     "شقة ٣، عمارة ١٢\nشارع SPECIMEN",
     'Spécimen "the Łong" Ñame & Søn',
     "عبد الرَّحمٰن ـ SPECIMEN",
@@ -105,12 +105,12 @@ ODD_APPROVALS: dict[str, dict[str, object]] = {
         "state": "\u200fSPECIMEN \U0001f3e0",
     },
     "a very long name": {"fullName": "SPECIMEN " * 2_000},
-    "empty strings": {
+    "empty and blank strings": {
         "fullName": "",
         "idNumber": "",
         "documentNumber": "",
         "address": "",
-        "state": "",
+        "state": " ",
         "birthdate": "",
     },
 }

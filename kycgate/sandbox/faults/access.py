@@ -249,6 +249,16 @@ class NullUserRefused(Vendor):
         return super().issue(request)
 
 
+@fault("arabic-user-is-500", "status.no-5xx", "robustness")
+class ArabicUserIs500(Vendor):
+    """A token for a userName in Arabic letters is a 500."""
+
+    def issue(self, request: Incoming) -> Reply:
+        if not str(self.parse(request.body).get("userName") or "").isascii():
+            raise Refused(500, "Something went wrong")
+        return super().issue(request)
+
+
 @fault("sibling-refuses", "token.sibling", "status")
 class SiblingRefuses(Vendor):
     """GenerateOnboardingSessionToken answers 400."""

@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -190,6 +190,16 @@ class TwoAtOnceEndTheSession(Vendor):
 # Pictures
 
 
+@fault("heic-is-500", "status.no-5xx", "robustness")
+class HeicIs500(Vendor):
+    """A HEIC is a 500."""
+
+    def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
+        if picture[4:12] == b"ftypheic":
+            raise Refused(500, "Something went wrong")
+        return super().read(picture, step)
+
+
 def _picture_crash(name: str, sentence: str, odd: Callable[[Image.Image], bool], side: str = "") -> None:
     class Crashes(Vendor):
         def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
@@ -213,21 +223,27 @@ _picture_crash("profile-is-500", "A colour profile in a picture is a 500.", lamb
 _picture_crash("palette-is-500", "A palette PNG as the front is a 500.", lambda p: p.mode == "P", "front")
 _picture_crash("deep-png-is-500", "A PNG of 16 bits is a 500.", lambda p: p.mode.startswith("I"))
 _picture_crash("transparency-is-500", "A PNG with transparency is a 500.", lambda p: p.mode == "RGBA")
+_picture_crash("gif-is-500", "A GIF is a 500.", lambda p: p.format == "GIF")
 _picture_crash("png-back-is-500", "Any PNG as the back is a 500.", lambda p: p.format == "PNG", "back")
 
 
-@fault("turned-unread", "image.turned", "robustness")
-class TurnedUnread(Vendor):
-    """A capture that its EXIF tag says to turn cannot be read."""
+def _turn_unread(name: str, sentence: str, tags: Container[int], side: str = "") -> None:
+    class Unread(Vendor):
+        def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
+            try:
+                with Image.open(io.BytesIO(picture)) as found:
+                    if found.getexif().get(0x0112, 1) in tags and side in ("", step.shows):
+                        return None
+            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+                return None
+            return super().read(picture, step)
 
-    def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
-        try:
-            with Image.open(io.BytesIO(picture)) as found:
-                if found.getexif().get(0x0112, 1) != 1:
-                    return None
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            return None
-        return super().read(picture, step)
+    Unread.__doc__ = sentence
+    fault(name, "image.turned", "robustness")(Unread)
+
+
+_turn_unread("turned-unread", "A capture that its EXIF tag says to turn cannot be read.", range(2, 9))
+_turn_unread("turned-left-unread", "A back that its EXIF tag says to turn left cannot be read.", (8,), "back")
 
 
 # Letters, dates and fields

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageOps
 
 from kycgate.specimens.forms import FORMS, TURNED, in_form
 
@@ -18,8 +18,16 @@ def picture() -> bytes:
 @pytest.mark.parametrize("form", FORMS)
 def test_a_form_can_be_read(form: str, picture: bytes) -> None:
     with Image.open(io.BytesIO(in_form(picture, form))) as found:
-        assert found.size == ((61, 83) if form == TURNED else (83, 61))
+        assert ImageOps.exif_transpose(found).size == (83, 61)
         found.load()
+
+
+@pytest.mark.parametrize("form", TURNED)
+def test_a_turned_picture_shows_the_same_once_it_is_turned_back(form: str, picture: bytes) -> None:
+    with Image.open(io.BytesIO(in_form(picture, form))) as found, Image.open(io.BytesIO(picture)) as wanted:
+        assert found.getexif()[0x0112] != 1
+        apart = ImageChops.difference(ImageOps.exif_transpose(found).convert("L"), wanted.convert("L"))
+        assert max(apart.tobytes()) < 40
 
 
 def test_an_interlaced_png_shows_the_same(picture: bytes) -> None:
