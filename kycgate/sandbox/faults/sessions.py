@@ -378,3 +378,4 @@ def _bound_to(header: str, sentence: str) -> None:
 
 _bound_to("accept-language", "A session whose language changes is forgotten.")
 _bound_to("user-agent", "A session whose app is another version is forgotten.")
+_bound_to("x-forwarded-for", "A session whose client a proxy names by another address is forgotten.")
