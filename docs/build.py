@@ -240,7 +240,7 @@ def run_json() -> Iterator[str]:
 
 def json_output() -> Iterator[str]:
     yield "# JSON on standard output"
-    yield "`check`, `load`, `verify`, `sla`, `probe`, `compare`, `history` and `doctor` take `--json` and"
+    yield "`check`, `load`, `verify`, `sla`, `probe`, `compare`, `history`, `doctor` and `rehearse` take `--json` and"
     yield "`--quiet` alike. The exit code is the same with and without them.\n"
     yield from _table(
         ("call", "standard output", "standard error"),
@@ -255,8 +255,9 @@ def json_output() -> Iterator[str]:
     )
     yield "Where the call ends with an error instead of a verdict (exit code 2, or 3 before anything was judged),"
     yield "standard output is empty. `--json` takes no `--format github` and no `--markdown`. The text is ASCII: other"
-    yield "characters are written as `\\uXXXX`. `check`, `load` and `verify` print the run as [run.json](run-json.md)"
-    yield "holds it; the other documents are below. Each but a plan has `command`, `verdict`, `exit_code`, `reason`."
+    yield "characters are written as `\\uXXXX`. `check`, `load`, `verify` and `rehearse` print the run as"
+    yield "[run.json](run-json.md) holds it; the other documents are below. Each but a plan and a list has `command`,"
+    yield "`verdict`, `exit_code`, `reason`."
     for call, model in ANSWERS.items():
         yield f"\n## {call}\n"
         yield from (

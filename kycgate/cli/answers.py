@@ -50,3 +50,21 @@ class CheckPlan(BaseModel):
     budget_requests: int
     budget_uploads: int
     tests: list[PlannedAnswer] = Field(description="In the order in which they are sent.")
+
+
+class CaseAnswer(BaseModel):
+    """One case of a rehearsal."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    kind: str = Field(description="fault, habit or line.")
+    level: str
+    sentence: str = Field(description="What the vendor, or the line to it, does.")
+
+
+class CaseList(BaseModel):
+    """`kycgate rehearse --list --json`."""
+
+    command: Literal["rehearse"] = "rehearse"
+    cases: list[CaseAnswer]

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kycgate.cli.answers import CheckPlan, DoctorAnswer, ProbeAnswer
+from kycgate.cli.answers import CaseList, CheckPlan, DoctorAnswer, ProbeAnswer
 from kycgate.runs.model import ObjectiveResult
 from kycgate.runs.period import BurnResult, PeriodResult
 from kycgate.sla.compare import Comparison
@@ -106,5 +106,6 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "kycgate compare --plan": ComparePlan,
     "kycgate history": HistoryAnswer,
     "kycgate check --dry-run": CheckPlan,
+    "kycgate rehearse --list": CaseList,
 }
-"""What each call prints with --json; `check`, `load` and `verify` print their run."""
+"""What each call prints with --json; `check`, `load`, `verify` and `rehearse` print their run."""

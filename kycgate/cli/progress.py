@@ -37,14 +37,23 @@ def run_with_progress(spec: RunSpec, *, quiet: bool = False) -> tuple[Run, RunFo
     return outcome
 
 
+def refuse_two_forms(report: ReportOptions, output: Output) -> None:
+    """Let one form of output alone be asked for.
+
+    Raises:
+        UsageError: two are.
+    """
+    if output.json and report.output_format is Format.GITHUB:
+        raise UsageError("--json and --format github contradict each other: both write to standard output")
+
+
 def run_and_exit(spec: RunSpec, report: ReportOptions, output: Output) -> NoReturn:
     """Carry out `spec` with progress shown, print the verdict, and end with its exit code.
 
     Raises:
         UsageError: two forms of output are asked for, or what `execute` says.
     """
-    if output.json and report.output_format is Format.GITHUB:
-        raise UsageError("--json and --format github contradict each other: both write to standard output")
+    refuse_two_forms(report, output)
     from kycgate.reports.since import read_baseline
 
     if report.since is not None:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kycgate.cli.groups import grouped
+from kycgate.cli.help import CONTEXT
 from kycgate.cli.options import FailLevelOption, OutOption, ProfileOption, ReportOptions, StrictOption
+from kycgate.cli.output import Output
 from kycgate.errors import CannotJudge, ExitCode, UsageError
+from kycgate.text import counted
 
 if TYPE_CHECKING:
     from kycgate.rehearsal.rehearse import Call, Case, Trial
@@ -29,7 +32,8 @@ class Base64(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("rehearse")(rehearse)
+    # What stands behind the command's name is its own: `rehearse pytest -q` hands -q to pytest.
+    app.command("rehearse", context_settings=CONTEXT | {"allow_interspersed_args": False})(rehearse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +82,22 @@ def rehearse(
     how: TrialOptions,
     list_cases: Annotated[bool, typer.Option("--list", help="Print the chosen cases; run nothing.")] = False,
     profile: ProfileOption = None, out: OutOption = None, strict: StrictOption = False,
-    fail_level: FailLevelOption = None, *, report: ReportOptions,
+    fail_level: FailLevelOption = None, *, report: ReportOptions, output: Output,
 ) -> None:  # fmt: skip
     """Run a client's tests against the stand-in vendor: once faithful, then for each fault, habit and bad line.
 
     Example: kycgate rehearse --kind line --jobs 4 -- pytest tests/onboarding
     """
     from kycgate.cli.options import profile_of
+    from kycgate.cli.progress import refuse_two_forms
     from kycgate.rehearsal.rehearse import Call, cases
     from kycgate.settings.profile import find_profile
 
-    chosen = profile_of(find_profile(profile), strict=strict or None, fail_level=fail_level)
+    refuse_two_forms(report, output)
+    chosen = profile_of(find_profile(profile), quiet=output.quiet, strict=strict or None, fail_level=fail_level)
     selected = cases(only=choice.only or (), kinds=choice.kind or (), levels=choice.level or ())
     if list_cases:
-        for case in selected:
-            print(f"{case.id} [{case.level}] {case.sentence}")
+        _list(selected, output)
         return
     environment = dict(_variable(given) for given in how.env or ())
     _known_waivers(chosen, cases())
@@ -102,7 +107,17 @@ def rehearse(
 
         settings = settings_like(how.like)
     call = Call(command, environment, how.time_limit, how.jobs, how.base64_form.value)
-    _rehearse(call, selected, chosen, settings, out=out, report=report)
+    _rehearse(call, selected, chosen, settings, out=out, report=report, output=output)
+
+
+def _list(selected: "list[Case]", output: Output) -> None:
+    from kycgate.cli.answers import CaseList
+
+    for case in selected:
+        output.line(f"{case.id} [{case.level}] {case.sentence}")
+    if output.quiet:
+        output.verdict(counted(len(selected), "case"))
+    output.document(lambda: CaseList.model_validate({"cases": selected}, from_attributes=True))
 
 
 def _variable(given: str) -> tuple[str, str]:
@@ -130,7 +145,7 @@ def _known_waivers(profile: "Profile", every: "list[Case]") -> None:
 
 def _rehearse(
     call: "Call", selected: "list[Case]", profile: "Profile", settings: "SandboxSettings | None", *, out: Path | None,
-    report: ReportOptions,
+    report: ReportOptions, output: Output,
 ) -> None:  # fmt: skip
     import kycgate
     from kycgate.cli.progress import print_outcome
@@ -159,7 +174,11 @@ def _rehearse(
     def say(trial: "Trial") -> None:
         nonlocal count
         name = trial.case.id if trial.case else "faithful"
-        console.print(f"{count:>4}/{len(selected)}  {trial.outcome:<13} {trial.seconds:6.1f} s  {name}", soft_wrap=True)
+        line = f"{count:>4}/{len(selected)}  {trial.outcome:<13} {trial.seconds:6.1f} s  {name}"
+        if output.plain:
+            console.print(line, soft_wrap=True)
+        else:
+            output.tell(line.strip())
         count += 1
 
     cannot = ""
@@ -190,5 +209,5 @@ def _rehearse(
             mark(run, *baseline)
         folder.write_run(run)
         code = write_reports(folder, run, code)
-    print_outcome(run, folder, console, report.output_format)
+    print_outcome(run, folder, console, report.output_format, output)
     raise typer.Exit(int(code))

@@ -17,15 +17,19 @@ import psutil
 import pytest
 
 import kycgate
+from kycgate.cli.answers import CaseList
 from kycgate.contracts.flows.national_id import TOKEN
 from kycgate.errors import UsageError
 from kycgate.rehearsal.client_clauses import Attempt, judge_client
 from kycgate.rehearsal.habits import HARD
 from kycgate.rehearsal.rehearse import cases
 from kycgate.rehearsal.vendor import StandIn, lines
+from kycgate.runs.folder import RunFolder
+from kycgate.runs.model import Observed, Run
 from kycgate.sandbox import variants
 from kycgate.specimens import save
 from kycgate.tests.suite.command_line import kycgate as run
+from tests.suite.conftest import Call
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples" / "client" / "onboarding.py"
@@ -311,6 +315,56 @@ def test_waivers_and_since_work_as_for_check(cards: Path, tmp_path: Path) -> Non
     done = run("rehearse", "--out", "second", "--since", "first", *options, cwd=tmp_path)
     assert (done.returncode, "0 new, 1 known, 0 gone" in done.stdout) == (0, True), done.stdout + done.stderr
     assert "waived" in done.stdout
+
+
+MINT = (
+    "import os, httpx; vendor = httpx.Client(base_url=os.environ['KYCGATE_BASE_URL']); names = ('tenantId', "
+    "'KYCGATE_TENANT_ID'), ('tenantSecret', 'KYCGATE_TENANT_SECRET'); "
+    f"answer = vendor.post('{TOKEN.path}', json={{key: os.environ[name] for key, name in names}}).json(); "
+)
+"""A client that mints a token; what it does then follows."""
+
+
+def test_json_and_quiet_are_as_of_the_other_commands(tmp_path: Path) -> None:
+    client = ["--only", "expiry-missing", sys.executable, "-c", MINT]
+    done = run("rehearse", "--json", "--out", "run", *client, cwd=tmp_path)
+    recorded = Run.model_validate(json.loads(done.stdout))
+    assert recorded == Run.model_validate_json((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert (recorded.exit_code, done.returncode) == (0, 0), done.stderr
+    told = [line.split()[:3] for line in done.stderr.splitlines()]
+    assert told[:2] == [["kycgate:", "0/1", "survived"], ["kycgate:", "1/1", "survived"]]
+    assert done.stderr.endswith("kycgate: report: run/report.html\n")
+    quiet = run("rehearse", "--quiet", *client, cwd=tmp_path)
+    assert (quiet.stdout, quiet.stderr) == (f"kept: {recorded.reason}\n", "")
+
+
+def test_a_list_is_a_document_too(call: Call) -> None:
+    options = ("rehearse", "--list", "--only", "expiry-missing", "--only", "busy")
+    code, said, complained = call(*options, "--json", "x")
+    document = CaseList.model_validate(json.loads(said))
+    assert [case.id for case in document.cases] == ["fault.expiry-missing", "habit.busy"]
+    assert (code, complained) == (0, "")
+    assert call(*options, "--quiet", "x") == (0, "2 cases\n", "")
+
+
+def test_two_forms_at_once_are_refused(call: Call) -> None:
+    code, said, complained = call("rehearse", "--json", "--format", "github", "--", "true")
+    assert (code, said, "contradict each other" in complained) == (2, "", True)
+
+
+def test_a_client_meets_the_vendor_of_a_recorded_run(tmp_path: Path) -> None:
+    """This one goes on with a vendor alone that answers an unknown tenant as the recorded one did."""
+    seen = Observed(section="answers", subject="token an unknown tenant", counts={"404, code E4": 2})
+    theirs = Run(command="check", verdict="kept", exit_code=0, behaviour=[seen])
+    RunFolder.create(tmp_path / "theirs", "check").write_run(theirs)
+    unknown = f"assert vendor.post('{TOKEN.path}', json={{'tenantId': 'x', 'tenantSecret': 'x'}}).status_code == 404"
+    client = ["--only", "expiry-missing", "--", sys.executable, "-c", MINT + unknown]
+    alone = run("rehearse", "--out", "alone", *client, cwd=tmp_path)
+    assert (alone.returncode, "against the faithful stand-in" in alone.stdout) == (3, True), alone.stdout
+    done = run("rehearse", "--like", "theirs", "--out", "run", *client, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    clauses = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["clauses"]
+    assert next(one for one in clauses if one["id"] == "fault.expiry-missing")["verdict"] == "kept"
 
 
 def test_a_client_that_sends_nothing_is_never_green(tmp_path: Path) -> None:

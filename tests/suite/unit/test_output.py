@@ -42,7 +42,9 @@ def test_each_kind_of_line_has_its_place(
     assert (said.out, said.err) == (out, err)
 
 
-@pytest.mark.parametrize("name", ["check", "load", "verify", "sla", "probe", "compare", "doctor"])
+@pytest.mark.parametrize(
+    "name", ["check", "load", "verify", "sla", "probe", "compare", "doctor", "history", "rehearse"]
+)
 def test_the_commands_take_both_alike(name: str) -> None:
     command = get_command(app).commands[name]  # type: ignore[attr-defined]
     opts = {option: param.name for param in command.params for option in param.opts}
