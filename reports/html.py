@@ -26,7 +26,7 @@ from kycgate.contracts.clauses import FACTS, Level
 from kycgate.reports import charts, diff
 from kycgate.reports.journey import journey
 from kycgate.reports.load_page import errors_of, worst_seconds
-from kycgate.reports.repeat import lines_before, token_line
+from kycgate.reports.repeat import lines_before, to_fill, token_line
 from kycgate.reports.sla_page import sla_page
 from kycgate.reports.status import STATES, accused, decided_by, status, under, worst_first
 from kycgate.runs.clause import ClauseResult, Verdict
@@ -53,6 +53,7 @@ def render_html(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> str:
             script=Markup(script),  # noqa: S704 - our own file
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             before_curl=lines_before(run, exchanges),
+            to_fill=to_fill,
             filters=[
                 ("all", "all"),
                 *((name, spaced(name)) for name in (*(step.id for step in run.flow.steps), "token")),
@@ -100,6 +101,8 @@ def render_for_vendor(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> s
             address=shlex.quote(run.target or "https://…"),
             source=_for_others,
             before=lambda exchange: _before(exchange, exchanges),
+            to_fill=to_fill,
+            their_way=_their_way,
             token=token_line(token) if token else "",
             objectives=[objective for objective in run.objectives if objective.verdict == "broken"],
         )
@@ -109,6 +112,11 @@ def render_for_vendor(run: Run, exchanges: Sequence[RecordedExchange] = ()) -> s
 def _for_others(source: str) -> str:
     """A clause's source without the path of our own page of facts, which a vendor does not have."""
     return re.sub(rf"{re.escape(FACTS)}#([a-z-]+)", lambda found: found[1].replace("-", " "), source)
+
+
+def _their_way(curl: str) -> str:
+    """A command without the options of our own way to the target: our proxy, our certificates."""
+    return re.sub(r"(curl -sS -i ).*?(-X )", r"\1\2", curl, count=1)
 
 
 def _before(shown: RecordedExchange, exchanges: Iterable[RecordedExchange]) -> str:

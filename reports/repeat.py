@@ -3,8 +3,9 @@
 import shlex
 from collections.abc import Iterable
 
+from kycgate.runs.clause import Finding
 from kycgate.runs.model import Run
-from kycgate.target.curl import CARDS, word_for_token
+from kycgate.target.curl import CARDS, lines_to_fill, word_for_token
 from kycgate.target.exchange import RecordedExchange
 
 _READ = r"""sed -E 's/.*"token" *: *"([^"]*)".*/\1/'"""
@@ -27,3 +28,8 @@ def lines_before(run: Run, exchanges: Iterable[RecordedExchange]) -> list[str]:
         f"kycgate specimens --out {CARDS} --seed {run.seed}",
         last,
     ]
+
+
+def to_fill(finding: Finding) -> str:
+    """The lines that give the variables of a finding's own command, each with a word on how."""
+    return "\n".join(lines_to_fill(finding.curl, finding.exchange.intent if finding.exchange else "legal"))

@@ -179,6 +179,7 @@ class Session:
             turn=None if variation.by_chance else self._turn(expected),
             tries=self._tries[step],
             odd=variation.outcome is not Outcome.BY_ORDER,
+            own_credential=variation.authorization == KEEP,
         )
         self._tries[step] += step.is_upload and variation.authorization == KEEP
         self._excused = False

@@ -66,6 +66,7 @@ class Wanted:
     turn: str | None = None
     tries: int = 0
     odd: bool = False
+    own_credential: bool = True
 
 
 class Target:
@@ -243,6 +244,7 @@ class Target:
             turn=wanted.turn,
             tries=wanted.tries,
             odd=wanted.odd,
+            own_credential=wanted.own_credential,
         )
         blame: Blame | None = None
         with self._lock:

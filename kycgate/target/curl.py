@@ -1,7 +1,9 @@
-"""A `curl` that sends an exchange again, with secrets as $VARIABLES and pictures as files."""
+"""A `curl` that sends an exchange again, with secrets and personal values as $VARIABLES, and pictures as files."""
 
 import json
+import re
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from kycgate.target.exchange import Exchange
@@ -15,11 +17,20 @@ MAX_RAW = 300
 CARDS = "cards"
 """The folder that `kycgate specimens` has drawn a card into."""
 _CREDENTIALS = {"tenantId": "KYCGATE_TENANT_ID", "tenantSecret": "KYCGATE_TENANT_SECRET"}
+_WRONG = {"tenantId": "WRONG_TENANT_ID", "tenantSecret": "WRONG_TENANT_SECRET"}
+_WRONG_CREDENTIAL = "WRONG_CREDENTIAL"
+_GIVEN = frozenset({"KYCGATE_BASE_URL", "KYCGATE_TOKEN", *_CREDENTIALS.values()})
+"""Variables that the lines before the first command give."""
+_OWN = "what this header takes"
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_USED = re.compile(r"""(?:'"|: (?:Bearer )?)\$([A-Z][A-Z0-9_]*)\"""")
+"""A variable in the place of a body's text, or of a header's value: what else looks like one is sent as it stands."""
 _HEADERS_LEFT_OUT = frozenset({"host", "content-length", "connection", "accept-encoding", "user-agent"})
 
 
 def curl_for(exchange: Exchange, route: Route | None = None) -> str:
-    """One shell command. An upload's picture is read from `cards/`; personal values stand as placeholders."""
+    """One shell command. An upload's picture is read from `cards/`; see `lines_to_fill` for its variables."""
     route = route or Route()
     ours = {name.lower() for name in route.headers}
     parts = ["curl", "-sS", "-i", *route.curl(), "-X", exchange.method, f'"$KYCGATE_BASE_URL{exchange.path}"']
@@ -32,8 +43,11 @@ def curl_for(exchange: Exchange, route: Route | None = None) -> str:
             continue
         if route.grant is not None and name.lower() == route.grant.header.lower():
             parts += ["-H", f'"{name}: Bearer ${TOKEN_NAME}"']
+        elif name.lower() == "authorization" and not value:
+            # With a colon curl would leave the header out.
+            parts += ["-H", f'"{name};"']
         elif name.lower() == "authorization":
-            parts += ["-H", f'"{name}: {_credential(value)}"']
+            parts += ["-H", f'"{name}: {_credential(value, own=exchange.own_credential)}"']
         else:
             parts += ["-H", shlex.quote(f"{name}: {value}")]
     body = exchange.request_body
@@ -49,17 +63,34 @@ def curl_for(exchange: Exchange, route: Route | None = None) -> str:
     except (ValueError, RecursionError):
         return _with_raw(parts, body)
     if exchange.endpoint.startswith("token") and isinstance(value, dict):
-        return " ".join([*parts, "--data-binary", _with_variables(value, exchange.intent)])
-    return " ".join([*parts, "--data-binary", shlex.quote(_placeholder(value, len(body)))])
+        return " ".join([*parts, "--data-binary", _token_word(value, exchange.intent)])
+    return " ".join([*parts, "--data-binary", _word(value, len(body))])
+
+
+def lines_to_fill(curl: str, intent: str) -> list[str]:
+    """For each variable of a command that `lines_before` does not give: the line that gives it, and how.
+
+    `intent` is the exchange's: how the request differed from a legal one. The lines run as printed.
+    """
+    differs = f"; this request differs: {intent}" if intent != "legal" else ""
+    wrong = dict.fromkeys(_WRONG.values(), f"wrong on purpose: {intent}")
+    wrong[_WRONG_CREDENTIAL] = f"the header's whole value, wrong on purpose: {intent}"
+    names = dict.fromkeys(name for name in _USED.findall(curl) if name not in _GIVEN)
+    ours = f"as the answers to the uploads gave it{differs}"
+    return [
+        f"export {name}='…' # {wrong.get(name) or (_OWN if name.startswith('KYCGATE_') else ours)}" for name in names
+    ]
 
 
 def word_for_token() -> str:
     """The legal body of a request for a token as a shell word; the shell puts the credentials in."""
-    return _with_variables(json.loads(token_body("-", "-", {})), "legal")
+    return _token_word(json.loads(token_body("-", "-", {})), "legal")
 
 
-def _credential(value: str) -> str:
-    return "Bearer $KYCGATE_TOKEN" if value.startswith("Bearer ") else "$KYCGATE_TOKEN" if value else ""
+def _credential(value: str, *, own: bool) -> str:
+    if not own:
+        return f"${_WRONG_CREDENTIAL}"
+    return "Bearer $KYCGATE_TOKEN" if value.startswith("Bearer ") else "$KYCGATE_TOKEN"
 
 
 def _with_raw(parts: list[str], body: bytes) -> str:
@@ -73,26 +104,30 @@ def _with_raw(parts: list[str], body: bytes) -> str:
     return f"printf '{octal}' | {' '.join(parts)} --data-binary @-"
 
 
-def _with_variables(value: dict[str, Any], intent: str) -> str:
-    """A token request's body as a shell word, its credentials from the environment."""
-    given = {name: _mark(name, item, intent) for name, item in value.items()}
-    word = shlex.quote(json.dumps(given))
-    for variable in _CREDENTIALS.values():
-        word = word.replace(f"<{variable}>", f"""'"${variable}"'""")
-    return word
+def _token_word(value: dict[str, Any], intent: str) -> str:
+    """A token request's body as a shell word, its credentials from the environment; what was wrong stays wrong."""
+    variables: dict[str, str] = {}
+    for name, item in value.items():
+        if name in _CREDENTIALS and isinstance(item, str) and item:
+            wrong = {"tenantId": "unknown tenant", "tenantSecret": "the secret"}[name] in intent
+            variables[name] = (_WRONG if wrong else _CREDENTIALS)[name]
+    return _with_variables(value, variables)
 
 
-def _mark(name: str, item: object, intent: str) -> object:
-    """What stands for a credential until the shell word is made; what the request had wrong stays wrong."""
-    if name not in _CREDENTIALS or not isinstance(item, str) or not item:
-        return item
-    wrong = {"tenantId": "unknown tenant", "tenantSecret": "the secret"}[name] in intent
-    return "wrong" if wrong else f"<{_CREDENTIALS[name]}>"
-
-
-def _placeholder(value: object, size: int) -> str:
-    """The body with each string value replaced by its property's name."""
+def _word(value: object, size: int) -> str:
+    """A step's body as a shell word, a variable in the place of each text in it."""
     if isinstance(value, dict):
-        value = {key: f"<{key}>" if isinstance(item, str) and item else item for key, item in value.items()}
-    text = json.dumps(value)
-    return text if len(text) <= MAX_BODY else f"<{size} bytes>"
+        texts = [name for name, item in value.items() if isinstance(item, str) and item]
+        variables = {name: _HUMP.sub("_", name).upper() for name in texts if _NAME.fullmatch(name)}
+        word = _with_variables(value | {name: f"<{name}>" for name in texts}, variables)
+    else:
+        word = shlex.quote(json.dumps(value))
+    return word if len(word) <= MAX_BODY else shlex.quote(f"<{size} bytes>")
+
+
+def _with_variables(value: dict[str, Any], variables: Mapping[str, str]) -> str:
+    """A JSON object as a shell word, with variables of the shell as the values of these properties."""
+    word = shlex.quote(json.dumps(value | {name: f"<${variable}>" for name, variable in variables.items()}))
+    for variable in variables.values():
+        word = word.replace(f"<${variable}>", f"""'"${variable}"'""")
+    return word

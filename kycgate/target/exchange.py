@@ -107,6 +107,8 @@ class Exchange:
     """How often this side was uploaded before with this token, whatever came of it."""
     odd: bool = False
     """Whether what was sent is not what a client sends: a firewall may take it for an attack."""
+    own_credential: bool = True
+    """Whether it went with the credential of its session, and not with one that was made wrong."""
 
     @property
     def step(self) -> Step | None:

@@ -56,6 +56,19 @@ def test_a_vendor_reads_what_came_before_how_to_mint_and_no_path_of_ours(run: Ru
     assert "kycgate specimens" not in page
 
 
+def test_a_vendors_command_takes_no_way_of_ours_and_says_how_it_is_filled(run: Run) -> None:
+    found = next(finding for clause in run.clauses for finding in clause.findings if finding.exchange)
+    assert found.exchange is not None
+    found.exchange = found.exchange.model_copy(update={"intent": "a long name"})
+    way = "--proxy http://proxy.ours:1 "
+    found.curl = f"""curl -sS -i {way}-X POST "$KYCGATE_BASE_URL/a" --data-binary '{{"a": "'"$FULL_NAME"'"}}'"""
+    page = render_for_vendor(run)
+    assert "proxy.ours" not in page
+    line = "export FULL_NAME='…' # as the answers to the uploads gave it; this request differs: a long name"
+    assert html(f"{line}\n{found.curl.replace(way, '')}") in page
+    assert html(line) in render_html(run)
+
+
 def test_what_is_ours_is_left_out(run: Run) -> None:
     run.profile, run.profile_file, run.notes = "our-profile", "our-profile.toml", ["our note"]
     broken = next(clause for clause in run.clauses if clause.verdict is Verdict.BROKEN)
