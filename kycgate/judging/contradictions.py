@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any, Literal
 
 from kycgate.contracts.flow import Step
@@ -61,6 +61,9 @@ _FEW_VALUES = frozenset({*_DATED, "state", "religion", "maritalStatus", "profess
 _CARRIERS = str.maketrans("أإآىةؤئ", "ااايهوي")
 """Letters that software takes for one another to search names by, and the one that it keeps."""
 _ENOUGH_CARDS = 3
+_DIVIDED = ("firstName", "familyName")
+_SHORTEST_CUT = 8
+"""Characters: what is cut off before them may be a word in another spelling."""
 _RIGHT = ""
 """Stands for what is printed."""
 
@@ -93,7 +96,12 @@ def _slip(name: str, value: str, printed: str, truth: Mapping[str, str]) -> str:
     """How a wrong value of a property can be told from a misread one; empty when it cannot."""
     if name not in _DATED:
         other = next((n for n in (*_AS_PRINTED, *ENGLISH_NAMES) if truth.get(n) == value), "")
-        return f"{other} stands in its place" if other else ""
+        if other:
+            return f"{other} stands in its place"
+        # A reader that misses an end misses whole words; software counts letters.
+        cut = printed.startswith(value) and len(value) >= _SHORTEST_CUT
+        within = cut and not (value[-1].isspace() or printed[len(value)].isspace())
+        return f"cut off after {len(value)} characters" if within else ""
     try:
         moment, day = parse_date_time(value), date.fromisoformat(printed)
     except ValueError:
@@ -102,6 +110,13 @@ def _slip(name: str, value: str, printed: str, truth: Mapping[str, str]) -> str:
         return "day and month in each other's place"
     days = (moment.date() - day).days
     return f"{days:+} day, which its offset does not explain" if moment.tzinfo and abs(days) == 1 else ""
+
+
+def _divided(data: Mapping[str, Any], truth: Mapping[str, str]) -> bool:
+    """Whether the first and the family name are read right together, and divided at another word than the card does."""
+    given = [str(data.get(name) or "").split() for name in _DIVIDED]
+    printed = [truth.get(name, "").split() for name in _DIVIDED]
+    return all(given) and given != printed and [*chain(*given)] == [*chain(*printed)]
 
 
 def _same_day(value: str, printed: str) -> bool:
@@ -387,9 +402,12 @@ class Memory:
         yield from self._swapped(data, truth)
         slips: dict[str, str] = {}
         right = misread = 0
+        divided = _divided(data, truth)
+        if divided:
+            slips["firstName"] = "ends at another word than the card's own line"
         for name in (*_AS_PRINTED, *ENGLISH_NAMES, *_DATED):
             value, printed = data.get(name), truth.get(name)
-            if not isinstance(value, str) or not value or not printed:
+            if not isinstance(value, str) or not value or not printed or (divided and name in _DIVIDED):
                 continue
             if name in _DATED and _same_day(value, printed):
                 written = parse_date_time(value).date() == date.fromisoformat(printed)

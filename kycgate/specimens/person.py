@@ -19,6 +19,10 @@ _MEN = (
     ("سامي", "Samy"),
 )
 _WOMEN = (("منى", "Mona"), ("سارة", "Sara"), ("هدى", "Hoda"), ("نور", "Nour"), ("ليلى", "Laila"), ("دينا", "Dina"))
+_MEN_OF_TWO_WORDS = (("عبد الرحمن", "Abdel Rahman"), ("عبد الله", "Abdallah"))
+_WOMEN_OF_TWO_WORDS = (("نور الهدى", "Nour Elhoda"), ("فاطمة الزهراء", "Fatma Elzahraa"))
+_OF_TWO_WORDS = 0.2
+"""The share of people with a first name of two words: no first space ends it."""
 _FAMILY = (
     *(("محمد", "Mohamed"), ("علي", "Ali"), ("حسن", "Hassan"), ("إبراهيم", "Ibrahim"), ("مصطفى", "Mostafa")),
     *(("فؤاد", "Fouad"), ("جمال", "Gamal"), ("شريف", "Sherif"), ("رشدي", "Roshdy"), ("منصور", "Mansour")),
@@ -45,6 +49,9 @@ _LETTERS = dict(zip("ابتجحدرزسصضطعفقكلمنهويةىأإآؤئ"
 def in_english(name: str) -> str:
     """An Arabic name in Latin letters: as its bearers write it where that is known, else letter by letter."""
     known = dict((*_MEN, *_WOMEN, *_FAMILY))
+    two = dict((*_MEN_OF_TWO_WORDS, *_WOMEN_OF_TWO_WORDS))
+    if name in two:
+        return two[name]
     return " ".join(known.get(word) or "".join(_LETTERS.get(c, "") for c in word).capitalize() for word in name.split())
 
 
@@ -119,6 +126,10 @@ def make_person(seed: int) -> Person:
     family = rng.sample(_FAMILY, 3)
     profession = rng.choice(_PROFESSIONS)
     issued = date(rng.randint(2020, 2025), rng.randint(1, 12), 1)
+    # Of its own: all else of a seed's person stays as it was before there were such names.
+    further = random.Random(f"first name {seed}")
+    if further.random() < _OF_TWO_WORDS:
+        first = further.choice(_MEN_OF_TWO_WORDS if number.gender == "male" else _WOMEN_OF_TWO_WORDS)
     return Person(
         seed=seed,
         first_name=first[0],

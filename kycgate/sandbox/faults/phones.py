@@ -317,6 +317,13 @@ _written("teh-marbuta-as-heh", "reading.letters", "Words end with another letter
          _each((*_NAMES, "address", "state"), lambda text: text.replace("ة", "ه")))  # fmt: skip
 _written("religion-backwards", "reading.as-printed", "The religion's letters stand in reverse order.",
          _each(("religion",), lambda text: text[::-1]))  # fmt: skip
+_written("address-cut-off", "reading.as-printed", "A column of 14 characters holds the address.",
+         _each(("address",), lambda text: text[:14]))  # fmt: skip
+_written("state-cut-off", "reading.as-printed", "A column of 22 characters holds the state.",
+         _each(("state",), lambda text: text[:22]))  # fmt: skip
+_written("first-name-ends-at-a-space", "reading.as-printed", "firstName is the first word of the full name.",
+         lambda data: dict(zip(("firstName", "familyName"), data["fullName"].split(maxsplit=1), strict=True))
+         if "fullName" in data else {})  # fmt: skip
 _written("issued-a-year-later", "reading.own-fields", "Every card was issued a year later.",
          _each(("issueDate",), lambda text: f"{int(text[:4]) + 1}{text[4:]}"))  # fmt: skip
 _written("born-the-evening-before", "reading.time-zone", "Midnight in Cairo is written as the evening before.",
