@@ -286,7 +286,8 @@ class Gate:
         self.ledger.open_point("picture-forms", f"{form}: {'read' if read else 'refused'}")
         if form in TURNED and read:
             self.observe("image.turned", exchange, True, "read, as its tag says how to turn it", "read")
-        elif form in TURNED:
+        elif form in TURNED and exchange.status in (200, 400):
+            # What no picture explains, such as a 401, says nothing of how it lies.
             # Decided at the end of the run: a step that is refused whatever is shown is another cause.
             self.suspect("image.turned", "upload.accepted", exchange, "refused, though its tag says how to turn it")
         with self._lock:

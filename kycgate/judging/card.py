@@ -27,7 +27,7 @@ MAX_APART_S = 60.0
 NO_MOMENT = 1e15
 """Seconds."""
 
-_DISK = re.compile(r"[A-Za-z]:[\\/]|\\\\\w|file:|/(?:var|usr|srv|opt|etc|root|mnt)/", re.ASCII)
+_DISK = re.compile(r"[A-Za-z]:[\\/]|\\\\\w|file:|/(?:var|usr|srv|opt|etc|root|mnt|tmp|proc|dev/shm)/", re.ASCII)
 """How an absolute path on a server's disk begins."""
 
 _PICTURE = re.compile(rf"data:|[A-Za-z0-9+/=_\s-]{{{MAX_PATH},}}\Z", re.ASCII)

@@ -14,6 +14,7 @@ from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
 from kycgate.gate.session import Session
+from kycgate.judging.answers import accepted
 from kycgate.judging.shape import jwt_claims
 from kycgate.target.requests import Outcome, Variation
 
@@ -204,17 +205,25 @@ def test_expired_token(gate: Gate, session: Session) -> None:
         )
 
 
-@judges("refusal.order-status", "status.documented", "status.no-5xx", "body.media-type", requests=3, telling=8)
+@judges("session.any-connection", "status.documented", "status.no-5xx", "body.media-type",
+        requests=3, uploads=1, telling=8)  # fmt: skip
 def test_open_written_the_other_way(gate: Gate, session: Session) -> None:
-    """Bare or as Bearer: one way is known to work; whether the other does shows in a step that uploads nothing."""
+    """Bare or as Bearer: one way is known to work; where the other does too, the token has the same session."""
     scheme = session.credential.scheme
     name, other = ("bare", "") if scheme == "bearer" else ("Bearer", "Bearer ")
-    own = session.do(APPROVE_BACK)
+    session.do(UPLOAD_FRONT)
     variation = Variation(
         f"credentials written {name}", Outcome.ANY, authorization=f"{other}{session.credential.value}"
     )
-    answer = session.do(APPROVE_BACK, variation=variation)
+    answer = session.do(APPROVE_FRONT, variation=variation)
     if answer.status == 401:
         gate.ledger.open_point("credentials-form", f"{'Bearer' if scheme == 'bearer' else 'bare'} alone")
-    elif answer.status == own.status:
+    elif accepted(answer):
         gate.ledger.open_point("credentials-form", "either way")
+        gate.observe("session.any-connection", answer, True, "the token's session", "the token's session")
+    elif answer.status in (400, 404) and accepted(session.do(APPROVE_FRONT, demand=False)):
+        # Known as a credential, and as no session's: the header's writing stands in for the token.
+        gate.observe(
+            "session.any-connection", answer, False, "401, or accepted as with the same token written the other way",
+            f"status {answer.status}",
+        )  # fmt: skip

@@ -24,7 +24,7 @@ from kycgate.target.requests import Outcome, Variation, to_json, upload_body
 
 BROKEN_JSON: dict[str, bytes] = {
     "JSON cut short": b'{"image": "AAAA"',
-    "no JSON at all": b"image=AAAA",
+    "text behind an object": b'{"image": "AAAA"}image=AAAA',
     "a trailing comma": b'{"image": "AAAA",}',
     "bytes that are no UTF-8": b'{"image": "\xff\xfe"}',
 }
@@ -158,8 +158,10 @@ def test_refused_approvals(gate: Gate, session: Session) -> None:
     What was read may be passed back.
     """
     session.do(UPLOAD_FRONT)
-    for name in ("JSON cut short", "no JSON at all", "bytes that are no UTF-8"):
-        variation = Variation(name, Outcome.BAD_REQUEST, "refusal.broken-json", BROKEN_JSON[name])
+    # Behind a whole approval: who reads no further would take it.
+    behind = {"text behind an object": to_json(session.approval()) + b"}"}
+    for name in ("JSON cut short", "text behind an object", "bytes that are no UTF-8"):
+        variation = Variation(name, Outcome.BAD_REQUEST, "refusal.broken-json", (BROKEN_JSON | behind)[name])
         session.do(APPROVE_FRONT, variation=variation, demand=False)
     translated = gate.translation == "on"
     if translated:

@@ -1,8 +1,10 @@
 """Inputs that crash, are refused though they are legal, or are taken though they are not."""
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from kycgate.contracts.flow import Step
@@ -160,6 +162,23 @@ class BrokenJsonIsAResult(Vendor):
             if step.is_upload and refused.message == "The body is not JSON":
                 return Reply.json(200, self.result(False, refused.message, "10003", None))
             raise
+
+
+def _reads_no_further(name: str, sentence: str, step: Step) -> None:
+    class ReadsNoFurther(Vendor):
+        def perform(self, session: Onboarding, performed: Step, request: Incoming) -> Reply:
+            if performed == step:
+                with contextlib.suppress(ValueError, RecursionError):
+                    value, _ = json.JSONDecoder().raw_decode(request.body.decode())
+                    request = replace(request, body=json.dumps(value).encode())
+            return super().perform(session, performed, request)
+
+    ReadsNoFurther.__doc__ = sentence
+    fault(name, "refusal.broken-json", "robustness")(ReadsNoFurther)
+
+
+_reads_no_further("text-behind-an-approval", "What follows an approval's object is not read.", APPROVE_FRONT)
+_reads_no_further("text-behind-a-back", "What follows the object of the back is not read.", UPLOAD_BACK)
 
 
 @fault("broken-approval-approves", "refusal.broken-json", "state")

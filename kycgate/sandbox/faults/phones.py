@@ -49,6 +49,16 @@ class NewConnectionUnauthorized(Vendor):
         return None if session is not None and alone and session.done else session
 
 
+@fault("session-by-its-writing", "session.any-connection", "state")
+class SessionByItsWriting(Vendor):
+    """A token written bare and the same token written as Bearer have two sessions."""
+
+    def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
+        session = super().authenticate(request, step)
+        bare = not _header(request, "authorization").startswith("Bearer ")
+        return self.session_of(f"bare {session.customer_id}", fixed=False) if session and bare else session
+
+
 @fault("bound-to-its-agent", "session.any-connection", "auth")
 class BoundToItsAgent(Vendor):
     """A token that comes with another User-Agent than the first time is a 401."""

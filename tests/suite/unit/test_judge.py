@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kycgate.contracts.models import CUSTOMER_PROPERTIES, FRONT_PROPERTIES
 from kycgate.judging.answers import already_registered, parse_json
+from kycgate.judging.card import judge_photo
 from kycgate.judging.contradictions import Memory
 from kycgate.judging.shape import judge_answer
 from kycgate.target.exchange import Clocks, Exchange, Picture
@@ -338,3 +339,12 @@ def test_a_letter_that_is_always_replaced_is_told_from_one_that_is_misread() -> 
     assert not judged(*["احمد علي"] * 9, "أحمد علي")
     assert not judged(*["احمد علي"] * 9, *["احمذ علي"] * 2)
     assert not judged(*["احمد علي"] * 7)
+
+
+@pytest.mark.parametrize(
+    ("photo", "shown"),
+    [("/proc/self/fd/7", True), ("/photos/tmp/1.jpg", False), ("/temporary/1.jpg", False)],
+)
+def test_a_path_on_the_servers_disk_is_told_from_one_of_its_site(photo: str, shown: bool) -> None:
+    kept = {observation.clause: observation.ok for observation in judge_photo(photo)}
+    assert kept == {"result.photo": True, "result.photo-path": not shown}
