@@ -18,6 +18,7 @@ from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
 from kycgate.gate.session import Session
 from kycgate.judging.answers import accepted
+from kycgate.specimens.forms import TURNED
 from kycgate.target.client import Wanted
 from kycgate.target.exchange import Exchange
 from kycgate.target.requests import Outcome, Variation, to_json, upload_body
@@ -294,11 +295,15 @@ def _choice(exchange: Exchange) -> str:
     return "accepted" if accepted(exchange) else str(exchange.status)
 
 
-@judges("approve.optional", requests=9, uploads=3, telling=6)
+@judges("approve.optional", "image.turned", requests=12, uploads=6, telling=6)
 def test_optional_properties(gate: Gate) -> None:
-    """Each property may be null or left out; the English names only when translation is off."""
-    for how in ("null", "left out", "empty English names"):
+    """Each property may be null or left out; the English names only when translation is off.
+
+    Each session is another phone's, held in another way.
+    """
+    for how, turned in zip(("null", "left out", "empty English names"), TURNED, strict=True):
         session = gate.session()
+        session.dress.forms = [turned]
         try:
             session.do(UPLOAD_FRONT)
             approval = session.approval()

@@ -253,7 +253,8 @@ def _turn_unread(name: str, sentence: str, tags: Container[int], side: str = "")
 
 
 _turn_unread("turned-unread", "A capture that its EXIF tag says to turn cannot be read.", range(2, 9))
-_turn_unread("turned-left-unread", "A back that its EXIF tag says to turn left cannot be read.", (8,), "back")
+_turn_unread("turned-left-unread", "A capture that its EXIF tag says to turn left cannot be read.", (8,))
+_turn_unread("turned-about-unread", "A front that its EXIF tag says to turn about cannot be read.", (3,), "front")
 
 
 # Letters, dates and fields
