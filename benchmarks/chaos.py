@@ -50,7 +50,7 @@ Python {platform.python_version()}, {os.cpu_count()} cores, in {seconds / 60:.0f
 
 Each run has a time-out of {TIMEOUT_S:g} s a request and a stated limit of {limits}.
 Memory is the peak of all its processes together (proportional set size), and must stay under {MEMORY_MB} MB. In each
-run the environment names a proxy, and redirects point, at a canary on another address: nobody came. After each run
+run the environment names a proxy, and redirects point, at a canary on another address: no request came. After each run
 `run.json` (with that exit code), every exchange, and the three reports were on disk.
 
 Longest {max(t.seconds for t in trials):.0f} s; most memory {max(t.peak_mb for t in trials)} MB.

@@ -2,9 +2,9 @@
 
     python benchmarks/check_time.py [--upload 0 0.3 2] [--jobs 1 4 8] > docs/check-time.md
 
-Each check meets a sandbox in a process of its own that answers an upload after so many seconds, right or refused, and
-mints tokens. schemathesis sends what it makes of the OpenAPI with one token and as many workers; it is stopped after
-`MOST_S`.
+Each check meets a sandbox in a process of its own that answers an upload, right or refused, after the stated seconds,
+and mints tokens. schemathesis sends what it makes of the OpenAPI with one token and as many workers; it is stopped
+after `MOST_S`.
 """
 
 import argparse
@@ -106,7 +106,7 @@ def main() -> None:
     print(
         f"Printed by `benchmarks/check_time.py`, Python {platform.python_version()}, {os.cpu_count()} cores, "
         f"schemathesis {importlib.metadata.version('schemathesis')}, {datetime.now().astimezone():%Y-%m-%d}. The "
-        "target answers an upload, right or refused, after so many seconds, and mints a token for each session; one "
+        "target answers an upload, right or refused, after the stated seconds, and mints a token for each session; one "
         "run each. With fixed keys no more tests run at once than there are keys.\n"
     )
     print("| an upload takes | tests at once | `kycgate check` | its requests | of them uploads | plain schemathesis |")

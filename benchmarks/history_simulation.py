@@ -3,7 +3,7 @@
     uv run python benchmarks/history_simulation.py --out docs/history-simulation.md
 
 Each history has twelve series that hang together, as the steps of one run do. Exits 1 when a scenario without a change
-shows one more often than promised, beyond what chance does in so many histories.
+shows one more often than promised, beyond what chance does in that number of histories.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def walking(correlation: float) -> Callable[[np.random.Generator, int], Rows]:
 
 
 def stepping(size: float, series: int) -> Callable[[np.random.Generator, int], Rows]:
-    """A change in the middle, of `size` times the spread, in so many of the series."""
+    """A change in the middle, of `size` times the spread, in that number of the series."""
 
     def draw(rng: np.random.Generator, runs: int) -> Rows:
         rows = alike(rng, runs)

@@ -23,7 +23,7 @@ from kycgate.target.requests import body_of, to_json
 
 
 def record(onboardings: int) -> tuple[list[Card], list[Exchange]]:
-    """Cards, and the exchanges of so many onboardings with a faithful vendor."""
+    """Cards, and the exchanges of a number of onboardings with a faithful vendor."""
     vendor = Vendor(SandboxSettings(tenants={TENANT: TENANT_SECRET}))
     cards = Cards(1)
     deck = [cards.take() for _ in range(40)]

@@ -26,7 +26,7 @@ from kycgate.tests.suite.kills import COMMANDS, SIGNALS, Kill, kill_once, moment
 
 
 def lasting(base_url: str, folder: Path, recorded: Path, wanted: list[str]) -> dict[str, float]:
-    """How long each command lasts when nobody kills it."""
+    """How long each command lasts when it is not killed."""
     found = {}
     for command in wanted:
         begun = time.monotonic()

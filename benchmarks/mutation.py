@@ -62,7 +62,7 @@ TESTS = {
     ),
     "redaction": ("unit/test_redaction.py",),
 }
-"""The tests that shall notice, with the texts that they compare with."""
+"""The tests that should notice, with the texts that they compare with."""
 AT_LEAST = 0.9
 KILLED = frozenset({"killed", "timeout", "segfault", "caught by type check"})
 """A change that makes the tests run on without end is noticed too."""
@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--area", action="append", choices=sorted(AREAS), help="may be repeated; all without it")
     parser.add_argument("--only", default="", help="a pattern of modules' paths")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--sample", type=int, help="so many mutants of each area, drawn at random; all without it")
+    parser.add_argument("--sample", type=int, help="this number of mutants of each area, drawn at random; else all")
     parser.add_argument("--seed", type=int, default=8)
     parser.add_argument("--keep", type=Path, help="where to write what became of each mutant")
     parser.add_argument("--again", type=Path, help="such a file: the page is written from it, and nothing is run")
@@ -154,7 +154,7 @@ def run_all(chosen: argparse.Namespace) -> Ran:
 
 
 def lay_out(folder: Path, areas: dict[str, list[str]]) -> None:
-    """A copy of the sources as they are installed, and the tests that shall notice."""
+    """A copy of the sources as they are installed, and the tests that should notice."""
     shutil.copytree(ROOT / "kycgate", folder / "kycgate", ignore=shutil.ignore_patterns("tests", "__pycache__"))
     (folder / "tests").mkdir()
     for area in areas:
@@ -265,7 +265,7 @@ def report(
     ]
     for kind, title in (
         ("equivalent", "Equivalent: the changed program does the same"),
-        ("harmless", "Harmless: it does something else that nobody can tell or that is as good"),
+        ("harmless", "Harmless: it does something else, which cannot be told or is as good"),
         ("open", "Open: a test would be worth less than it costs"),
     ):
         covered = [(r, [c for c in survivors if r.covers(c)]) for r in reasons if r.kind == kind]

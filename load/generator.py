@@ -35,7 +35,7 @@ MAX_RUNNING = 5_000
 ENOUGH_TO_STOP = 50
 UNKNOWN = 1_000_000
 GZIP_EVERY = 10
-"""One onboarding in so many accepts compressed answers, as every installed client does."""
+"""Of this number of onboardings one accepts compressed answers, as every installed client does."""
 _COUNTED_AS = {
     Ended.PHOTO_REFUSED: "refused_photos",
     Ended.REGISTERED: "registered",
@@ -382,4 +382,4 @@ class ArrivalUser(User):
             generator.run(self.environment, type(self).start_ns)
         finally:
             type(self).ended()
-        gevent.sleep(3_600)  # until the runner stops it: it shall not begin again
+        gevent.sleep(3_600)  # until the runner stops it: it must not begin again

@@ -1,6 +1,6 @@
 """Whether the order of steps holds under load: a few sessions of their own take one step out of turn.
 
-They come beside the onboardings, so that they change none of them, and are no part of any measured figure. A fixed key
+They come beside the onboardings, so that they change none of them, and are part of no measured figure. A fixed key
 serves one person at a time and begins anew after a completed flow: such a load has none.
 """
 
@@ -12,7 +12,7 @@ from kycgate.contracts.flows import flow
 from kycgate.load.plan import LoadPlan
 
 EVERY = 25
-"""One comes beside so many onboardings, or more where that would be too many for the plan."""
+"""One comes beside this number of onboardings, or more where that would be too many for the plan."""
 
 
 @dataclass(frozen=True, slots=True)

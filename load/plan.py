@@ -96,7 +96,9 @@ class Topology(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    processes: int = Field(default=1, ge=1, le=256, description="Worker processes on this machine; 1 is no master.")
+    processes: int = Field(
+        default=1, ge=1, le=256, description="Worker processes on this machine; with 1 there is no master."
+    )
     remote_workers: int = Field(default=0, ge=0, le=1_000, description="Workers that are waited for; 0 is none.")
     bind_host: str = "127.0.0.1"
     bind_port: int = Field(default=0, ge=0, le=65_535, description="0 picks a free one.")

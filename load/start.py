@@ -1,4 +1,4 @@
-"""Starts the generator's process, takes in what it measures, and says when it shall stop."""
+"""Starts the generator's process, takes in what it measures, and says when it must stop."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ SILENCE_S = 60.0
 """A generator that says nothing for so long, with its run under way, is dead."""
 
 OnSecond = Callable[[Collector, Second], str | None]
-"""Called as each second is closed; what it returns, if anything, is why the run shall stop."""
+"""Called as each second is closed; what it returns, if anything, is why the run must stop."""
 
 
 def run_load(

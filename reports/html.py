@@ -127,7 +127,7 @@ def _before(shown: RecordedExchange, exchanges: Iterable[RecordedExchange]) -> s
     accepted = [e for e in earlier if e.status is not None and e.status < 300]
     steps = ", ".join(spaced(e.endpoint) + (f" ({e.intent})" if e.intent != "legal" else "") for e in accepted)
     refused = len(earlier) - len(accepted)
-    more = f"; {counted(refused, 'other request')} came to nothing" if refused else ""
+    more = f"; {counted(refused, 'other request')} failed" if refused else ""
     return f"Accepted before it in this session: {steps or 'nothing'}{more}."
 
 

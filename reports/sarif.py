@@ -20,7 +20,7 @@ _BASELINE = {"new": "new", "known": "unchanged"}
 
 
 def render_sarif(run: Run) -> str:
-    """The whole log. Only breaches are results: what was not judged is no accusation."""
+    """The whole log. Only breaches are results: what was not judged accuses no vendor."""
     results: list[dict[str, Any]] = []
     for clause in accused(worst_first(run)):
         if clause.verdict is Verdict.BROKEN:

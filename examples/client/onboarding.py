@@ -95,7 +95,7 @@ def _json(answer: httpx.Response) -> Any:
 
 
 def _wait(answer: httpx.Response) -> float:
-    """Seconds to wait after a 429; nobody is kept waiting longer than LONGEST_WAIT_S.
+    """Seconds to wait after a 429; a user waits LONGEST_WAIT_S at most.
 
     Raises:
         RefusedError: the vendor asks for more than that.
@@ -127,7 +127,7 @@ def onboard(client: Client, front: bytes, back: bytes) -> str:
 
 
 def main(folder: Path) -> int:
-    """Onboard the person whose cards lie in `folder`; a refusal is shown to the user and is no crash."""
+    """Onboard the person whose cards lie in `folder`; a refusal is shown to the user and is not a crash."""
     front, back = (next(iter(sorted(folder.glob(f"*-{side}.jpg")))) for side in ("front", "back"))
     names = ("KYCGATE_BASE_URL", "KYCGATE_TENANT_ID", "KYCGATE_TENANT_SECRET")
     try:

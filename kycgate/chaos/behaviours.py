@@ -77,7 +77,7 @@ def _closed(hand: Hand) -> None:
     hand.connection.close()
 
 
-@behaviour("closed-when-idle", "Each answer is right, and the connection closed after it without a word.",
+@behaviour("closed-when-idle", "Each answer is right; then the connection is closed without notice.",
            always=FINE, later=FINE)  # fmt: skip
 def _closed_when_idle(hand: Hand) -> None:
     hand.send(hand.answer.raw)
@@ -89,7 +89,7 @@ def _half_closed(hand: Hand) -> None:
     hand.drain()
 
 
-@behaviour("accepted-silent", "The connection is taken, nothing is read and nothing sent.", stage=Stage.CONNECT)
+@behaviour("accepted-silent", "The connection is taken; nothing is read and nothing is sent.", stage=Stage.CONNECT)
 def _accepted_silent(hand: Hand) -> None:
     hand.wait()
 
@@ -109,24 +109,24 @@ def _continue_never_sent(hand: Hand) -> None:
 # Slowness without end
 
 
-@behaviour("byte-a-second", "The right answer, a byte a second.")
+@behaviour("byte-a-second", "The right answer comes at a byte a second.")
 def _byte_a_second(hand: Hand) -> None:
     hand.drip(hand.answer.raw)
 
 
-@behaviour("body-a-byte-a-second", "The head at once, the body a byte a second.")
+@behaviour("body-a-byte-a-second", "The head comes at once, the body at a byte a second.")
 def _body_a_byte_a_second(hand: Hand) -> None:
     hand.send(hand.answer.head())
     hand.drip(hand.answer.body)
 
 
-@behaviour("header-a-byte-a-second", "A header that never ends, a byte a second.")
+@behaviour("header-a-byte-a-second", "A header that never ends comes at a byte a second.")
 def _header_a_byte_a_second(hand: Hand) -> None:
     hand.send(b"HTTP/1.1 200 OK\r\nX-Long: ")
     hand.drip(b"a" * 10_000)
 
 
-@behaviour("endless-header", "One header line without end, as fast as it is read.", later=ILL_FORMED)
+@behaviour("endless-header", "One header line never ends; it comes as fast as it is read.", later=ILL_FORMED)
 def _endless_header(hand: Hand) -> None:
     hand.send(b"HTTP/1.1 200 OK\r\nX-Long: ")
     hand.repeat(b"a" * 8_192)
@@ -138,7 +138,7 @@ def _endless_headers(hand: Hand) -> None:
     hand.repeat(b"X-One-More: header\r\n" * 200)
 
 
-@behaviour("endless-body", "A body without end, until the connection closes.")
+@behaviour("endless-body", "The body never ends: it goes on until the connection closes.")
 def _endless_body(hand: Hand) -> None:
     hand.send(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{"message": "')
     hand.repeat(b"a" * 65_536)
@@ -150,24 +150,24 @@ def _endless_chunks(hand: Hand) -> None:
     hand.repeat(b"1000\r\n" + b"a" * 0x1000 + b"\r\n")
 
 
-@behaviour("tiny-chunks", "Chunks of one byte without end.")
+@behaviour("tiny-chunks", "Chunks of one byte come without end.")
 def _tiny_chunks(hand: Hand) -> None:
     hand.send(hand.answer.head(length=-1, more=("Transfer-Encoding: chunked",)))
     hand.repeat(b"1\r\n \r\n" * 1_000)
 
 
-@behaviour("interim-flood", "Interim answers (100 Continue) without end.")
+@behaviour("interim-flood", "Interim answers (100 Continue) come without end.")
 def _interim_flood(hand: Hand) -> None:
     hand.repeat(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
 
 
-@behaviour("interim-a-second", "An interim answer each second, and never the real one.")
+@behaviour("interim-a-second", "An interim answer comes each second, and the real one never.")
 def _interim_a_second(hand: Hand) -> None:
     while not hand.gone.wait(1.0):
         hand.send(b"HTTP/1.1 102 Processing\r\n\r\n")
 
 
-@behaviour("interim", "Three interim answers before the right one.", always=FINE, later=FINE)
+@behaviour("interim", "Three interim answers come before the right one.", always=FINE, later=FINE)
 def _interim(hand: Hand) -> None:
     hand.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 3 + hand.answer.raw)
     hand.keep = True
@@ -218,12 +218,12 @@ def _huge_chunk(hand: Hand) -> None:
     hand.repeat(b"a" * 65_536)
 
 
-@behaviour("http-1.0", "HTTP/1.0, whose bodies end with the connection.", always=FINE, later=FINE)
+@behaviour("http-1.0", "The answer is HTTP/1.0, whose bodies end with the connection.", always=FINE, later=FINE)
 def _http_1_0(hand: Hand) -> None:
     hand.send(hand.answer.head(version="1.0", length=-1) + hand.answer.body)
 
 
-@behaviour("http-9.9", "A version of HTTP that there is not.", later=ILL_FORMED)
+@behaviour("http-9.9", "The answer names a version of HTTP that does not exist.", later=ILL_FORMED)
 def _http_9_9(hand: Hand) -> None:
     hand.send(hand.answer.head(version="9.9") + hand.answer.body)
     hand.keep = True
@@ -235,7 +235,7 @@ def _other_protocol(hand: Hand) -> None:
     hand.connection.close()
 
 
-@behaviour("status-of-two-digits", "A status that has only two digits.", later=ILL_FORMED)
+@behaviour("status-of-two-digits", "The status has only two digits.", later=ILL_FORMED)
 def _short_status(hand: Hand) -> None:
     hand.send(b"HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n")
 
@@ -267,7 +267,7 @@ def _encoded(answer: Answer, body: bytes, coding: str) -> bytes:
     return answer.head(length=len(body), more=(f"Content-Encoding: {coding}",)) + body
 
 
-@behaviour("gzip-bomb", "50 kB of gzip that are 50 MB of zeros.")
+@behaviour("gzip-bomb", "The answer is 50 kB of gzip that decode to 50 MB of zeros.")
 def _gzip_bomb(hand: Hand) -> None:
     hand.send(_encoded(hand.answer, _bomb(nested=False), "gzip"))
 
@@ -277,7 +277,7 @@ def _nested_bomb(hand: Hand) -> None:
     hand.send(_encoded(hand.answer, _bomb(nested=True), "gzip, gzip"))
 
 
-@behaviour("deflate-bomb", "50 kB of deflate that are 50 MB of zeros.")
+@behaviour("deflate-bomb", "The answer is 50 kB of deflate that decode to 50 MB of zeros.")
 def _deflate_bomb(hand: Hand) -> None:
     hand.send(_encoded(hand.answer, _deflated_bomb(), "deflate"))
 
@@ -287,19 +287,19 @@ def _deflated_bomb() -> bytes:
     return zlib.compress(bytes(BOMB))
 
 
-@behaviour("gzip-unasked", "The right answer in gzip, though identity was asked for.", always=FINE, later=FINE)
+@behaviour("gzip-unasked", "The right answer comes in gzip, though identity was asked for.", always=FINE, later=FINE)
 def _gzip_unasked(hand: Hand) -> None:
     hand.send(_encoded(hand.answer, gzip.compress(hand.answer.body), "gzip"))
     hand.keep = True
 
 
-@behaviour("says-gzip", "The right answer, said to be gzip and plain.")
+@behaviour("says-gzip", "The right answer comes plain and is said to be gzip.")
 def _says_gzip(hand: Hand) -> None:
     hand.send(_encoded(hand.answer, hand.answer.body, "gzip"))
     hand.keep = True
 
 
-@behaviour("says-br", "A content coding that was not asked for and that the body is not in.")
+@behaviour("says-br", "The answer names a content coding that was not asked for and that the body is not in.")
 def _says_br(hand: Hand) -> None:
     hand.send(_encoded(hand.answer, hand.answer.body, "br"))
     hand.keep = True
@@ -311,13 +311,13 @@ def _with_type(hand: Hand, content_type: str, body: bytes, status: str = "200 OK
     hand.keep = True
 
 
-@behaviour("utf-16", "The right answer in UTF-16, and said to be so.",
+@behaviour("utf-16", "The right answer comes in UTF-16, and says so.",
            always=Expected(BROKEN, "body.media-type"), later=Expected(BROKEN, "body.media-type"))  # fmt: skip
 def _utf_16(hand: Hand) -> None:
     _with_type(hand, "application/json; charset=utf-16", hand.answer.body.decode().encode("utf-16"))
 
 
-@behaviour("wrong-charset", "Bytes of another charset, said to be UTF-8.", always=NOT_JSON, later=NOT_JSON)
+@behaviour("wrong-charset", "Bytes of another charset are said to be UTF-8.", always=NOT_JSON, later=NOT_JSON)
 def _wrong_charset(hand: Hand) -> None:
     _with_type(hand, "application/json; charset=utf-8", b'{"message": "caf\xe9 \xd5\xff", "errorCode": null}')
 
@@ -327,31 +327,31 @@ def _deep_json(hand: Hand) -> None:
     _with_type(hand, "application/json", b"[" * 1_000_000)
 
 
-@behaviour("long-number", "JSON with a number of a million digits.", always=NOT_JSON, later=NOT_JSON)
+@behaviour("long-number", "The JSON has a number of a million digits.", always=NOT_JSON, later=NOT_JSON)
 def _long_number(hand: Hand) -> None:
     _with_type(hand, "application/json", b'{"errorCode": ' + b"9" * 1_000_000 + b"}")
 
 
-@behaviour("long-text", "A message of a million characters, each of four bytes in memory.",
+@behaviour("long-text", "The message has a million characters, each of four bytes in memory.",
            always=Expected(BROKEN), later=Expected(BROKEN))  # fmt: skip
 def _long_text(hand: Hand) -> None:
     text = "at System.\U0001f600eyJaaaaaaaa-SELECT " * 37_000
     _with_type(hand, "application/json", json.dumps({"message": text}, ensure_ascii=False).encode())
 
 
-@behaviour("login-page", "A login's web page with status 200, as a captive portal answers.",
+@behaviour("login-page", "A login's web page comes with status 200, as from a captive portal.",
            always=Expected(UNCLEAR, "web page"), later=Expected(BROKEN, "body."))  # fmt: skip
 def _login_page(hand: Hand) -> None:
     _with_type(hand, "text/html; charset=utf-8", b"<!doctype html><title>Sign in</title><form></form>")
 
 
-@behaviour("proxy-page", "A proxy's web page with status 502.",
+@behaviour("proxy-page", "A proxy's web page comes with status 502.",
            always=Expected(UNCLEAR, "502"), later=Expected(BROKEN, "status.no-5xx"))  # fmt: skip
 def _proxy_page(hand: Hand) -> None:
     _with_type(hand, "text/html", b"<html><h1>502 Bad Gateway</h1><hr>nginx</html>", "502 Bad Gateway")
 
 
-@behaviour("503-for-thirty-seconds", "503 for thirty seconds, and then all is well.", lasts_s=30.0,
+@behaviour("503-for-thirty-seconds", "Answers are 503 for thirty seconds; then all is well.", lasts_s=30.0,
            always=Expected(UNCLEAR, "503"), later=Expected(BROKEN, "status.no-5xx"))  # fmt: skip
 def _unavailable(hand: Hand) -> None:
     _with_type(hand, "application/json", b'{"message": "later", "errorCode": null}', "503 Service Unavailable")
@@ -373,7 +373,7 @@ def _redirect_to_itself(hand: Hand) -> None:
     _redirect(hand, hand.head.split(b" ")[1].decode("latin-1"), "302")
 
 
-@behaviour("redirect-to-another-host", "A 307 to another host, which would take the credentials along.",
+@behaviour("redirect-to-another-host", "A 307 points to another host, which would get the credentials.",
            always=REDIRECTS, later=REFUSED_LATER)  # fmt: skip
 def _redirect_to_another_host(hand: Hand) -> None:
     _redirect(hand, f"{hand.canary}/collect", "307")
@@ -384,7 +384,7 @@ def _redirect_to_a_file(hand: Hand) -> None:
     _redirect(hand, "file:///etc/hostname", "301")
 
 
-@behaviour("redirect-to-metadata", "A 308 to a cloud's metadata address.", always=REDIRECTS, later=REFUSED_LATER)
+@behaviour("redirect-to-metadata", "A 308 points to a cloud's metadata address.", always=REDIRECTS, later=REFUSED_LATER)
 def _redirect_to_metadata(hand: Hand) -> None:
     _redirect(hand, "http://169.254.169.254/latest/meta-data/", "308")
 
@@ -400,32 +400,34 @@ def _throttle(hand: Hand, retry_after: str | None) -> None:
     hand.keep = True
 
 
-@behaviour("429", "429 without Retry-After, again and again.", always=THROTTLED, later=THROTTLED)
+@behaviour("429", "Each answer is 429 without Retry-After.", always=THROTTLED, later=THROTTLED)
 def _throttled(hand: Hand) -> None:
     _throttle(hand, None)
 
 
-@behaviour("429-negative", "429 with a negative Retry-After.", always=THROTTLED, later=THROTTLED)
+@behaviour("429-negative", "Each answer is 429 with a negative Retry-After.", always=THROTTLED, later=THROTTLED)
 def _throttled_negative(hand: Hand) -> None:
     _throttle(hand, "-30")
 
 
-@behaviour("429-huge", "429 with a Retry-After of many years.", always=THROTTLED, later=THROTTLED)
+@behaviour("429-huge", "Each answer is 429 with a Retry-After of many years.", always=THROTTLED, later=THROTTLED)
 def _throttled_huge(hand: Hand) -> None:
     _throttle(hand, "9" * 400)
 
 
-@behaviour("429-in-the-past", "429 with a date long ago.", always=THROTTLED, later=THROTTLED)
+@behaviour("429-in-the-past", "Each answer is 429 with a date long ago.", always=THROTTLED, later=THROTTLED)
 def _throttled_in_the_past(hand: Hand) -> None:
     _throttle(hand, "Fri, 31 Dec 1999 23:59:59 GMT")
 
 
-@behaviour("429-in-the-future", "429 with a date in a month.", always=THROTTLED, later=THROTTLED)
+@behaviour("429-in-the-future", "Each answer is 429 with a date in a month.", always=THROTTLED, later=THROTTLED)
 def _throttled_in_the_future(hand: Hand) -> None:
     _throttle(hand, format_datetime(datetime.now(UTC) + timedelta(days=30), usegmt=True))
 
 
-@behaviour("429-garbage", "429 with a Retry-After that means nothing.", always=THROTTLED, later=THROTTLED)
+@behaviour(
+    "429-garbage", "Each answer is 429 with a Retry-After that cannot be read.", always=THROTTLED, later=THROTTLED
+)
 def _throttled_garbage(hand: Hand) -> None:
     _throttle(hand, "when the moon is full \xe9")
 
@@ -441,11 +443,11 @@ def _tls(name: str, sentence: str, kind: str, always: Expected, *, trusts: bool)
 
 
 DISTRUSTED = Expected(UNCLEAR, "certificate")
-_tls("tls-good", "A good certificate of a CA that the profile names.", "good", FINE, trusts=True)
-_tls("tls-unknown-ca", "A good certificate of a CA that is not known.", "good", DISTRUSTED, trusts=False)
+_tls("tls-good", "The certificate is good, of a CA that the profile names.", "good", FINE, trusts=True)
+_tls("tls-unknown-ca", "The certificate is good, of a CA that is not known.", "good", DISTRUSTED, trusts=False)
 _tls("tls-expired", "A certificate that has expired.", "expired", DISTRUSTED, trusts=True)
 _tls("tls-wrong-host", "Another host's certificate.", "wrong-host", DISTRUSTED, trusts=True)
-_tls("tls-self-signed", "A certificate that only its owner has signed.", "self-signed", DISTRUSTED, trusts=False)
+_tls("tls-self-signed", "Only its owner has signed the certificate.", "self-signed", DISTRUSTED, trusts=False)
 
 
 @behaviour("tls-dropped", "The connection is closed in the middle of the handshake.", stage=Stage.CONNECT, tls="none",
@@ -463,7 +465,7 @@ def _tls_silent(hand: Hand) -> None:
     hand.drain()
 
 
-@behaviour("tls-is-plain", "Plain HTTP where TLS was to be spoken.", stage=Stage.CONNECT, tls="none",
+@behaviour("tls-is-plain", "The target speaks plain HTTP where TLS was asked for.", stage=Stage.CONNECT, tls="none",
            always=UNREACHED, later=None)  # fmt: skip
 def _tls_is_plain(hand: Hand) -> None:
     hand.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")

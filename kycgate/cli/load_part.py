@@ -39,7 +39,7 @@ class Screen(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """What a load run shall do; `plan` has the workload, and the target's part is filled in when it is known."""
+    """What a load run should do; `plan` has the workload, and the target's part is filled in when it is known."""
 
     plan: LoadPlan
     topology: Topology = field(default_factory=Topology)

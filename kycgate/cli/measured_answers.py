@@ -63,7 +63,8 @@ class SlaPlan(BaseModel):
     command: Literal["sla"] = "sla"
     needs: list[NeedAnswer]
     beside: dict[str, str] = Field(
-        default_factory=dict, description="What it takes for objectives that are no shares of samples, by id, in words."
+        default_factory=dict,
+        description="What it takes for objectives that are not shares of samples, by id, in words.",
     )
 
 

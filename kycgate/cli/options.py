@@ -96,7 +96,9 @@ PolicyOption = Annotated[Path | None, typer.Option("--policy", help="An SLA poli
 StoreOption = Annotated[
     str, typer.Option("--store", envvar="KYCGATE_STORE", help="A file, or postgresql://… (a password: in PGPASSWORD).")
 ]
-ProbedOption = Annotated[str | None, typer.Option("--target", help="Whose probes, where the store has several.")]
+ProbedOption = Annotated[
+    str | None, typer.Option("--target", help="The target whose probes count, where the store has several.")
+]
 EveryOption = Annotated[
     float | None, typer.Option("--every", min=1, max=86_400, help="Seconds between probes; else learned.")
 ]

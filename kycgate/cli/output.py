@@ -56,7 +56,7 @@ class Output:
             print(json.dumps(json.loads(make().model_dump_json()), indent=1, allow_nan=False), flush=True)
 
     def tell(self, text: str) -> None:
-        """A line on standard error, unless --quiet; a closed standard error is no failure."""
+        """A line on standard error, unless --quiet; a closed standard error is not a failure."""
         if not self.quiet:
             with suppress(OSError):
                 print(f"kycgate: {text}", file=sys.stderr, flush=True)

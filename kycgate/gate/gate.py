@@ -247,7 +247,7 @@ class Gate:
                 f"{first.failure}, {len(gone)} requests in a row"
             )
             self.ledger.unclear("answer.in-time", self._went_away)
-            # Requests in flight during a shutdown were dropped by it; they are no breach.
+            # Requests in flight during a shutdown were dropped by it; they are not a breach.
             since = hung_up[-1].clocks.sent if hung_up else gone[0].clocks.sent
             self._enter_unanswered(before=since)
             self._unanswered = []

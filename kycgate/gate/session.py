@@ -323,7 +323,7 @@ class Session:
                 return
 
     def _excuse(self, variation: Variation, expected: Expected, exchange: Exchange) -> str:
-        """Why this refusal is no breach (vendor-api.md, "Where the sources leave room"), in words."""
+        """Why this refusal is not a breach (vendor-api.md, "Where the sources leave room"), in words."""
         if is_firewall(exchange):
             return "something before the target took the request for an attack (403)"
         if variation.authorization != KEEP:

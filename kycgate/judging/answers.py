@@ -87,7 +87,7 @@ def is_evidence(exchange: Exchange) -> bool:
 
 
 def failed(exchange: Exchange) -> str:
-    """The clause that an answer breaks which is no evidence for any other: a 5xx, or none that could be read."""
+    """The clause that is broken by an answer that tells nothing of the others: a 5xx, or one that cannot be read."""
     if exchange.status is not None:
         return "status.no-5xx"
     return "answer.http" if (exchange.failure or "").startswith(NOT_HTTP) else "answer.in-time"

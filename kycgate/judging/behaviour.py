@@ -167,7 +167,7 @@ class Behaviour:
         return " ".join(self._safe(name) for name in list(value)[:MAX_NAMES])
 
     def _safe(self, text: str) -> str:
-        """A foreign word that may be kept; what would be redacted is no key that two runs could be compared by."""
+        """A foreign word that may be kept; two runs cannot be compared by what would be redacted."""
         plain = " ".join(text.split())[:80]
         return plain if self._redactor.name(plain) == plain else NOT_SHOWN
 

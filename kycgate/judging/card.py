@@ -93,7 +93,7 @@ def judge_reading(data: dict[str, Any]) -> Iterator[Observation]:
     born, issued, expires = (_moment(data.get(name)) for name in ("birthdate", "issueDate", "expirationDate"))
     if known is not None:
         if born is not None:
-            # Midnight in Egypt may be written as the evening before in UTC: an offset is no contradiction.
+            # Midnight in Egypt may be written as the evening before in UTC: an offset does not contradict it.
             away = _days_away(data["birthdate"], known)
             yield Observation(
                 "reading.number-birthdate",

@@ -9,7 +9,7 @@ from kycgate.target.exchange import Exchange, header_of
 
 ANY_CONNECTION = "session.any-connection"
 _TWICE = 2
-"""Refusals on another connection from which they are no chance."""
+"""From this number on, refusals on another connection are not chance."""
 _RARELY = 0.1
 
 
@@ -52,7 +52,7 @@ class Connections:
     def refused_elsewhere(self, otherwise: Collection[int] = ()) -> set[int]:
         """The numbers of the exchanges that another connection explains; empty where it is not what matters.
 
-        Those in `otherwise` may have been refused for something else, such as a pause: they are no ground for it.
+        Those in `otherwise` may have been refused for something else, such as a pause: they do not show it.
         It matters where steps that are accepted on the connection of the session's accepted ones are refused over
         another one each time, and more than once.
         """

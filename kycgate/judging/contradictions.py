@@ -327,7 +327,7 @@ class Memory:
                 )
 
     def _judge_other_side(self, picture: Picture, data: dict[str, Any]) -> Iterator[Observation]:
-        """A date that only the other side prints is null or that side's: a default is no date of the card."""
+        """A date that only the other side prints is null or that side's: a default is not a date of the card."""
         truth = self._truths.get(picture.card, {})
         for name in _OTHER_SIDES.get(picture.side, ()):
             value, printed = data.get(name), truth.get(name)

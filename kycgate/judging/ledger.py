@@ -150,7 +150,7 @@ class Ledger:
         )
 
     def touch(self, cause: str, clause_ids: Iterable[str]) -> None:
-        """An answer that broke `cause` is no evidence for these clauses, which it would have judged."""
+        """An answer that broke `cause` tells nothing of these clauses, which it would have judged."""
         with self._lock:
             self._tallies[cause].touches.update(name for name in clause_ids if name != cause)
 

@@ -19,8 +19,8 @@ def judge_order(
 ) -> Iterator[Observation]:
     """Of an answer to `step` in a state in which it must be refused.
 
-    `attempted` are the steps that were refused before in this flow, `unsure` those of which nobody knows whether they
-    were performed: what misses one of these alone is not judged.
+    `attempted` are the steps that were refused before in this flow, `unsure` those that may or may not have been
+    performed: what misses one of these alone is not judged.
     """
     performed, came = accepted(exchange), status_words(exchange)
     if state.complete:

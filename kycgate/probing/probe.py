@@ -52,7 +52,7 @@ class Probe(_Model):
     uploads: int = 0
     timeout_s: float = Field(description="Seconds after which an answer counted as none.")
     duration_us: int = Field(default=0, description="From the first request to the end of the last.")
-    onboarding_us: int | None = Field(default=None, description="All four steps; null when they came to no end.")
+    onboarding_us: int | None = Field(default=None, description="All four steps; null when they did not end.")
     clock_low_s: float | None = Field(default=None, description="The target's clock is ahead of ours by at least this.")
     clock_high_s: float | None = Field(default=None, description="And at most by this; from its Date headers.")
     kycgate_version: str = ""

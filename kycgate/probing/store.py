@@ -55,7 +55,7 @@ TABLES = (
         clock_low_s DOUBLE PRECISION,
         clock_high_s DOUBLE PRECISION,
         kycgate_version TEXT NOT NULL,
-        steps INTEGER NOT NULL  -- so many rows of kycgate_probe_step belong to it
+        steps INTEGER NOT NULL  -- how many rows of kycgate_probe_step belong to it
     )""",
     "CREATE INDEX kycgate_probe_when ON kycgate_probe (target, started_us)",
     """CREATE TABLE kycgate_probe_step (

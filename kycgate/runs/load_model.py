@@ -41,7 +41,7 @@ class LoadPoint(RunModel):
     step: str
     started: int
     finished: int
-    failures: int = Field(description="Answers that came to nothing or were wrong.")
+    failures: int = Field(description="Answers that failed or were wrong.")
     unavailable: int = Field(default=0, description="Of them 5xx, time-outs and broken connections.")
     p50: float
     p95: float
@@ -162,7 +162,7 @@ class LoadResult(RunModel):
 
     @property
     def requests_sent(self) -> int:
-        """All of them: steps, tokens, and those that are no part of what was measured."""
+        """All of them: steps, tokens, and those that were not measured."""
         return self.requests + self.tokens + self.other_requests
 
     workload: str = Field(description="In words: open, 5 onboardings/s, constant, 30 s.")

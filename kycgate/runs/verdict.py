@@ -118,7 +118,10 @@ def exit_code_of(
     if open_objectives and promised:
         return ExitCode.UNCLEAR, f"not enough evidence for {', '.join(_lacking(o) for o in open_objectives)}"
     held = len(objectives) - len(open_objectives)
-    said = ", ".join(counts + ([f"{held} objectives hold"] if held else [])) or "nothing was to be judged"
+    said = (
+        ", ".join(counts + ([f"{counted(held, 'objective')} {'holds' if held == 1 else 'hold'}"] if held else []))
+        or "nothing was to be judged"
+    )
     if open_objectives:
         names = ", ".join(o.id for o in open_objectives)
         said += f"; no policy was given, and the default one is not decided: not enough evidence for {names}"

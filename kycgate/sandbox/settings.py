@@ -27,7 +27,7 @@ class LatencyModel(BaseModel):
 
     base_ms: float = Field(default=0.0, ge=0)
     ms_per_mb: float = Field(default=0.0, ge=0)
-    sigma: float = Field(default=0.0, ge=0, description="Of the logarithm; 0 is no spread.")
+    sigma: float = Field(default=0.0, ge=0, description="Spread of the logarithm; 0: none.")
     stall_every_s: float = Field(default=0.0, ge=0)
     stall_ms: float = Field(default=0.0, ge=0)
     readers: int = Field(default=0, ge=0, le=10_000, description="0 is as many as come.")

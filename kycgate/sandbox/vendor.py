@@ -112,7 +112,7 @@ class Vendor:
     """A faithful vendor. Thread-safe; holds at most `max_sessions` sessions, the longest unused leaving first.
 
     Raises:
-        UsageError: it shall read with OCR, and that is not installed.
+        UsageError: it is to read with OCR, and that is not installed.
     """
 
     def __init__(self, settings: SandboxSettings) -> None:

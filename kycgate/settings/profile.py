@@ -169,7 +169,7 @@ def check_proxy(text: str) -> str:
         )
     found = check_base_url(text)
     if not found.startswith("http://") or urlsplit(found).path:
-        raise ValueError(f"{text!r} is no HTTP proxy: write it like http://proxy.bank:3128, or environment")
+        raise ValueError(f"{text!r} is not an HTTP proxy: write it like http://proxy.bank:3128, or environment")
     return found
 
 
@@ -218,7 +218,7 @@ def check_token_url(text: str) -> str:
     """The URL of a token endpoint.
 
     Raises:
-        ValueError: it is no URL of a host, or secrets would go to it in the clear (RFC 6749, 3.2).
+        ValueError: it is not a URL of a host, or secrets would go to it in the clear (RFC 6749, 3.2).
     """
     found = check_base_url(text)
     if found.startswith("http://") and not is_loopback(found):

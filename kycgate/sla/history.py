@@ -1,6 +1,6 @@
 """Many runs and months in the order in which they began: what can be compared, its trend, and what changed.
 
-Runs of another target, flow, rate, load or mix of pictures are no points of one trend: each such group has its own.
+Runs of another target, flow, rate, load or mix of pictures are not points of one trend: each such group has its own.
 """
 
 from collections import defaultdict
@@ -177,7 +177,7 @@ def _reason(verdict: Verdict, groups: Sequence[HistoryGroup]) -> str:
     if verdict == "no change shown":
         tested = [group for group in groups if group.verdict != "too few runs"]
         what = ", ".join(counted(group.counted, f"comparable {group.noun}") for group in tested)
-        return f"nothing in {what} is shown to have changed; that is no proof that nothing did"
+        return f"nothing in {what} is shown to have changed; that does not prove that nothing did"
     most = max(groups, key=lambda group: group.counted)
     return f"{counted(most.counted, f'comparable {most.noun}')} cannot show a change: it takes {FEWEST}"
 

@@ -76,7 +76,7 @@ def plan(policy: Policy) -> list[Need]:
 
 
 def beside(policy: Policy) -> dict[str, str]:
-    """What it takes to decide the objectives that are no shares of samples, by id, in words."""
+    """What it takes to decide the objectives that are not shares of samples, by id, in words."""
     said = {}
     for one in policy.objective:
         if isinstance(one, Throughput):

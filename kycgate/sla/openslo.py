@@ -42,7 +42,7 @@ _NOT_A_RATIO = {
     "longest-outage": "OpenSLO knows no outages, and no length of one",
     "outage-count": "OpenSLO knows no outages, and no number of them",
 }
-"""Why these are no share of good requests, by the kind of objective."""
+"""Why these are not a share of good requests, by the kind of objective."""
 
 
 def _left_out(policy: Policy) -> Iterator[str]:

@@ -16,6 +16,7 @@ from kycgate.settings.mistakes import File, mistakes_of, refuse
 from kycgate.sla.credits import Credit, TierKey, check_credits
 from kycgate.sla.hours import Hours
 from kycgate.sla.period import Period, Window, check_windows
+from kycgate.text import counted
 
 
 class _Objective(BaseModel):
@@ -81,7 +82,7 @@ class _Timed(_Objective):
     )
     bursts_s: float | None = Field(
         default=None, ge=0, le=86_400,
-        description="The longest disturbance: answers hang together for so many seconds, or longer where the run shows "
+        description="The longest disturbance: answers hang together for these seconds, or longer where the run shows "
         "it; 0 takes each answer as independent; unstated, a run is worth no more than 15 independent answers.",
     )  # fmt: skip
 
@@ -243,7 +244,7 @@ class Policy(BaseModel):
     @property
     def correction(self) -> str:
         """How the error is shared out, for readers."""
-        return f"Bonferroni over {self._by_chance} objectives"
+        return f"Bonferroni over {counted(self._by_chance, 'objective')}"
 
     def hours_of(self, objective: Objective) -> str | None:
         """The id of the hours that count for it; None is all of the time."""

@@ -26,7 +26,7 @@ from kycgate.sla.samples import Arrivals, Samples
 
 BLOCKS = 10
 MEMORY = 10
-"""So many times shorter than a block a disturbance has to be for the bounds to hold, as the simulation shows."""
+"""How many times shorter than a block a disturbance must be for the bounds to hold, as the simulation shows."""
 METHOD = f"batch means of {BLOCKS} blocks of time, Student's t, one-sided"
 SOURCE = "Law and Kelton 2000"
 

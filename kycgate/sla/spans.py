@@ -42,7 +42,7 @@ def parse_span(text: str) -> Span:
     found = re.fullmatch(r"(2\d{3})(?:-(?:(0[1-9]|1[0-2])|Q([1-4])))?", text, re.ASCII)
     if found is None:
         raise UsageError(
-            f"--period {text!r} is no calendar period: write a month like 2026-11, a quarter like 2026-Q4, or a year"
+            f"--period {text!r} is not a calendar period: write a month like 2026-11, a quarter like 2026-Q4, or a year"
         )
     year, month, quarter = (int(part) if part else None for part in found.groups())
     first = month or (quarter * 3 - 2 if quarter else 1)

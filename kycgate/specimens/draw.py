@@ -211,7 +211,7 @@ def pad_jpeg(jpeg: bytes, size: int) -> bytes:
     """The same picture in exactly `size` bytes: comment segments (ITU T.81, B.2.4.5) carry the difference.
 
     Raises:
-        ValueError: the picture is larger than that, or it is no JPEG.
+        ValueError: the picture is larger than that, or it is not a JPEG.
     """
     room = size - len(jpeg)
     if room < 0 or (0 < room < 4) or not jpeg.startswith(b"\xff\xd8"):

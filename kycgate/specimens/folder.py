@@ -120,7 +120,7 @@ def _media_type(path: Path, image: bytes) -> str:
     """What the picture is by its content, whatever its name says.
 
     Raises:
-        UsageError: it is no JPEG or PNG, or it is damaged.
+        UsageError: it is not a JPEG or PNG, or it is damaged.
     """
     kind = None
     # A decoder may fail with anything, and warns in its own words, about a file of others.

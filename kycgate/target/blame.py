@@ -1,7 +1,7 @@
 """Whose error is it, when a request gets no answer: ours, the target's, or not to be told apart.
 
 One table of every error that the two clients can meet. An error of ours (files, memory, ports, names that do not
-resolve here, our CA, our network) is no evidence about the target: a check ends unclear, a load is void, a probe has
+resolve here, our CA, our network) says nothing of the target: a check ends unclear, a load is void, a probe has
 not watched. What the target caused is a breach. What either side may have caused is unclear.
 """
 

@@ -97,14 +97,14 @@ class Exchange:
     intent: str = "legal"
     """What the sender meant: `legal`, or the kind of wrong request, in a few words."""
     excused: str = ""
-    """Why its refusal is no breach, in words: what the contract leaves open explains it."""
+    """Why its refusal is not a breach, in words: what the contract leaves open explains it."""
     turn: str | None = None
     """Whether the step was in its turn, in words; None where chance decided what was sent or what state it met."""
 
     connection: int = 0
     """The number of the connection that it went over; 0 where none was made."""
     tries: int = 0
-    """How often this side was uploaded before with this token, whatever came of it."""
+    """How often this side was uploaded before with this token, accepted or not."""
     odd: bool = False
     """Whether what was sent is not what a client sends: a firewall may take it for an attack."""
     own_credential: bool = True

@@ -22,7 +22,7 @@ def show_pkcs12(context: ssl.SSLContext, path: Path, password: str | None) -> No
     Raises:
         UsageError: the extra is not installed.
         OSError: the file cannot be read.
-        ValueError: it is no PKCS#12, its passphrase is another, or it lacks a certificate or a key.
+        ValueError: it is not PKCS#12, its passphrase is another, or it lacks a certificate or a key.
     """
     try:
         # An extra: PEM needs none of it.

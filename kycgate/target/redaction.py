@@ -54,7 +54,7 @@ HEADER_NAMES = frozenset(
     x-xss-protection
     """.split()  # noqa: SIM905 - a table in five lines
 )
-"""Names that the schemas and HTTP know: they are no person's, and never redacted."""
+"""Names that the schemas and HTTP know: they belong to no person, and are never redacted."""
 _SCANNED = 10
 """How many times more of a free text is looked at than kept: what lies behind that is not kept either."""
 _KEPT_AS_TEXT = frozenset({"message", "errorCode", "documentTypeId", "documentTypeCode", "title"})
@@ -216,7 +216,7 @@ class Redactor:
         return value
 
     def body(self, body: bytes) -> Any:
-        """A request's or answer's body: a masked JSON tree, or a few words about bytes that are no JSON."""
+        """A request's or answer's body: a masked JSON tree, or a few words about bytes that are not JSON."""
         if not body:
             return ""
         if len(body) > 256_000:

@@ -209,7 +209,7 @@ def _proxy_of(profile: Profile, url: str | None, environment: Mapping[str, str])
         parts = urlsplit(text)
         port = parts.port or 3128
     except ValueError:
-        raise UsageError("the environment's proxy is no URL: write it like http://proxy.bank:3128") from None
+        raise UsageError("the environment's proxy is not a URL: write it like http://proxy.bank:3128") from None
     if parts.scheme != "http" or not parts.hostname:
         raise UsageError("the proxy is not an http:// URL of a host: write it like http://proxy.bank:3128")
     names = profile.environment

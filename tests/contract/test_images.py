@@ -65,7 +65,7 @@ def _unreadable(card: bytes) -> Iterator[tuple[str, bytes]]:
         requests=12, uploads=2, telling=7)  # fmt: skip
 @pytest.mark.parametrize("step", flow().uploads)
 def test_unreadable(gate: Gate, session: Session, step: Step) -> None:
-    """What is no picture is refused in one of the two forms, and the side can be shown again."""
+    """A file that is not a picture is refused in one of the two forms, and the side can be shown again."""
     session.reach(step)
     tries = tuple(_unreadable(session.card.image("front")))
     for name, image in tries if step == flow().first else tries[::2]:
@@ -114,7 +114,7 @@ def test_full_size_captures(gate: Gate, session: Session) -> None:
     show(UPLOAD_FRONT, 3_500_000)
     show(UPLOAD_BACK, 3_500_000)
     session.do(UPLOAD_BACK)
-    # Both sides were shown more than once: to show one again is no approval.
+    # Both sides were shown more than once: to show one again does not approve it.
     session.do(APPROVE_BACK)
     session.finish()
 

@@ -74,7 +74,7 @@ def test_ill_formed_upload(session: Session, step: Step) -> None:
     first = (tries[0], next(variation for variation in tries if variation.clause == "refusal.image-missing"))
     for variation in first:
         session.do(step, variation, demand=False)
-    # Taken rightly now: after three tries of a side a vendor may refuse it, and what that hides is no breach.
+    # Taken rightly now: after three tries of a side a vendor may refuse it, and what that hides is not a breach.
     session.do(step)
     for variation in tries:
         if variation not in first:
@@ -347,7 +347,7 @@ def test_unknown_properties(session: Session) -> None:
 
 @judges("route.only-post", "status.no-5xx", requests=10, uploads=4, telling=5)
 def test_other_methods(gate: Gate, session: Session) -> None:
-    """Only POST performs a step, also where it could be taken as it is sent; an unknown path is no 5xx either."""
+    """Only POST performs a step, also where it could be taken as it is sent; an unknown path gives no 5xx either."""
     for step in flow().steps:
         # A GET with a body has no defined meaning (RFC 9110, 9.3.1).
         method, body = ("GET", b"{}") if step.request is None else ("PUT", None)

@@ -45,7 +45,7 @@ def test_issue(gate: Gate) -> None:
             moment = parse_date_time(value["expirationDate"])
         except (KeyError, TypeError, ValueError):
             return
-        # A naive date-time may be local time anywhere: half a day either way is no breach.
+        # A naive date-time may be local time anywhere: half a day either way is not a breach.
         slack = 0 if moment.tzinfo else 14 * 3600
         # By its own clock and by ours: one of them may be wrong, or be set meanwhile.
         left = max(seconds_to_expiry(value, date) or 0.0 for date in (exchange.answer_header("Date"), None))

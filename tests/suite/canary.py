@@ -253,7 +253,7 @@ class EchoVendor(http.server.ThreadingHTTPServer):
         way = WRITINGS[turn % len(WRITINGS)]
         breaks = self.breaks and turn % 13 == 7
         if breaks:
-            # A token that was made and is not given out is no secret: it is not said either.
+            # A token that was made and is not given out is not a secret: it is not said either.
             said = {name: value for name, value in said.items() if name != "token"}
         text = self.hostile + " ".join(f"{name}={written(way, value)}" for name, value in said.items())
         flat = re.sub(r"[\r\n\0]", " ", text).encode("ascii", "replace").decode()[:3_000]

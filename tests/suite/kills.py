@@ -72,7 +72,7 @@ class Kill:
 def kill_once(
     command: str, number: signal.Signals, after_s: float, folder: Path, base_url: str, recorded: Path
 ) -> Kill:
-    """Run `command` in `folder`, send `number` after so many seconds, and look at what is left."""
+    """Run `command` in `folder`, send `number` after the given seconds, and look at what is left."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder / "run", ignore_errors=True)
     if command in ("report", "sla"):
@@ -209,7 +209,7 @@ def _broken_store(path: Path) -> list[str]:
 
 
 def moments(kills: int, seed: int, lasting: dict[str, float]) -> Iterator[tuple[str, signal.Signals, float]]:
-    """So many kills, the commands and signals in turn, each at a seeded moment of the time that its command lasts."""
+    """The kills: commands and signals in turn, each at a seeded moment of the time that its command lasts."""
     rng = random.Random(seed)
     names = list(lasting)
     for number in range(kills):

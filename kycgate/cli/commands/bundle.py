@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from kycgate.errors import ExitCode, UsageError
+from kycgate.text import counted
 
 if TYPE_CHECKING:
     from kycgate.reports.bundle import Verified
@@ -54,8 +55,8 @@ def _end(found: "Verified", said: str) -> NoReturn:
         if more > 0:
             print(f"and {more} more")
         by = found.manifest.get("packed_by")
-        whose = f"; packed by kycgate {by}, whose own --verify has the last word" if by else "; nothing was packed"
-        print(f"{len(found.contradictions)} contradictions{whose}")
+        whose = f"; packed by kycgate {by}, whose own --verify decides" if by else "; nothing was packed"
+        print(f"{counted(len(found.contradictions), 'contradiction')}{whose}")
         raise typer.Exit(int(ExitCode.BROKEN))
     for objective in found.verdict["objectives"]:
         print(f"{objective['verdict']}  {objective['id']}  {objective['measured']}, limit {objective['limit']}")

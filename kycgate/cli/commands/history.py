@@ -104,7 +104,7 @@ def _taken(
     """The points of all that is named; what cannot be one goes to `notes`.
 
     Raises:
-        UsageError: one of them is no run and no store, is damaged, or is given twice; or nothing is left.
+        UsageError: one of them is neither a run nor a store, is damaged, or is given twice; or nothing is left.
     """
     stores = [source for source in sources if _is_store(source)]
     folders = [_folder(source) for source in sources if source not in stores]

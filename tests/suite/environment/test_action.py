@@ -165,7 +165,7 @@ def vendor() -> Iterator[dict[str, str]]:
 
 
 def test_the_probe_workflow_probes_and_judges_the_month(runner: Runner, vendor: dict[str, str]) -> None:
-    """Its shell steps in their order: a store is begun, and early in a month too little evidence is no failure."""
+    """Its shell steps in their order: a store is begun, and early in a month too little evidence is not a failure."""
     job = WORKFLOWS["vendor-probe"]["jobs"]["probe"]
     shutil.copytree(ROOT / "docs", runner.workspace / "docs", ignore=shutil.ignore_patterns("*.html", "*.png"))
     steps = [step for step in job["steps"] if "run" in step and step["name"] != "Install kycgate"]

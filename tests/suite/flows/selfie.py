@@ -47,7 +47,7 @@ def too_unlike(answer: dict[str, Any]) -> str:
 
 
 def draw(seed: int) -> bytes:
-    """A selfie: a picture that is no side of a card, the same for the same person."""
+    """A selfie: a picture that is not a side of a card, the same for the same person."""
     picture, data = Image.new("RGB", (480, 640), (200, 200, 60 + seed % 120)), BytesIO()
     ImageDraw.Draw(picture).text((40, 300), f"SPECIMEN {seed}", fill="black")
     picture.save(data, "JPEG")

@@ -101,7 +101,7 @@ def test_the_same_run_gives_the_same_bytes_and_agrees_with_itself(run: RunFolder
     other = tmp_path / "again.zip"
     assert pack(run, None, other).digest == verify(one).digest
     assert other.read_bytes() == before
-    pack(run, None, one)  # the same again is no mistake
+    pack(run, None, one)  # the same again is not a mistake
     one.write_bytes(b"something else")
     with pytest.raises(UsageError, match="is something else"):
         pack(run, None, one)
@@ -141,7 +141,7 @@ def test_no_byte_can_be_changed(run: RunFolder) -> None:
 
 
 def forged(folder: RunFolder, change: Callable[[dict[str, Any]], None]) -> Path:
-    """A bundle in whose run.json something was changed by somebody who made all digests anew."""
+    """A bundle in whose run.json something was changed, with all digests made anew."""
     path = folder.path.parent / f"{folder.path.name}.zip"
     files = _unpack(path if path.exists() else bundled(folder))
     raw = json.loads((folder.path / "run.json").read_text())

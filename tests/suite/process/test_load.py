@@ -96,7 +96,7 @@ def _run(tmp_path: Path, **plan: Any) -> LoadOutcome:
 
 
 def test_closed_people_think_between_steps(tmp_path: Path) -> None:
-    """Four people with half a second's pauses in 3 s cannot do more than so many steps."""
+    """Four people with half a second's pauses in 3 s cannot do more than a certain number of steps."""
     outcome = _run(tmp_path, rate=1, duration_s=3, people=4, think=Think("constant", 0.5))
     assert outcome.result.recorded == outcome.result.scheduled > 0
     assert outcome.requests <= 4 * 3 / 0.5 + 4 * 4

@@ -70,7 +70,7 @@ def test_a_faithful_vendor_is_not_accused_under_load(tmp_path: Path) -> None:
         "refusal.order-status": (0, 4),
     }
     assert (outcome.result.other_requests, outcome.result.other_uploads) == (7, 2)
-    # They are no part of what is measured.
+    # They are not measured.
     answers = {step.name: step.count for step in outcome.result.latencies if step.clock == "response"}
     assert sum(count for name, count in answers.items() if name != WHOLE) == outcome.requests
     assert outcome.result.scheduled == outcome.result.recorded == answers[WHOLE] == 100

@@ -1,4 +1,4 @@
-"""A month of probes: outages between known moments, gaps that are no uptime, windows, credits, honest bounds."""
+"""A month of probes: outages between known moments, gaps that are not uptime, windows, credits, honest bounds."""
 
 import random
 import subprocess

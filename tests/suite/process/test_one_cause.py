@@ -1,4 +1,4 @@
-"""One cause is one finding: what an answer touches besides is listed under it, and a failure is no evidence."""
+"""One cause is one finding: what an answer touches besides is listed under it, and a failure tells no more."""
 
 import dataclasses
 import json

@@ -24,7 +24,7 @@ EASY = '[[objective]]\nid="up"\nkind="availability"\nat_least=0.9\nbursts_s=0\n'
 
 
 def feed(screen: LiveScreen | PlainScreen, seconds: int, folder: Path) -> None:
-    """So many seconds of a load of 3 onboardings/s, with one failure each."""
+    """The first seconds of a load of 3 onboardings/s, with one failure each."""
     plan = LoadPlan(base_url="http://127.0.0.1:1", rate=3, duration_s=20)
     collector = Collector(plan, 1, folder / "l", lambda second: screen.second(collector, second))
     for second in range(seconds):

@@ -60,7 +60,7 @@ def _limited(size: int) -> Callable[[], None]:
     ],
 )
 def test_a_full_disk_is_said(size: int, code: int, says: str, target: str, tmp_path: Path) -> None:
-    """A file may not grow beyond so many bytes: the write fails as it does on a full disk (EFBIG for ENOSPC)."""
+    """A file may not grow beyond this number of bytes: the write fails as it does on a full disk (EFBIG for ENOSPC)."""
     process = _start(tmp_path, "check", "--base-url", target, "--out", "run", *SMALL, preexec_fn=_limited(size))
     out, err = process.communicate(timeout=120)
     assert process.returncode == code, out + err

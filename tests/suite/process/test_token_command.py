@@ -169,7 +169,7 @@ def test_a_list_is_run_as_it_is(log: Path, tmp_path: Path, call: Call) -> None:
 
 
 def test_the_same_token_twice_is_said(sandbox: RunningSandbox, tmp_path: Path, call: Call, log: Path) -> None:
-    """A command that prints a fixed key would have one session stand in another's way: it is no finding."""
+    """A command that prints a fixed key would have one session stand in another's way: it is not a finding."""
     script = tmp_path / "mints.py"
     script.write_text(
         f"import pathlib, sys\nif (kept := pathlib.Path(sys.argv[2])).read_text():\n"

@@ -63,7 +63,7 @@ def test_more_series_take_more_to_show_a_change() -> None:
     among = splits([LOW + HIGH, *noise])[0]
     assert alone < LEVEL < among.p
     assert among.verdict == "no change shown"
-    # The same series given again is no further chance to err.
+    # The same series given again is not a further chance to err.
     assert splits([LOW + HIGH] * 5)[0].p == pytest.approx(alone)
 
 

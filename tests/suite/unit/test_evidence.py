@@ -119,7 +119,7 @@ class TestBlocks:
         assert judged(folder, **STATED).verdict == "holds"
         stated = judged(folder, **FRONT, bursts_s=2)
         assert (stated.verdict, stated.effective) == ("not enough evidence", 45)
-        # So many independent samples show a 95th percentile, each of 2 s of 20.
+        # This number of independent samples shows a 95th percentile, each of 2 s of 20.
         assert stated.needed == math.ceil(40 * math.log(0.05, 0.95)) - 1_800
         single = judged(folder, **FRONT, bursts_s=0)
         assert "as the policy says" in single.note

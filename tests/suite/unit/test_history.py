@@ -79,10 +79,10 @@ def test_more_of_what_is_better_is_better() -> None:
     assert found.groups[0].changes[0].release == ""
 
 
-def test_nothing_shown_is_no_proof_and_too_few_are_too_few() -> None:
+def test_nothing_shown_proves_nothing_and_too_few_are_too_few() -> None:
     same = history([a_point(day, value) for day, value in enumerate([3.0, 5.0, 4.0] * 4)])
     assert same.verdict == "no change shown"
-    assert "no proof" in same.reason
+    assert "does not prove that nothing did" in same.reason
     few = history([a_point(day, value) for day, value in enumerate(VALUES[:9])])
     assert (few.verdict, few.reason) == ("too few runs", "9 comparable runs cannot show a change: it takes 10")
 

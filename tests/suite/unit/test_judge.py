@@ -287,7 +287,7 @@ def test_one_picture_read_right_and_as_another_card_is_crossed() -> None:
     right, wrong = {"birthdate": "1999-01-01T00:00:00"}, {"birthdate": "1990-02-03T00:00:00"}
     assert crossed(people("c1"), shown("c1", **right), shown("c1", **wrong)) == {"session.own-customer"}
     assert crossed(people("c1"), shown("c1", **wrong), shown("c1", **right)) == {"session.own-customer"}
-    # A misread date is nobody's.
+    # A misread date belongs to no person.
     assert not crossed(people("c1"), shown("c1", **right), shown("c1", birthdate="1999-07-01T00:00:00"))
 
 

@@ -77,11 +77,11 @@ def test_good_probes_hide_outages_as_long_as_their_distance() -> None:
         "not enough evidence", "no outage was seen", "0 s to 1 h"
     )  # fmt: skip
     assert hidden.lacks.endswith("which may hide one: probes at most 27 min apart, jitter included, would tell")
-    # One failed probe alone is no outage that was seen, and may have been one of 2 h.
+    # One failed probe alone is not an outage that was seen, and may have been one of 2 h.
     assert [longest(hours, lambda n: n == 100).verdict for hours in (1.9, 2)] == ["not enough evidence", "holds"]
     gap = [longest(hours, lambda n: None if 100 <= n < 110 else False).verdict for hours in (10.9, 11)]
     assert gap == ["not enough evidence", "holds"]
-    # From the middle of the month to its end nobody looked.
+    # From the middle of the month to its end no probe ran.
     assert longest(24, lambda n: False if n < 300 else None).verdict == "not enough evidence"
 
 
@@ -106,7 +106,7 @@ def test_an_outage_counts_whole_in_the_period_in_which_it_began() -> None:
     probes = probes_of(failed, 672 + 744)
     found = judged(march, probes, "2026-03", now=AFTER + timedelta(days=40)).objectives
     assert [one.verdict for one in found] == ["holds", "holds"]
-    # Nobody saw its end.
+    # No probe saw its end.
     cut = longest(30, failed, 672)
     assert (cut.verdict, cut.low, cut.high) == ("not enough evidence", 3600, None)
 
@@ -120,7 +120,7 @@ def test_the_number_of_outages_counts_those_that_were_long_enough() -> None:
     two, three = number(2, 2, failed), number(3, 2, failed)
     assert (two.verdict, two.low, two.high, two.interval) == ("broken", 3, 3, "3 to 3")
     assert (three.verdict, three.sentence) == ("holds", "There are at most 3 outages of 2 h or longer.")
-    # Whether they lasted 4 h nobody saw.
+    # No probe saw whether they lasted 4 h.
     assert (number(2, 4, failed).verdict, number(3, 4, failed).verdict) == ("not enough evidence", "holds")
     # Between two good probes an outage of half an hour can have come and gone.
     assert number(50, 0.5, failed).verdict == "not enough evidence"
@@ -285,7 +285,7 @@ def test_a_quarter_is_judged_as_a_month_is() -> None:
 
 
 def a_load(due: list[int], served: list[int], ms: list[float] = [100.0], *, in_flight: int = 0) -> Recording:  # noqa: B006
-    """So many onboardings due and served in each second, and how long uploads took."""
+    """The onboardings due and served in each second, and how long uploads took."""
     histogram = HdrHistogram(1, 120_000_000, 3)
     for value in ms:
         histogram.record_value(int(value * 1e3))

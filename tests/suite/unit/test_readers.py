@@ -48,7 +48,7 @@ def test_a_vendor_reads_what_came_before_how_to_mint_and_no_path_of_ours(run: Ru
         sent(-2, "approve_front", 400), sent(-1, "upload_back", 200), sent(found.number + 1, "approve_back", 200),
     ]  # fmt: skip
     page = render_for_vendor(run, exchanges)
-    said = "Accepted before it in this session: upload front, upload back; 1 other request came to nothing."
+    said = "Accepted before it in this session: upload front, upload back; 1 other request failed."
     assert said in page
     assert "export KYCGATE_TOKEN=" in page
     assert "$KYCGATE_BASE_URL/token" in page

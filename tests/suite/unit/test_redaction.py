@@ -450,7 +450,7 @@ def test_a_marked_part_is_redacted_however_it_is_cut_or_nested() -> None:
     assert redactor.sentence(f"it says {theirs(SECRET)} here") == "it says $KEY here"
     assert redactor.sentence(theirs(f"a {theirs(SECRET)} b")) == "a $KEY b"
     assert redactor.sentence(f"it says {theirs(SECRET)}"[:-1]) == "it says $KEY"
-    # A part without a mark is no way out for a real secret.
+    # A part without a mark does not let a real secret out.
     assert redactor.sentence(f"ours {SECRET}") == "ours $KEY"
 
 

@@ -24,7 +24,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def animated(frames: int) -> bytes:
-    """A PNG whose animation has so many frames."""
+    """A PNG whose animation has this number of frames."""
     png = picture("PNG")
     return png[:33] + chunk(b"acTL", struct.pack(">II", frames, 0)) + png[33:]
 

@@ -70,7 +70,7 @@ def test_order_statistics(n: int, q: float, confidence: float, expected: tuple[i
     assert (lower, upper) == expected
     share, miss = Fraction(q).limit_denominator(1000), 1 - confidence
     if 1 <= upper <= n:
-        # The value of this rank lies above the quantile unless so many fall below it.
+        # The value of this rank lies above the quantile unless as many fall below it.
         assert at_least(upper, n, share) <= miss < at_least(upper - 1, n, share)
     if lower:
         assert 1 - at_least(lower, n, share) <= miss < 1 - at_least(lower + 1, n, share)
