@@ -40,6 +40,12 @@ _refusal_changes("broken-front-resets", "Broken JSON for the front loses the fro
                  lambda session: session.done.clear(), message="not JSON")  # fmt: skip
 _refusal_changes("broken-back-resets", "A back without an image loses the front.", UPLOAD_BACK,
                  lambda session: session.done.discard(UPLOAD_FRONT), message="image is required")  # fmt: skip
+_refusal_changes("imageless-front-loses-itself", "A front without an image loses the front that was read before.",
+                 UPLOAD_FRONT, lambda session: session.done.discard(UPLOAD_FRONT),
+                 message="image is required")  # fmt: skip
+_refusal_changes("imageless-back-loses-itself", "A back without an image loses the back that was read before.",
+                 UPLOAD_BACK, lambda session: session.done.discard(UPLOAD_BACK),
+                 message="image is required")  # fmt: skip
 _refusal_changes("broken-approval-resets", "A refused approval loses the front.", APPROVE_FRONT,
                  lambda session: session.done.discard(UPLOAD_FRONT), message="not JSON")  # fmt: skip
 
