@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from kycgate.contracts.models import FRONT_PROPERTIES
 from kycgate.target.exchange import Exchange
 from kycgate.target.oauth import TOKEN_NAME
 from kycgate.target.requests import token_body
@@ -24,6 +25,7 @@ _GIVEN = frozenset({"KYCGATE_BASE_URL", "KYCGATE_TOKEN", *_CREDENTIALS.values()}
 _OWN = "what this header takes"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_READ = frozenset(_HUMP.sub("_", name).upper() for name in FRONT_PROPERTIES)
 _USED = re.compile(r"""(?:'"|: (?:Bearer )?)\$([A-Z][A-Z0-9_]*)\"""")
 """A variable in the place of a body's text, or of a header's value: what else looks like one is sent as it stands."""
 _HEADERS_LEFT_OUT = frozenset({"host", "content-length", "connection", "accept-encoding", "user-agent"})
@@ -68,18 +70,24 @@ def curl_for(exchange: Exchange, route: Route | None = None) -> str:
 
 
 def lines_to_fill(curl: str, intent: str) -> list[str]:
-    """For each variable of a command that `lines_before` does not give: the line that gives it, and how.
+    """The lines that give the variables of a command that `lines_before` does not: one for each way to fill them.
 
     `intent` is the exchange's: how the request differed from a legal one. The lines run as printed.
     """
     differs = f"; this request differs: {intent}" if intent != "legal" else ""
     wrong = dict.fromkeys(_WRONG.values(), f"wrong on purpose: {intent}")
     wrong[_WRONG_CREDENTIAL] = f"the header's whole value, wrong on purpose: {intent}"
-    names = dict.fromkeys(name for name in _USED.findall(curl) if name not in _GIVEN)
-    ours = f"as the answers to the uploads gave it{differs}"
-    return [
-        f"export {name}='…' # {wrong.get(name) or (_OWN if name.startswith('KYCGATE_') else ours)}" for name in names
-    ]
+    names: dict[str, list[str]] = {}
+    for name in dict.fromkeys(_USED.findall(curl)):
+        if name not in _GIVEN:
+            how = (
+                f"as the answers to the uploads gave it{differs}"
+                if name in _READ
+                else f"as the request shows: {intent}"
+            )
+            how = wrong.get(name, _OWN if name.startswith("KYCGATE_") else how)
+            names.setdefault(how, []).append(f"{name}='…'")
+    return [f"export {' '.join(given)} # {how}" for how, given in names.items()]
 
 
 def word_for_token() -> str:

@@ -78,19 +78,33 @@ def test_each_curl_runs_as_printed(tmp_path: Path) -> None:
 
 def test_a_body_that_is_filled_in_is_the_body_that_was_sent() -> None:
     """Personal values are variables of the shell, each with a line on how it is filled; the rest stands as it was."""
-    body = {"fullNameEn": 'Mona\'s "$HOME"', "idNumber": "29901010123413", "address": None, "state": "", "x": ["$PATH"]}
+    body = {
+        "fullNameEn": 'Mona\'s "$HOME"',
+        "idNumber": "29901010123413",
+        "address": None,
+        "state": "",
+        "x": ["$PATH"],
+        "role": "r",
+    }
     exchange = Exchange(
         1, "approve_front", "POST", "/approve", {"Authorization": "Bearer secret"}, json.dumps(body).encode(), "s1",
         Clocks(0, 0, 1), intent="a name with quotes",
     )  # fmt: skip
     printed = curl_for(exchange)
     differs = "as the answers to the uploads gave it; this request differs: a name with quotes"
-    to_fill = [f"export FULL_NAME_EN='…' # {differs}", f"export ID_NUMBER='…' # {differs}"]
-    assert lines_to_fill(printed, exchange.intent) == to_fill
+    assert lines_to_fill(printed, exchange.intent) == [
+        f"export FULL_NAME_EN='…' ID_NUMBER='…' # {differs}",
+        "export ROLE='…' # as the request shows: a name with quotes",
+    ]
     assert "Mona" not in printed
     assert "secret" not in printed
     last = 'curl() { printf %s "${@: -1}"; }; '
-    given = {"FULL_NAME_EN": r"Mona's \"$HOME\"", "ID_NUMBER": "29901010123413", "PATH": os.environ["PATH"]}
+    given = {
+        "FULL_NAME_EN": r"Mona's \"$HOME\"",
+        "ID_NUMBER": "29901010123413",
+        "ROLE": "r",
+        "PATH": os.environ["PATH"],
+    }
     ran = subprocess.run(["bash", "-c", last + printed], env=given, capture_output=True, text=True, check=True)
     assert json.loads(ran.stdout) == body
 
