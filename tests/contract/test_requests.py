@@ -195,7 +195,7 @@ def test_refused_approvals(gate: Gate, session: Session) -> None:
     """
     session.do(UPLOAD_FRONT)
     # Behind a whole approval: who reads no further would take it.
-    behind = {"text behind an object": to_json(session.approval()) + b"}"}
+    behind = {"text behind an object": to_json(session.approval()) + b"image=AAAA"}
     for name in ("JSON cut short", "text behind an object", "bytes that are no UTF-8"):
         variation = Variation(name, Outcome.BAD_REQUEST, "refusal.broken-json", (BROKEN_JSON | behind)[name])
         session.do(APPROVE_FRONT, variation=variation, demand=False)
