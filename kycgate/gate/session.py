@@ -367,7 +367,9 @@ class Session:
             retry = "accepted: a side uploaded again before its approval"
             yield Observation("order.retry", ok, retry, came, because=own)
         first = variation.clause or own
-        yield Observation(first, ok, required, came)
+        # A target that takes unbroken base64 alone refuses whatever else is tried with broken lines, too.
+        wrapped = exchange.picture is not None and exchange.picture.wrapping != "none" and first != "image.line-feeds"
+        yield Observation(first, ok, required, came, because="image.line-feeds" if wrapped else "")
         if variation is LEGAL and step == flow().first and self._calls == 1 and not self.credential.fixed:
             # Nothing was ever done with this token, and other tokens' first uploads were accepted.
             stood_in_the_way = exchange.status in (400, 404) and exchange.picture is not None

@@ -114,13 +114,17 @@ class Tokens:
         intent: str = "legal",
         properties: Mapping[str, object] | None = None,
         raw: bytes | None = None,
+        odd: bool = False,
     ) -> Exchange:
-        """Ask for a token; `properties` replace those of the legal request, and `...` leaves one out."""
+        """Ask for a token; `properties` replace those of the legal request, and `...` leaves one out.
+
+        With `odd` it is a request that earns none.
+        """
         endpoint = endpoint or flow().token
         secret = self._secrets.tenant_secret
         body = token_body(self._secrets.tenant_id, secret.get_secret_value() if secret else None, properties or {})
         body = body if raw is None else raw
-        wanted = Wanted(endpoint.id, "POST", endpoint.path, headers_of(body), body, intent=intent, turn="")
+        wanted = Wanted(endpoint.id, "POST", endpoint.path, headers_of(body), body, intent=intent, turn="", odd=odd)
         with self._lock:
             self._asked += 1
         try:

@@ -12,7 +12,7 @@ from kycgate.contracts.models import (
     parse_date_time,
 )
 from kycgate.judging.ledger import Observation
-from kycgate.judging.letters import judge_dates, judge_letters, what_is_wrong
+from kycgate.judging.letters import is_no_date, judge_dates, judge_letters, what_is_wrong
 from kycgate.text import theirs
 
 OLDEST = 130
@@ -121,7 +121,9 @@ def judge_reading(data: dict[str, Any]) -> Iterator[Observation]:
             )
     yield from judge_letters(data)
     yield from judge_dates(data)
-    moments = [moment for moment in (born, issued, expires) if moment is not None]
+    dated = {"birthdate": born, "issueDate": issued, "expirationDate": expires}
+    # That a date is none of the card's is another clause's breach.
+    moments = [moment for name, moment in dated.items() if moment is not None and not is_no_date(name, data[name])]
     if len(moments) > 1:
         ordered = all(earlier < later for earlier, later in pairwise(moments))
         yield Observation(

@@ -84,7 +84,9 @@ def _explained(told: Iterable[_Seen], hangs_on: str) -> set[int]:
     bound = {step: refused for step, tally in counts.items() if (refused := _refusals_elsewhere(tally))}
     if sum(bound.values()) < _TWICE:
         return set()
-    return {seen.number for seen in away if seen.step in bound}
+    # Steps that were never legal over another connection, such as a side that was approved, show nothing else.
+    tried = {step for step, tally in counts.items() if tally[True, True] or tally[True, False]}
+    return {seen.number for seen in away if seen.step in bound or seen.step not in tried}
 
 
 def _refusals_elsewhere(tally: Counter[tuple[bool, bool]]) -> int:

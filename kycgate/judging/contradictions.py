@@ -54,6 +54,7 @@ _ARABIC = re.compile(r"[\u0621-\u064a]")
 _ENOUGH_READINGS, _READS_WELL = 8, 0.9
 _DATED = ("issueDate", "expirationDate")
 """Printed dates that the number does not give."""
+_DATES = frozenset({"birthdate", *_DATED})
 _OTHER_SIDES = {"front": _DATED, "back": ("birthdate",)}
 """By side of the card: the dates that the other side prints."""
 _FEW_VALUES = frozenset({*_DATED, "state", "religion", "maritalStatus", "profession", "gender"})
@@ -66,6 +67,23 @@ _SHORTEST_CUT = 8
 """Characters: what is cut off before them may be a word in another spelling."""
 _RIGHT = ""
 """Stands for what is printed."""
+
+
+@dataclass(slots=True)
+class _Letter:
+    """How often a letter was kept, and how often replaced, on which texts."""
+
+    kept: int = 0
+    replaced: int = 0
+    texts: set[str] = field(default_factory=set)
+
+    def add(self, text: str, *, kept: bool) -> None:
+        self.kept, self.replaced = self.kept + kept, self.replaced + (not kept)
+        self.texts.add(text)
+
+    @property
+    def never_kept(self) -> bool:
+        return not self.kept and self.replaced >= _ENOUGH_READINGS and len(self.texts) >= _ENOUGH_CARDS
 
 
 @dataclass(slots=True)
@@ -112,11 +130,26 @@ def _slip(name: str, value: str, printed: str, truth: Mapping[str, str]) -> str:
     return f"{days:+} day, which its offset does not explain" if moment.tzinfo and abs(days) == 1 else ""
 
 
+def _replaced(letter: str, times: int, name: str = "") -> Observation:
+    required = f"{letter} as the card prints it, at least now and then"
+    came = f"another letter stood for it each of {times} times"
+    where = f"customerData.{name}" if name else ""
+    return Observation("reading.letters", False, required, f"{came} in {name}" if name else came, where)
+
+
 def _divided(data: Mapping[str, Any], truth: Mapping[str, str]) -> bool:
     """Whether the first and the family name are read right together, and divided at another word than the card does."""
     given = [str(data.get(name) or "").split() for name in _DIVIDED]
     printed = [truth.get(name, "").split() for name in _DIVIDED]
     return all(given) and given != printed and [*chain(*given)] == [*chain(*printed)]
+
+
+def _is_date_time(value: str) -> bool:
+    try:
+        parse_date_time(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _same_day(value: str, printed: str) -> bool:
@@ -167,9 +200,8 @@ class Memory:
         """By properties: the cards of which they were another card's, though they are read right otherwise."""
         self._undated: dict[str, set[str]] = defaultdict(set)
         """By date: the cards of which a side gave it that does not print it, and gave it wrong."""
-        self._letters: dict[str, Counter[bool]] = defaultdict(Counter)
-        """By letter: how often it was kept, and how often replaced, in texts that are right otherwise."""
-        self._letter_cards: dict[str, set[str]] = defaultdict(set)
+        self._letters: dict[tuple[str, str], _Letter] = defaultdict(_Letter)
+        """By letter and property, in texts that are right otherwise; "" stands for all properties together."""
         self._texts: Counter[bool] = Counter()
         """Arabic texts: how many are right, replaced letters apart."""
         self._lock = threading.Lock()
@@ -348,27 +380,26 @@ class Memory:
             return
         for came, letter in zip(value, printed, strict=True):
             if ord(letter) in _CARRIERS:
-                self._letters[letter][came == letter] += 1
-                self._letter_cards[letter].add(f"{card} {name}")
+                for where in ("", name):
+                    self._letters[letter, where].add(f"{card} {name}", kept=came == letter)
 
     def always_replaced(self) -> Iterator[Observation]:
         """At the end of a run: letters that never came as they are printed, in texts that are right otherwise."""
         with self._lock:
             if self._texts[True] < _READS_WELL * self._texts.total():
                 return  # Who reads badly may well read this badly, too.
-            for letter, counts in sorted(self._letters.items()):
-                often = counts[False] >= _ENOUGH_READINGS and len(self._letter_cards[letter]) >= _ENOUGH_CARDS
-                if often and not counts[True]:
-                    yield Observation(
-                        "reading.letters", False, f"{letter} as the card prints it, at least now and then",
-                        f"another letter stood for it each of {counts[False]} times",
-                    )  # fmt: skip
+            everywhere = {letter for (letter, name), seen in self._letters.items() if not name and seen.never_kept}
+            for (letter, name), seen in sorted(self._letters.items()):
+                if seen.never_kept and (not name or letter not in everywhere):
+                    yield _replaced(letter, seen.replaced, name)
 
     def _count_fields(self, card: str, data: dict[str, Any], truth: Mapping[str, str]) -> None:
         for name, right in compare({**data}, truth).items():
             value = data.get(name)
-            # Letters that were lost on the way are another cause, judged by themselves.
+            # Letters that were lost on the way, and dates in another form, are other causes, judged by themselves.
             if not isinstance(value, str) or not value or what_is_wrong(value):
+                continue
+            if name in _DATES and not _is_date_time(value):
                 continue
             if name == "issueDate":
                 # The card prints its month; the day is the vendor's choice.

@@ -52,12 +52,17 @@ def what_is_wrong(value: str) -> str:
     return ""
 
 
+def is_no_date(name: str, value: str) -> bool:
+    """Whether a runtime writes so that it has no date for this property."""
+    return bool(_NO_DATE.match(value) or (name != "birthdate" and _NO_DATE_OF_A_CARD.match(value)))
+
+
 def judge_dates(data: Mapping[str, Any]) -> Iterator[Observation]:
     """A date that was not read is null; a runtime's "no date" is not a date of the card."""
     for name in DATES:
         value = data.get(name)
         if isinstance(value, str) and value:
-            none = _NO_DATE.match(value) or (name != "birthdate" and _NO_DATE_OF_A_CARD.match(value))
+            none = is_no_date(name, value)
             yield Observation(
                 "reading.no-date", not none, "a date of the card, or null", f"{name} is a runtime's empty date",
                 f"customerData.{name}",

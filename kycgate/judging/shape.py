@@ -60,7 +60,8 @@ def judge_answer(exchange: Exchange) -> Iterator[Observation]:
         if exchange.status >= 400:
             yield from judge_leak(exchange)
         return
-    yield _judge_media_type(exchange)
+    media_type = _judge_media_type(exchange)
+    yield media_type
     try:
         value = parse_json(exchange.answer_body)
     except ValueError as error:
@@ -68,11 +69,13 @@ def judge_answer(exchange: Exchange) -> Iterator[Observation]:
             # The same answers are well-formed where nothing is compressed: one cause, one finding.
             yield Observation("answer.compressed", False, whole, f"a compressed body of which {error}")
             return
-        yield Observation("body.json", False, "one well-formed JSON text in UTF-8", f"a body of which {error}")
+        # A text that says to be one is no JSON for that alone, and no error body either.
+        because = "" if media_type.ok else media_type.clause
+        came = f"a body of which {error}"
+        yield Observation("body.json", False, "one well-formed JSON text in UTF-8", came, because=because)
         if exchange.status != 200:
-            yield Observation(
-                "refusal.error-body", False, "a JSON object with message and errorCode", f"a body of which {error}"
-            )
+            required = "a JSON object with message and errorCode"
+            yield Observation("refusal.error-body", False, required, came, because="body.json")
             yield from judge_leak(exchange)
         return
     yield Observation("body.json", True)
@@ -82,7 +85,8 @@ def judge_answer(exchange: Exchange) -> Iterator[Observation]:
         yield _judge_error_body(value)
         yield from judge_leak(exchange)
     elif exchange.endpoint.startswith("token"):
-        yield from _judge_token(value)
+        # What wrong credentials are given is no token's answer: that they are is the breach.
+        yield from () if exchange.odd else _judge_token(value)
     elif exchange.step is not None and exchange.step.shape_clause:
         yield from _judge_own_shape(exchange.step, value)
     elif exchange.step is not None and exchange.step.is_upload:
@@ -240,7 +244,7 @@ def _judge_result(step: Step, value: Any, *, of_own_card: bool) -> Iterator[Obse
     if not isinstance(value, dict):
         return
     success, message, code = value.get("isSuccess"), value.get("message"), value.get("errorCode")
-    if isinstance(data, dict):
+    if isinstance(data, dict) and success is not False:
         for clause_id in ("result.properties", *sorted(set(_PROPERTY_CLAUSES.values()))):
             yield problems.get(clause_id, Observation(clause_id, True))
     if success is False:

@@ -324,6 +324,8 @@ _written("expires-the-evening-before", "reading.time-zone", "Expiry at midnight 
          _each(("expirationDate",), lambda text: _evening_before(text)))  # fmt: skip
 _written("alef-without-hamza", "reading.letters", "Names lose the hamza of their alef.",
          _each(_NAMES, lambda text: re.sub("[أإآ]", "ا", text)))  # fmt: skip
+_written("address-without-hamza", "reading.letters", "The address loses the hamza of its alef; names keep theirs.",
+         _each(("address",), lambda text: re.sub("[أإآ]", "ا", text)))  # fmt: skip
 _written("teh-marbuta-as-heh", "reading.letters", "Words end with another letter of the same shape.",
          _each((*_NAMES, "address", "state"), lambda text: text.replace("ة", "ه")))  # fmt: skip
 _written("religion-backwards", "reading.as-printed", "The religion's letters stand in reverse order.",

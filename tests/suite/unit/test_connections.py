@@ -46,6 +46,13 @@ def test_what_else_was_sent_over_another_connection_is_explained_too() -> None:
     assert explained(*HOME, *AWAY, odd) == {6, 8, 9}
 
 
+def test_a_step_that_was_never_legal_elsewhere_is_explained_by_the_others() -> None:
+    broken_json = Sent("d", 6, UPLOAD, ok=False, turn=None)
+    assert explained(*HOME, *AWAY, broken_json) == {6, 8, 9}
+    retried = (Sent("e", 7, UPLOAD), Sent("e", 8, UPLOAD))
+    assert explained(*HOME, *AWAY, broken_json, *retried) == {6, 8}
+
+
 def test_a_session_may_hang_on_its_first_request() -> None:
     first = Sent("d", 7, UPLOAD, ok=False, turn=None)
     sent = (
