@@ -17,7 +17,7 @@ _STYLES = {"kept": "green", "broken": "bold red", "unclear": "yellow"}
 
 def print_verdict(run: Run, console: Console) -> None:
     """The target, the verdict, what was broken or is unclear, the objectives, and what changed."""
-    console.print(Text(f"target: {one_line(run.target_words, 300)}"), soft_wrap=True)
+    print_line(console, Text(f"target: {one_line(run.target_words, 300)}"))
     shown = alike(run, (clause for clause in accused(worst_first(run)) if clause.verdict is not Verdict.KEPT))
     rows: list[tuple[str, str, str]] = []
     for group in shown[:MAX_ROWS]:
@@ -44,20 +44,25 @@ def print_verdict(run: Run, console: Console) -> None:
         console.print(table)
     else:
         for row in rows:
-            console.print(Text("  ".join(row)), soft_wrap=True)
+            print_line(console, Text("  ".join(row)))
     if len(shown) > MAX_ROWS:
         console.print(f"… and {len(shown) - MAX_ROWS} more in the report")
     for item in run.drift:
         said = one_line(f"{', '.join(item.before)} → {', '.join(item.now)}", 300)
-        console.print(Text(f"drift  {one_line(item.subject, 200)}  {item.kind}: {said}"), soft_wrap=True)
+        print_line(console, Text(f"drift  {one_line(item.subject, 200)}  {item.kind}: {said}"))
     if run.since is not None:
         _print_since(run, run.since, console)
     for note in run.notes:
-        console.print(Text(f"note: {one_line(note, 300)}"), soft_wrap=True)
-    console.print(verdict_line(run), soft_wrap=True)
+        print_line(console, Text(f"note: {one_line(note, 300)}"))
+    print_line(console, verdict_line(run))
     sent = f"{counted(run.requests_sent, 'request')}, {counted(run.uploads_sent, 'upload')}"
     seed = "" if run.command == "rehearse" else f"seed {run.seed}, "
-    console.print(f"{sent}, {seed}exit code {run.exit_code}", soft_wrap=True)
+    print_line(console, f"{sent}, {seed}exit code {run.exit_code}")
+
+
+def print_line(console: Console, line: Text | str) -> None:
+    """One line: whole where a program may read it, broken between words on a screen."""
+    console.print(line, soft_wrap=not console.is_terminal)
 
 
 def verdict_line(run: Run) -> Text:
@@ -75,10 +80,10 @@ def _print_since(run: Run, since: Baseline, console: Console) -> None:
     changes = Counter(clause.change for clause in run.clauses) + Counter(o.change for o in run.objectives)
     for gone in since.gone[:MAX_ROWS]:
         said = f"gone  {gone.id}  {gone.endpoint} {gone.where}; was {gone.was}; {gone.now}"
-        console.print(Text(one_line(said, 300)), soft_wrap=True)
+        print_line(console, Text(one_line(said, 300)))
     if since.not_judged:
-        console.print(Text(f"broken before, not judged now: {', '.join(since.not_judged)}"), soft_wrap=True)
+        print_line(console, Text(f"broken before, not judged now: {', '.join(since.not_judged)}"))
     for said in since.differs:
-        console.print(Text(f"note: {one_line(said, 300)}"), soft_wrap=True)
+        print_line(console, Text(f"note: {one_line(said, 300)}"))
     counts = f"{changes['new']} new, {changes['known']} known, {len(since.gone)} gone"
-    console.print(Text(f"against {one_line(since.name, 200)}: {counts}"), soft_wrap=True)
+    print_line(console, Text(f"against {one_line(since.name, 200)}: {counts}"))

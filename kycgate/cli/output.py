@@ -9,7 +9,9 @@
 """
 
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +22,18 @@ from pydantic import BaseModel
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else on stdout.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict's line and errors alone.")]
+
+
+def _fitted(line: str) -> str:
+    """The line, whole where a program may read it, broken between words on a screen."""
+    if not sys.stdout.isatty():
+        return line
+    indent = line[: len(line) - len(line.lstrip())]
+    columns = shutil.get_terminal_size().columns
+    # What must be copied whole, such as a path, stays whole.
+    return textwrap.fill(
+        line, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, tabsize=1
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +51,7 @@ class Output:
     def line(self, text: str) -> None:
         """A part of the answer that the document holds too."""
         if self.plain:
-            print(text, flush=True)
+            print(_fitted(text), flush=True)
 
     def note(self, text: str) -> None:
         """A line about the call: what it judges, where the report lies."""
@@ -48,7 +62,7 @@ class Output:
     def verdict(self, text: str) -> None:
         """The line that says how it came out."""
         if not self.json:
-            print(text, flush=True)
+            print(_fitted(text), flush=True)
 
     def document(self, make: Callable[[], BaseModel]) -> None:
         """Print the whole answer, where it was asked for as JSON. ASCII alone: a target's text is in it."""

@@ -69,7 +69,7 @@ def print_outcome(
 ) -> None:
     """Print the verdict, or the run as JSON, and what GitHub wants to read."""
     from kycgate.reports import github
-    from kycgate.reports.terminal import print_verdict, verdict_line
+    from kycgate.reports.terminal import print_line, print_verdict, verdict_line
 
     output = output or Output()
     output.document(lambda: run)
@@ -84,7 +84,7 @@ def print_outcome(
         # Until its own word comes, the runner takes nothing that is printed for a command: a target's text is in it.
         print(f"::stop-commands::{stop}")
     if output.quiet:
-        console.print(verdict_line(run), soft_wrap=True)
+        print_line(console, verdict_line(run))
     else:
         print_verdict(run, console)
         if report.exists():
