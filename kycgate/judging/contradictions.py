@@ -14,7 +14,7 @@ from typing import Any, Literal
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
 from kycgate.contracts.models import ENGLISH_NAMES, parse_date_time
-from kycgate.judging.answers import customer_data
+from kycgate.judging.answers import customer_data, success_of
 from kycgate.judging.card import days_of, numbers_in
 from kycgate.judging.ledger import Observation
 from kycgate.judging.letters import DATES, what_is_wrong
@@ -226,8 +226,7 @@ class Memory:
         """What this exchange says together with those before it."""
         data = customer_data(exchange)
         with self._lock:
-            if exchange.status is not None and exchange.status >= 400:
-                yield from self._foreign_in_refusal(exchange)
+            yield from self._foreign(exchange)
             if data is None or exchange.picture is None or exchange.step is None or exchange.intent == EARLIER_FLOW:
                 return
             card = exchange.picture.card
@@ -515,35 +514,47 @@ class Memory:
                 f"customerData.{given[0]}" if given else "",
             )
 
-    def _foreign_in_refusal(self, exchange: Exchange) -> Iterator[Observation]:
-        text = exchange.answer_body.decode("utf-8", "replace")
+    def _foreign(self, exchange: Exchange) -> Iterator[Observation]:
+        """Another customer's data in a refusal, in either of its forms, or in the headers of any answer."""
+        if exchange.status is None:
+            return
+        headers = "\n".join(value for _, value in exchange.answer_headers)
+        if exchange.status >= 400 or success_of(exchange) is False:
+            shown = self._whose(exchange, f"{headers}\n{exchange.answer_body.decode('utf-8', 'replace')}")
+            if shown:
+                yield Observation(
+                    "refusal.no-leak",
+                    False,
+                    "no other customer's data in a refusal",
+                    f"it shows another customer's {shown}",
+                    "body",
+                )
+        elif shown := self._whose(exchange, headers):
+            yield Observation(
+                "session.own-customer",
+                False,
+                "one customer for one session, and another for another",
+                f"a header shows another customer's {shown}",
+                "headers",
+            )
+
+    def _whose(self, exchange: Exchange, text: str) -> str:
+        """What of another customer `text` shows; empty when it shows nothing."""
         session = self._sessions.get(exchange.session)
         own_card = exchange.picture.card if exchange.picture is not None else session.card if session else None
         own = set(self._truths.get(own_card, {}).values()) if own_card else set()
         for customer_id, (owner, _) in self._customers.items():
             if owner != exchange.session and customer_id in text.lower():
-                yield self._leaked("customer id")
-                return
+                return "customer id"
         if own_card is not None:
             for digits, cards in self._numbers.items():
                 if len(digits) >= 8 and digits in text and own_card not in cards:
-                    yield self._leaked("number")
-                    return
+                    return "number"
         for card, truth in self._truths.items():
             if card == own_card:
                 continue
             for name in _TELLING:
                 value = truth.get(name)
                 if value and len(value) >= 8 and value in text and value not in own:
-                    yield self._leaked(name)
-                    return
-
-    @staticmethod
-    def _leaked(what: str) -> Observation:
-        return Observation(
-            "refusal.no-leak",
-            False,
-            "no other customer's data in a refusal",
-            f"it shows another customer's {what}",
-            "body",
-        )
+                    return name
+        return ""

@@ -332,6 +332,32 @@ class RefusalHeaderShowsException(Vendor):
         return reply
 
 
+@fault("unreadable-shows-last-person", "refusal.no-leak", "state")
+class UnreadableShowsLastPerson(Vendor):
+    """The message of a picture that cannot be read names the person that was read last."""
+
+    def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
+        fields = super().read(picture, step)
+        if fields and "fullName" in fields:
+            self.__dict__["last_name"] = fields["fullName"]
+        return fields
+
+    def unreadable(self, session: Onboarding, step: Step) -> Reply:
+        return Reply.json(200, self.result(False, f"no match for {self.__dict__.get('last_name')}", "10001", None))
+
+
+@fault("header-of-last-customer", "session.own-customer", "state")
+class HeaderOfLastCustomer(Vendor):
+    """Each answer to an upload has the customer of the one before in a header."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        reply = super().perform(session, step, request)
+        if step.is_upload:
+            reply.headers["X-Customer"] = self.__dict__.get("before", "")
+            self.__dict__["before"] = session.customer_id
+        return reply
+
+
 @fault("unreadable-shows-exception", "refusal.no-leak", "robustness")
 class UnreadableShowsException(Vendor):
     """An unreadable picture's message is an internal exception's."""

@@ -348,3 +348,23 @@ def test_a_letter_that_is_always_replaced_is_told_from_one_that_is_misread() -> 
 def test_a_path_on_the_servers_disk_is_told_from_one_of_its_site(photo: str, shown: bool) -> None:
     kept = {observation.clause: observation.ok for observation in judge_photo(photo)}
     assert kept == {"result.photo": True, "result.photo-path": not shown}
+
+
+@pytest.mark.parametrize(
+    ("second", "clause"),
+    [
+        ({**REFUSED, "message": "no match for A9C3E5D7-4B2F-47AC-9D61-3F1B1A1E87C6"}, "refusal.no-leak"),
+        ({"message": "a9c3e5d7-4b2f-47ac-9d61-3f1b1a1e87c6", "errorCode": None}, "refusal.no-leak"),
+        (True, "session.own-customer"),
+    ],
+)
+def test_another_customer_is_seen_in_either_refusal_and_in_headers(second: Any, clause: str) -> None:
+    customer = "A9C3E5D7-4B2F-47AC-9D61-3F1B1A1E87C6"
+    memory = Memory("on")
+    assert all(seen.ok for seen in memory.judge(answered(result(customerId=customer))))
+    headers = [("X-Customer", customer)] if second is True else []
+    status = 400 if isinstance(second, dict) and "isSuccess" not in second else 200
+    other = answered(second, status, session="s2", card="c2", headers=headers)
+    assert [(seen.clause, seen.ok) for seen in memory.judge(other)] == [(clause, False)]
+    own = answered(second, status, headers=headers)
+    assert not [seen for seen in memory.judge(own) if not seen.ok]
