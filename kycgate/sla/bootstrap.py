@@ -3,7 +3,9 @@
 Blocks of consecutive seconds are drawn again and again, whole, for all steps together (circular block bootstrap:
 Politis and Romano, in Exploring the Limits of Bootstrap, 1992), so that answers that hang together stay together.
 The intervals hold for all comparisons at once: each is as wide as the largest of all studentized deviations demands
-(Romano and Wolf, Econometrica 73, 2005), with Student's t for the few blocks.
+(Romano and Wolf, Econometrica 73, 2005), with Student's t for the few blocks. None is narrower than the difference of
+two runs whose blocks are exchanged at random (a permutation test: Lehmann and Romano, Testing Statistical Hypotheses,
+2005, 15.2).
 """
 
 import math
@@ -20,6 +22,7 @@ from kycgate.sla.histograms import Cells, edges
 Array = NDArray[np.float64]
 
 DRAWS = 2_000
+EXCHANGES = 500
 DRIFTING = 4.0
 """Factor by which intervals widen for runs too short to show how long answers depend on each other."""
 
@@ -78,7 +81,10 @@ def estimate(
     miss, blocks = (1 - confidence) / 2, min(before.blocks, after.blocks)
     allowance = stdtrit(blocks - 1, miss) / ndtri(miss)
     outlasted = before.outlasted or after.outlasted
-    reach = spread * np.quantile(largest, confidence) * allowance * (DRIFTING if outlasted else 1.0)
+    # Twice as long, as what lasts for a block may lie across the ends of two.
+    exchanged = _exchanged(rng, base, new, asked, change, 2 * max(before.block_s, after.block_s))
+    by_exchange = np.quantile(np.abs(exchanged / spread).max(1), confidence)
+    reach = spread * max(np.quantile(largest, confidence) * allowance, by_exchange) * (DRIFTING if outlasted else 1.0)
     return Estimate(change, change - reach, change + reach, max(before.block_s, after.block_s), spread, outlasted)
 
 
@@ -97,6 +103,47 @@ def _side(rng: np.random.Generator, samples: Sequence[Sample], asked: Sequence[t
         deviations[:, places] = wider * (drawn - point[places])
     outlasted = any(bool(outlasts(_away(sample))) for sample in samples)
     return _Side(point, deviations, length // block_s, block_s, outlasted)
+
+
+def _exchanged(
+    rng: np.random.Generator,
+    base: Sequence[Sample],
+    new: Sequence[Sample],
+    asked: Sequence[tuple[int, float]],
+    change: Array,
+    block_s: int,
+) -> Array:
+    """The changes between two runs made of both runs' blocks in a drawn order, (`EXCHANGES`, asked).
+
+    What few blocks hold, such as a stall, may have met one run alone by chance, whose own blocks cannot show that. A
+    change of all answers alike is taken out first, as the least of the asked shares has it.
+    """
+    found = np.zeros((EXCHANGES, len(asked)))
+    picked: Array | None = None
+    for number, (one, other) in enumerate(zip(base, new, strict=True)):
+        places = [place for place, (wanted, _) in enumerate(asked) if wanted == number]
+        if not places:
+            continue
+        shares = [asked[place][1] for place in places]
+        shift = change[places[int(np.argmin(shares))]]
+        first, second = (_of_blocks(sample.counts, block_s) for sample in (one, other))
+        values = np.concatenate([one.values, other.values - shift])
+        order = values.argsort()
+        pooled = np.zeros((len(first) + len(second), len(values)))
+        pooled[: len(first), : len(one.values)], pooled[len(first) :, len(one.values) :] = first, second
+        pooled = pooled[:, order]
+        if picked is None:
+            places_drawn = rng.permuted(np.tile(np.arange(len(pooled)), (EXCHANGES, 1)), axis=1)
+            picked = (places_drawn < len(first)).astype(float)
+        before, after = (quantiles(chosen @ pooled, values[order], shares) for chosen in (picked, 1 - picked))
+        found[:, places] = after - before
+    return found
+
+
+def _of_blocks(counts: Array, block_s: int) -> Array:
+    """The counts of consecutive seconds together; the last block may be shorter."""
+    summed: Array = np.add.reduceat(counts, np.arange(0, len(counts), block_s), axis=0)
+    return summed
 
 
 def _away(sample: Sample) -> Array:

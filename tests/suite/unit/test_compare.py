@@ -6,12 +6,14 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from kycgate.cli.main import app
 from kycgate.errors import UsageError
 from kycgate.runs.load_model import GeneratorHealth
+from kycgate.sla.bootstrap import Sample, estimate
 from kycgate.sla.compare import Change, Comparison, as_markdown, compare, lengths
 from kycgate.sla.recording import Recording
 from kycgate.tests.suite.recorded import write_load
@@ -63,6 +65,26 @@ def test_a_change_that_does_not_matter_is_none(tmp_path: Path) -> None:
     assert (found.verdict, found.exit_code) == ("not slower", 0)
     assert verdicts(found) == {"upload_front": {"not slower"}, "approve_front": {"not slower"}}
     assert compare(base, new, min_effect=0.0).verdict == "slower"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_two_stalls_that_met_one_run_alone_are_no_change(seed: int) -> None:
+    """They may as well have met the other: as few decide nothing, while a change of all answers still shows."""
+    rng = np.random.default_rng(seed)
+
+    def sample(stalls: tuple[int, ...], slower: float = 0.0) -> Sample:
+        values = 4 + slower + rng.normal(0, 0.1, (300, 5))
+        for begin in stalls:
+            values[begin : begin + 30] += 2
+        cells, place = np.unique(np.round(values * 200), return_inverse=True)
+        counts = np.zeros((300, len(cells)))
+        np.add.at(counts, (np.repeat(np.arange(300), 5), place.ravel()), 1)
+        return Sample(counts, cells / 200)
+
+    asked = [(0, share) for share in (0.5, 0.9, 0.95, 0.99)]
+    found = estimate([sample((44, 237))], [sample(())], asked, 0.95, seed)
+    assert not (found.high < -0.05).any()
+    assert (estimate([sample(())], [sample((), slower=0.2)], asked, 0.95, seed).low > 0.05).all()
 
 
 def test_what_was_not_shown_is_not_green(tmp_path: Path) -> None:
