@@ -4,7 +4,7 @@ import contextlib
 import html
 import re
 import threading
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -59,6 +59,8 @@ _OTHER_SIDES = {"front": _DATED, "back": ("birthdate",)}
 """By side of the card: the dates that the other side prints."""
 _FEW_VALUES = frozenset({*_DATED, "state", "religion", "maritalStatus", "profession", "gender"})
 """Of these many people share one value."""
+_SELDOM_SHARED = frozenset({*_DATED, "state"})
+"""Of these two people seldom share one."""
 _CARRIERS = str.maketrans("أإآىةؤئ", "ااايهوي")
 """Letters that software takes for one another to search names by, and the one that it keeps."""
 _ENOUGH_CARDS = 3
@@ -198,6 +200,10 @@ class Memory:
         """By picture (card, side, bytes, media type): the values that each property was given."""
         self._borrowed: dict[str, set[str]] = defaultdict(set)
         """By properties: the cards of which they were another card's, though they are read right otherwise."""
+        self._latest: deque[str] = deque(maxlen=2)
+        """The cards of the last readings."""
+        self._left_behind: set[tuple[tuple[str, str, int, str], str]] = set()
+        """By picture and property: where the value was that of one of them."""
         self._undated: dict[str, set[str]] = defaultdict(set)
         """By date: the cards of which a side gave it that does not print it, and gave it wrong."""
         self._letters: dict[tuple[str, str], _Letter] = defaultdict(_Letter)
@@ -244,6 +250,7 @@ class Memory:
             yield from self._judge_print(card, data)
             yield from self._judge_other_side(exchange.picture, data)
             yield from self._judge_picture(exchange.picture, data)
+            self._latest.append(card)
             for known_ones in (self._customers, self._numbers, self._photos) if self._most else ():
                 while len(known_ones) > self._most:
                     del known_ones[next(iter(known_ones))]
@@ -331,12 +338,15 @@ class Memory:
             owners = {c for c, other in self._truths.items() if c != picture.card and _printed_as(name, value, other)}
             if owners:
                 seen.setdefault(name, set()).add(value)
+                if name in _SELDOM_SHARED and owners & {*self._latest}:
+                    self._left_behind.add((key, name))
                 if self._fields[name][True]:
                     found[name] = owners
         for name, values in seen.items():
             if _RIGHT in values and len(values) > 1:
                 self._borrowed[name].add(picture.card)
-                if name not in _FEW_VALUES or len(self._borrowed[name]) > 1:
+                # What many share may be another's by chance, but hardly that of the person who was read just before.
+                if name not in _FEW_VALUES or len(self._borrowed[name]) > 1 or (key, name) in self._left_behind:
                     seen[name] = {_RIGHT}
                     yield self._crossed(
                         "one reading of one picture, its own person's",
