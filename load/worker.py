@@ -33,7 +33,9 @@ from kycgate.load.generator import LEAVING_S, ArrivalUser, Generator
 from kycgate.load.interval import Interval
 from kycgate.load.plan import SECRET, Job, LoadPlan, for_workers
 
-PLAN, READY, GO, INTERVAL, STOP = (f"kycgate-{word}" for word in ("plan", "ready", "go", "interval", "stop"))
+HERE, PLAN, READY, GO, INTERVAL, STOP = (
+    f"kycgate-{word}" for word in ("here", "plan", "ready", "go", "interval", "stop")
+)
 HEAD_START_S = 0.5
 """Local workers begin at one moment of the clock they share, a little after the last has been told."""
 MISSING = "missing"
@@ -150,11 +152,17 @@ def run_master(job: Job) -> None:
     except Exception as error:  # noqa: BLE001 - zmq and Locust raise kinds of their own
         emit(_void(f"cannot listen for workers on {topology.bind_host}:{topology.bind_port}: {error}"))
         return
+    here: set[str] = set()
+    """Workers that take a plan: what reaches one between its connecting and its first listening is lost."""
     ready: dict[str, str] = {}
     left: set[str] = set()
     indexes: dict[str, int] = {}
     changed = gevent.event.Event()
     stopping = gevent.event.Event()
+
+    def on_here(msg: Any, **_: Any) -> None:
+        here.add(msg.node_id)
+        changed.set()
 
     def on_ready(msg: Any, **_: Any) -> None:
         ready[msg.node_id] = msg.data["boot"]
@@ -173,6 +181,7 @@ def run_master(job: Job) -> None:
         runner.send_message(STOP)
         changed.set()
 
+    runner.register_message(HERE, on_here)
     runner.register_message(READY, on_ready)
     runner.register_message(INTERVAL, on_interval)
     _until_input_closes(stop)
@@ -180,11 +189,11 @@ def run_master(job: Job) -> None:
     try:
         if topology.remote_workers:
             _status(f"waiting for {topology.workers} workers on {topology.bind_host}:{runner.server.port}")
-        if not _wait(lambda: runner.worker_count >= topology.workers, topology.wait_s, changed, stopping):
-            emit(_void(f"{runner.worker_count} of {topology.workers} workers came within {topology.wait_s:g} s"))
+        if not _wait(lambda: len(here) >= topology.workers, topology.wait_s, changed, stopping):
+            emit(_void(f"{len(here)} of {topology.workers} workers came within {topology.wait_s:g} s"))
             return
         # A worker that connects later has no part in the run.
-        clients = sorted(runner.clients)[: topology.workers]
+        clients = sorted(here)[: topology.workers]
         indexes |= {client: number for number, client in enumerate(clients)}
         left |= set(clients)
         for client, number in indexes.items():
@@ -296,6 +305,7 @@ def run_worker(job: Job) -> None:
     runner.register_message(PLAN, on_plan, concurrent=True)
     runner.register_message(GO, on_go)
     runner.register_message(STOP, stop)
+    runner.send_message(HERE)
     # Until the master says that all is over, or is gone.
     runner.greenlet.join()
 

@@ -331,7 +331,7 @@ def _has_target(config: pytest.Config) -> bool:
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """A target has one budget and one order of tests, which stay in one process; most tests of our own only wait."""
-    return 0 if _has_target(config) else (os.cpu_count() or 1) + 1
+    return 0 if _has_target(config) else (os.cpu_count() or 1) + 2
 
 
 @pytest.hookimpl(optionalhook=True)

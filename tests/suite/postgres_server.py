@@ -22,11 +22,16 @@ def find_binaries() -> Path | None:
     return max((path.parent for path in versions), key=lambda path: float(path.parent.name), default=None)
 
 
+def _runuser() -> str:
+    """Debian keeps it where a user's path may not lead."""
+    return shutil.which("runuser") or shutil.which("runuser", path="/usr/sbin:/sbin") or "runuser"
+
+
 @contextmanager
 def running_server(binaries: Path) -> Iterator[str]:
     """Gives the URL of an empty database that asks for a password."""
     # The server refuses to run as root, so it is started as the package's own user then.
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    as_user = [_runuser(), "-u", "postgres", "--"] if os.geteuid() == 0 else []
     folder = Path(tempfile.mkdtemp(prefix="kycgate-pg-"))
     try:
         (folder / "password").write_text(PASSWORD)
