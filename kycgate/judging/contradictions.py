@@ -59,6 +59,8 @@ _OTHER_SIDES = {"front": _DATED, "back": ("birthdate",)}
 """By side of the card: the dates that the other side prints."""
 _FEW_VALUES = frozenset({*_DATED, "state", "religion", "maritalStatus", "profession", "gender"})
 """Of these many people share one value."""
+_UUID = re.compile("[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_LONG_NUMBER = re.compile("[0-9]{8,}")
 _SELDOM_SHARED = frozenset({*_DATED, "state"})
 """Of these two people seldom share one."""
 _CARRIERS = str.maketrans("أإآىةؤئ", "ااايهوي")
@@ -553,12 +555,13 @@ class Memory:
         session = self._sessions.get(exchange.session)
         own_card = exchange.picture.card if exchange.picture is not None else session.card if session else None
         own = set(self._truths.get(own_card, {}).values()) if own_card else set()
-        for customer_id, (owner, _) in self._customers.items():
-            if owner != exchange.session and customer_id in text.lower():
+        # Looked up by what stands there: a load remembers very many customers, and each answer has headers.
+        for shown in _UUID.findall(text.lower()):
+            if self._customers.get(shown, (exchange.session,))[0] != exchange.session:
                 return "customer id"
         if own_card is not None:
-            for digits, cards in self._numbers.items():
-                if len(digits) >= 8 and digits in text and own_card not in cards:
+            for shown in _LONG_NUMBER.findall(text):
+                if own_card not in self._numbers.get(shown, {own_card}):
                     return "number"
         for card, truth in self._truths.items():
             if card == own_card:
