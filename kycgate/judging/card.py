@@ -62,7 +62,8 @@ def gender_of(word: Any) -> Gender | None:
     return "male" if plain in _MALE else "female" if plain in _FEMALE else None
 
 
-def _moment(value: Any) -> datetime | None:
+def moment_of(value: Any) -> datetime | None:
+    """The moment as it is written, its offset apart; None where it is not a date-time."""
     try:
         return parse_date_time(value).replace(tzinfo=None) if isinstance(value, str) else None
     except ValueError:
@@ -90,7 +91,7 @@ def judge_reading(data: dict[str, Any]) -> Iterator[Observation]:
             )
         else:
             yield Observation("reading.number", True)
-    born, issued, expires = (_moment(data.get(name)) for name in ("birthdate", "issueDate", "expirationDate"))
+    born, issued, expires = (moment_of(data.get(name)) for name in ("birthdate", "issueDate", "expirationDate"))
     if known is not None:
         if born is not None:
             # Midnight in Egypt may be written as the evening before in UTC: an offset does not contradict it.

@@ -15,7 +15,7 @@ from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
 from kycgate.contracts.models import ENGLISH_NAMES, parse_date_time
 from kycgate.judging.answers import customer_data, success_of
-from kycgate.judging.card import days_of, numbers_in
+from kycgate.judging.card import days_of, moment_of, numbers_in
 from kycgate.judging.ledger import Observation
 from kycgate.judging.letters import DATES, what_is_wrong
 from kycgate.judging.readings import compare, plain
@@ -54,7 +54,6 @@ _ARABIC = re.compile(r"[\u0621-\u064a]")
 _ENOUGH_READINGS, _READS_WELL = 8, 0.9
 _DATED = ("issueDate", "expirationDate")
 """Printed dates that the number does not give."""
-_DATES = frozenset({"birthdate", *_DATED})
 _OTHER_SIDES = {"front": _DATED, "back": ("birthdate",)}
 """By side of the card: the dates that the other side prints."""
 _FEW_VALUES = frozenset({*_DATED, "state", "religion", "maritalStatus", "profession", "gender"})
@@ -146,14 +145,6 @@ def _divided(data: Mapping[str, Any], truth: Mapping[str, str]) -> bool:
     given = [str(data.get(name) or "").split() for name in _DIVIDED]
     printed = [truth.get(name, "").split() for name in _DIVIDED]
     return all(given) and given != printed and [*chain(*given)] == [*chain(*printed)]
-
-
-def _is_date_time(value: str) -> bool:
-    try:
-        parse_date_time(value)
-    except ValueError:
-        return False
-    return True
 
 
 def _same_day(value: str, printed: str) -> bool:
@@ -410,7 +401,7 @@ class Memory:
             # Letters that were lost on the way, and dates in another form, are other causes, judged by themselves.
             if not isinstance(value, str) or not value or what_is_wrong(value):
                 continue
-            if name in _DATES and not _is_date_time(value):
+            if name in DATES and moment_of(value) is None:
                 continue
             if name == "issueDate":
                 # The card prints its month; the day is the vendor's choice.

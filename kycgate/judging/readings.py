@@ -18,9 +18,9 @@ from typing import Any
 from kycgate.contracts.id_number import to_ascii_digits
 from kycgate.contracts.models import ENGLISH_NAMES, parse_date_time
 from kycgate.judging.card import days_of, gender_of
+from kycgate.judging.letters import DATES
 from kycgate.runs.load_model import FieldReading
 
-_DATES = frozenset({"birthdate", "issueDate", "expirationDate"})
 _WORDS = frozenset({"gender", "religion", "maritalStatus", "nationality", "profession"})
 _SAME_LETTER = str.maketrans({"\u06cc": "\u064a", "\u06a9": "\u0643", "\u2010": "-", "\u2011": "-", "\u2013": "-"})
 # Cf holds the direction marks, Mn the vowel marks; tatweel (U+0640) only stretches a line.
@@ -43,7 +43,7 @@ def _same(name: str, came: Any, printed: str) -> bool | None:
         return None
     if not isinstance(came, str):
         return False
-    if name in _DATES:
+    if name in DATES:
         return printed in {day.isoformat() for day in _days(came)}
     if name == "gender" and gender_of(printed) is not None:
         return gender_of(came) == gender_of(printed)
