@@ -9,7 +9,8 @@ The body goes out by reference, and the clocks are read where connecting, sendin
 import socket
 import ssl
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,6 +42,19 @@ class OwnFault(Exception):  # noqa: N818 - it is an outcome that voids the run
 
 class NoAnswer(Exception):  # noqa: N818 - it is an outcome that is counted
     """No whole answer came."""
+
+
+@contextmanager
+def _own_fault() -> Iterator[None]:
+    """That a gateway in front gives no token is no fault of the target.
+
+    Raises:
+        OwnFault: it gives none.
+    """
+    try:
+        yield
+    except NotTheTarget as error:
+        raise OwnFault(str(error)) from None
 
 
 def _no_http(why: object) -> NoAnswer:
@@ -233,10 +247,8 @@ class Connection:
         """
         headers = with_ours(headers, self._headers) if self._headers else headers
         if self._gateway is not None:
-            try:
+            with _own_fault():
                 headers = {**headers, **self._gateway.headers()}
-            except NotTheTarget as error:
-                raise OwnFault(str(error)) from None
         begun = time.perf_counter_ns()
         exchange = Exchange(
             number=0,
@@ -258,6 +270,9 @@ class Connection:
         else:
             exchange.status, exchange.answer_headers, exchange.answer_body, exchange.clocks = answered
             exchange.resent = self._resent
+            if self._gateway is not None:
+                with _own_fault():
+                    self._gateway.demand_not_expired(exchange)
         return exchange
 
     def post(

@@ -24,6 +24,7 @@ from kycgate.target.blame import PROXY_REFUSES, Blame, blame_of
 from kycgate.target.budget import Budget
 from kycgate.target.decoding import MAX_ANSWER, decoded
 from kycgate.target.exchange import HUNG_UP, NOT_HTTP, Clocks, Exchange, Picture
+from kycgate.target.oauth import Gateway
 from kycgate.target.proxy import CUT_SHORT, PROXY_DEMANDS
 from kycgate.target.route import route_of, with_ours
 from kycgate.target.transport import BoundedTransport, TooMuch
@@ -196,20 +197,22 @@ class Target:
         if self._away:
             time.sleep(min(PAUSES_S[self._in_a_row], max(self.budget.left_s, 0.0)))
 
-    def _gateway_headers(self) -> dict[str, str]:
-        """What a gateway in front wants to see.
+    @contextmanager
+    def _gateway(self) -> Iterator[Gateway | None]:
+        """Who holds the token of a gateway in front.
 
         Raises:
             NotTheTarget: its token is not to be had; nothing more is sent.
         """
         try:
-            return self.route.gateway.headers() if self.route.gateway is not None else {}
+            yield self.route.gateway
         except NotTheTarget as error:
             self.gave_up = str(error)
             raise
 
     def _send_once(self, wanted: Wanted) -> Exchange:
-        gateway = self._gateway_headers()
+        with self._gateway() as gateway:
+            in_front = gateway.headers() if gateway is not None else {}
         self.budget.take(upload=wanted.upload)
         with self._lock:
             self._number += 1
@@ -252,7 +255,7 @@ class Target:
                 other.at_once = True
             self._under_way.append(exchange)
         try:
-            self._receive(wanted, exchange, gateway, trace)
+            self._receive(wanted, exchange, in_front, trace)
         except (httpx.HTTPError, OSError, MemoryError) as error:
             exchange.failure = describe_failure(error)
             if exchange.failure == HUNG_UP and self._transport.began():
@@ -289,6 +292,9 @@ class Target:
         if self.route.proxy is not None and exchange.status == PROXY_DEMANDS:
             blame = PROXY_REFUSES
             exchange.failure = "407 of the proxy: it demands credentials, or refuses ours"
+        with self._gateway() as gateway:
+            if gateway is not None:
+                gateway.demand_not_expired(exchange)
         if blame is not None and blame.whose != "theirs":
             self.gave_up = f"{self.base_url} cannot be reached: {blame.kind} ({exchange.failure}): {blame.advice}"
             raise NotTheTarget(self.gave_up, blame.kind)
@@ -298,7 +304,7 @@ class Target:
         self,
         wanted: Wanted,
         exchange: Exchange,
-        gateway: Mapping[str, str],
+        in_front: Mapping[str, str],
         trace: Callable[[str, Mapping[str, Any]], None],
     ) -> None:
         seconds = min(self._timeout, max(self.budget.left_s, 0.001))
@@ -311,7 +317,7 @@ class Target:
                 # Bytes, not text: an ill-formed header must leave as it was meant.
                 headers=[
                     (name.encode(), value.encode("latin-1", "replace"))
-                    for name, value in (*wanted.headers.items(), *gateway.items())
+                    for name, value in (*wanted.headers.items(), *in_front.items())
                 ],
                 content=content,
                 extensions={"trace": trace},

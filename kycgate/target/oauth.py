@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kycgate.errors import NotTheTarget
 from kycgate.target.blame import blame_of
+from kycgate.target.exchange import Exchange
 from kycgate.target.proxy import PROXY_DEMANDS, Proxy
 from kycgate.target.transport import BoundedTransport
 
@@ -30,6 +31,8 @@ MAX_BODY = 65_536
 _AGAIN_S = 5.0
 """Seconds until a renewal that failed is tried again, while the old token lives."""
 _SPARE_S = 30.0
+_REFUSALS = {401, 403}
+"""Statuses that a gateway may have answered, as the token had expired when it looked at it."""
 _ERRORS = {
     "invalid_request": "ask the vendor of the gateway what it wants",
     "invalid_client": "check the client id and secret, and oauth.client_authentication",
@@ -88,6 +91,20 @@ class Gateway:
             NotTheTarget: none is to be had.
         """
         return {self._grant.header: f"Bearer {self._current(lambda life: min(life / 4, _SPARE_S))}"}
+
+    def demand_not_expired(self, exchange: Exchange) -> None:
+        """After an answer: a refusal says something of the target only while the gateway's token lives.
+
+        Raises:
+            NotTheTarget: the token has expired meanwhile, and no new one is to be had; the exchange tells.
+        """
+        if exchange.status not in _REFUSALS:
+            return
+        try:
+            self.headers()
+        except NotTheTarget:
+            exchange.failure = f"{exchange.status}, and the gateway's token had expired"
+            raise
 
     def keep_fresh(self) -> None:
         """Renew the token from the half of its life on: called now and then, so that no timed request waits for it.

@@ -52,6 +52,8 @@ class Issuer:
     url: str = ""
     header: str = "X-Gateway-Authorization"
     life_s: float | None = 600.0
+    looks_after_s: float = 0.0
+    """From a request's arrival until its token is looked at."""
     answer: tuple[int, object] | None = None
     """What is said instead of a token."""
     given: dict[str, float] = field(default_factory=dict)
@@ -77,6 +79,7 @@ class Issuer:
 
     def is_good(self, value: str) -> bool:
         self.seen.append(value)
+        time.sleep(self.looks_after_s)
         token = value.removeprefix("Bearer ")
         good = value.startswith("Bearer ") and self.given.get(token, 0.0) > time.monotonic()
         self.refused += not good
@@ -263,22 +266,46 @@ def test_a_probe_without_the_gateways_token_has_not_watched(
     assert "the gateway's OAuth endpoint" in out
 
 
-def test_a_load_without_a_new_token_is_void(issuer: Issuer, gateway: str, tmp_path: Path, call: Call) -> None:
-    """The endpoint goes away while the load runs: nothing is said of the target."""
-    issuer.life_s = 3.0
+def breaks_down(issuer: Issuer, tokens: int) -> None:
+    """No token is given after the first `tokens`."""
 
     def break_down() -> None:
-        while not issuer.given:
+        while len(issuer.given) < tokens:
             time.sleep(0.05)
         issuer.answer = (503, b"")
 
     threading.Thread(target=break_down, daemon=True).start()
+
+
+@pytest.mark.parametrize("looks_after_s", [0.0, 0.3])
+def test_a_load_without_a_new_token_is_void(
+    issuer: Issuer, gateway: str, tmp_path: Path, call: Call, looks_after_s: float
+) -> None:
+    """The endpoint goes away while the load runs: nothing is said of the target.
+
+    Nor where the old token expires under way, and the gateway refuses it.
+    """
+    issuer.life_s, issuer.looks_after_s = 3.0, looks_after_s
+    breaks_down(issuer, 1)
     code, out, wrong = call("load", "--rate", "2", "--duration", "8", "--out", str(tmp_path / "run"))
     assert code == 3
     assert "the gateway's OAuth endpoint" in out + wrong
     assert not [
         c for c in json.loads((tmp_path / "run" / "run.json").read_text())["clauses"] if c["verdict"] == "broken"
     ]
+
+
+def test_a_check_whose_token_expires_under_way_accuses_nobody(
+    issuer: Issuer, gateway: str, tmp_path: Path, call: Call
+) -> None:
+    """The gateway looks late, and refuses with a page of its own."""
+    issuer.life_s, issuer.looks_after_s = 2.0, 0.3
+    breaks_down(issuer, 1)
+    code, out, wrong = call("check", "--only", "refusal.error-body", "--out", str(tmp_path / "run"))
+    assert code == 3
+    assert "the gateway's OAuth endpoint" in out + wrong
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert not [c for c in run["clauses"] if c["verdict"] == "broken"]
 
 
 @pytest.mark.parametrize(
