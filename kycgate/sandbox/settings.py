@@ -92,6 +92,9 @@ class SandboxSettings(BaseModel):
     order_status: Literal[400, 404] = 400
     last_step_broken_body: Literal["ignored", "refused"] = "ignored"
     deep_nesting: Literal["ignored", "refused"] = "ignored"
+    not_utf8: Literal["refused", "replaced"] = Field(
+        default="refused", description="Bytes that are no UTF-8 in a body: many servers replace them before they parse."
+    )
     words: Literal["Arabic", "English"] = "Arabic"
     date_times: Literal["Z", "offset", "naive"] = "Z"
     missing_tenant_status: Literal[400, 401] = 400

@@ -39,6 +39,7 @@ _LIBERTIES: dict[str, dict[str, Any]] = {
     "firewall": {"firewall": True},
     "401-before-405": {"credentials_before_method": True},
     "known-person-refused": {"known_person": "refused"},
+    "not-utf8-replaced": {"not_utf8": "replaced"},
 }
 
 
@@ -54,6 +55,7 @@ LIBERTIES: dict[str, tuple[str, ...]] = {
     "A picture that cannot be read is a 200 with isSuccess false, or a 400.": ("default", "unreadable-400"),
     "A blank picture, or a back shown as a front, is refused, or read.": ("default", "foreign-photos"),
     "A broken body of ApproveBackImage is ignored, or a 400.": ("default", "last-body-refused"),
+    "Bytes that are no UTF-8 are refused, or replaced before the JSON is parsed.": ("default", "not-utf8-replaced"),
     "Deep nesting in unknown properties is ignored, or a 400.": ("default", "nesting-refused"),
     "Words for gender, religion, marital status and nationality are Arabic, or English.": ("default", "english-words"),
     "Date-times end with Z, an offset, or nothing.": ("default", "dates-offset", "dates-naive"),

@@ -393,7 +393,7 @@ class Vendor:
     def parse(self, body: bytes) -> dict[str, Any]:
         """The JSON object in `body`; Refused otherwise."""
         try:
-            value = json.loads(body.decode("utf-8"))
+            value = json.loads(body.decode("utf-8", "replace" if self.settings.not_utf8 == "replaced" else "strict"))
         except RecursionError:
             if self.settings.deep_nesting == "refused":
                 raise Refused(400, "The body is nested too deep", why="not-json") from None

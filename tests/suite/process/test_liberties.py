@@ -63,6 +63,13 @@ def test_keys_that_open_new_flows_with_people_who_are_known() -> None:
     assert results["session.own-order"].verdict is not Verdict.BROKEN
 
 
+def test_bytes_that_are_no_utf8_may_be_replaced_before_the_json_is_parsed() -> None:
+    """As ordinary web servers do; with translation off an approval of unknown properties alone is a whole one."""
+    settings = SandboxSettings(not_utf8="replaced", not_base64="result", translation=False)
+    with embedded_sandbox(Profile(), settings) as sandbox:
+        assert not broken(checked(sandbox, 3))
+
+
 def test_every_liberty_is_taken_by_a_variant_each_way() -> None:
     """The page of open points lists them; how keys that serve one flow are met is tested above."""
     known = variants() | KEY_VARIANTS
