@@ -32,6 +32,7 @@ from kycgate.judging.behaviour import Behaviour
 from kycgate.judging.connections import ANY_CONNECTION, Connections
 from kycgate.judging.contradictions import Memory
 from kycgate.judging.ledger import Ledger, Observation
+from kycgate.judging.one_cause import with_causes
 from kycgate.judging.shape import judge_answer
 from kycgate.runs.clause import Verdict
 from kycgate.runs.folder import RunFolder
@@ -198,7 +199,7 @@ class Gate:
             with self._lock:
                 self._unanswered.append((observations, exchange))
         else:
-            self.ledger.add(observations, exchange, recorded)
+            self.ledger.add(with_causes(observations), exchange, recorded)
         self._note_choices(exchange)
         with self._lock:
             went_on = self._connections.note(exchange)

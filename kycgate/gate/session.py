@@ -70,12 +70,14 @@ class Dress:
     With `fresh` each request ends its connection, with `gzip` compressed answers are accepted, and the legal uploads
     take the picture `forms` in turn (`kycgate.specimens.forms`), then the card's own. Every second
     request carries `headers`; with `lower` it has all names of headers in small letters, as gateways write them.
+    A phone keeps its `language`.
     """
 
     fresh: bool = False
     gzip: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     lower: bool = False
+    language: str = ""
     forms: list[str] = field(default_factory=list)
 
 
@@ -248,6 +250,8 @@ class Session:
             headers["Connection"] = "close"
         if self.dress.gzip:
             headers["Accept-Encoding"] = "gzip"
+        if self.dress.language:
+            headers["Accept-Language"] = self.dress.language
         if self._calls % 2 == 0:
             headers |= self.dress.headers
         for name, value in variation.headers.items():
@@ -369,7 +373,8 @@ class Session:
         first = variation.clause or own
         # A target that takes unbroken base64 alone refuses whatever else is tried with broken lines, too.
         wrapped = exchange.picture is not None and exchange.picture.wrapping != "none" and first != "image.line-feeds"
-        yield Observation(first, ok, required, came, because="image.line-feeds" if wrapped else "")
+        because = "image.line-feeds" if wrapped else ""
+        yield Observation(first, ok, required, came, because=because, plainly=own if first != own else "")
         if variation is LEGAL and step == flow().first and self._calls == 1 and not self.credential.fixed:
             # Nothing was ever done with this token, and other tokens' first uploads were accepted.
             stood_in_the_way = exchange.status in (400, 404) and exchange.picture is not None

@@ -18,6 +18,8 @@ INTERNALS = re.compile(
     | \b(?:System|Microsoft|Newtonsoft|java|javax|org|com)(?:\.\w{1,60}){1,9}(?:Exception|Error)\b
     | \b[A-Z]\w*Exception\b
     | \b(?:ValueError|TypeError|KeyError|IndexError|AttributeError|RuntimeError|NameError|ZeroDivisionError)\b
+    | \bobject\ has\ no\ attribute\ ' | \bobject\ is\ not\ (?:subscriptable|iterable|callable)\b
+    | \bCannot\ read\ propert(?:y|ies)\ of\ (?:undefined|null)\b | \bnil\ pointer\ dereference\b
     | \bgoroutine\ \d+
     | \bORA-\d{5}\b | \bSQLSTATE\b | \bSqlClient\b | \bpsycopg | \bNpgsql
     | \bViolation\ of\ [A-Z ]{1,40}\ constraint\b | \bduplicate\ key\ value\ violates\b | \bdbo\.\w

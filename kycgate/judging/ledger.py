@@ -27,6 +27,8 @@ class Observation:
     where: str = ""
     because: str = ""
     """The clause that the same answer breaks first: this breach goes along with it."""
+    plainly: str = ""
+    """The clause that other requests break for one cause with this: where they do, this breach goes along."""
 
 
 @dataclass(slots=True)
@@ -147,6 +149,7 @@ class Ledger:
             self._redact(seen.actual),
             self._redact(seen.where),
             seen.because,
+            seen.plainly,
         )
 
     def touch(self, cause: str, clause_ids: Iterable[str]) -> None:
@@ -204,6 +207,9 @@ class Ledger:
                     result.cause = self._cause(self._tallies[name], found)
             self._turn_round(found)
             for name, result in found.items():
+                if result.verdict is Verdict.BROKEN and not result.cause:
+                    result.cause = self._plain_cause(self._tallies[name], found)
+            for name, result in found.items():
                 if result.cause:
                     found[result.cause].touches.append(name)
             for result in found.values():
@@ -212,10 +218,23 @@ class Ledger:
 
     @staticmethod
     def _cause(tally: _Tally, found: Mapping[str, ClauseResult]) -> str:
-        """The one clause that all breaches of this one go along with."""
-        causes = {entry.observation.because for entry in tally.entries if not entry.ok}
+        """The clause that all breaches of this one go along with; where they go with several, with most of them."""
+        causes = Counter(entry.observation.because for entry in tally.entries if not entry.ok)
+        if not causes or tally.broken:
+            return ""
+        explained = all(cause and found[cause].verdict is Verdict.BROKEN for cause in causes)
+        return causes.most_common(1)[0][0] if explained else ""
+
+    def _plain_cause(self, tally: _Tally, found: Mapping[str, ClauseResult]) -> str:
+        """The clause that other requests break too, where not just what was varied decides."""
+        causes = {entry.observation.plainly for entry in tally.entries if not entry.ok}
         (cause,) = causes if len(causes) == 1 else ("",)
-        return cause if cause and not tally.broken and found[cause].verdict is Verdict.BROKEN else ""
+        if not cause or tally.broken or found[cause].verdict is not Verdict.BROKEN:
+            return ""
+        good = {entry.facts.get("endpoint") for entry in self._tallies[cause].entries if entry.ok}
+        bad = {entry.facts.get("endpoint") for entry in tally.entries if not entry.ok}
+        decides = not any(entry.ok for entry in tally.entries) and bad & good
+        return "" if decides else found[cause].cause or cause
 
     def _turn_round(self, found: Mapping[str, ClauseResult]) -> None:
         """Where both were broken by the same answers alone, the one that says more of them is the cause."""

@@ -62,15 +62,18 @@ def _unreadable(card: bytes) -> Iterator[tuple[str, bytes]]:
 
 @judges("refusal.unreadable", "result.message-on-failure", "result.no-data-on-failure", "result.error-code-number",
         "result.envelope", "status.no-5xx", "refusal.changes-nothing", "session.own-customer",
-        requests=12, uploads=2, telling=7)  # fmt: skip
+        requests=13, uploads=3, telling=7)  # fmt: skip
 @pytest.mark.parametrize("step", flow().uploads)
 def test_unreadable(gate: Gate, session: Session, step: Step) -> None:
     """A file that is not a picture is refused in one of the two forms, and the side can be shown again."""
     session.reach(step)
     tries = tuple(_unreadable(session.card.image("front")))
-    for name, image in tries if step == flow().first else tries[::2]:
+    for number, (name, image) in enumerate(tries if step == flow().first else tries[::2]):
         body = to_json({"image": to_base64(image)})
         session.do(step, Variation(name, Outcome.UNREADABLE, "refusal.unreadable", body), demand=False)
+        if number == 0:
+            # Taken rightly now: after three tries a vendor may refuse the side, and what that hides is no breach.
+            session.do(step)
     for name, text in (("an empty image", ""), ("text that is no base64", " !!! not\nbase64 !!!")):
         body = to_json({"image": text})
         exchange = session.do(step, Variation(name, Outcome.UNREADABLE, "refusal.unreadable", body), demand=False)

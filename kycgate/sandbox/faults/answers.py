@@ -184,6 +184,16 @@ class ErrorMessageObject(Vendor):
         return super().refusal(request, refused)
 
 
+@fault("arabic-refusals-in-parts", "refusal.error-body", "shape")
+class ArabicRefusalsInParts(Vendor):
+    """A body that is refused on a phone in Arabic is answered with a list of messages."""
+
+    def refusal(self, request: Incoming, refused: Refused) -> Reply:
+        if refused.status == 400 and request.headers.get("accept-language", "").startswith("ar"):
+            return Reply.json(400, {"message": [refused.message], "errorCode": refused.code or "400"})
+        return super().refusal(request, refused)
+
+
 @fault("some-refusals-empty", "refusal.error-body", "shape")
 class SomeRefusalsEmpty(Vendor):
     """Every tenth refusal has an empty object for its body."""

@@ -70,6 +70,16 @@ class UnreadableBackCounts(Vendor):
         return super().unreadable(session, step)
 
 
+@fault("unreadable-back-loses-front", "refusal.changes-nothing", "state")
+class UnreadableBackLosesFront(Vendor):
+    """After an unreadable back the front has to be shown again."""
+
+    def unreadable(self, session: Onboarding, step: Step) -> Reply:
+        if step == UPLOAD_BACK:
+            session.done.discard(UPLOAD_FRONT)
+        return super().unreadable(session, step)
+
+
 @fault("unreadable-back-forgets-approval", "refusal.changes-nothing", "state")
 class UnreadableBackForgetsApproval(Vendor):
     """An unreadable back takes the front's approval back."""
@@ -249,6 +259,34 @@ class CardIsSession(Vendor):
                 return body.get("idNumber") if isinstance(body.get("idNumber"), str) else None
             return (self.read(self.decode(body["image"]), step) or {}).get("idNumberBack")
         return None
+
+
+@fault("fronts-answered-again", "session.own-order", "state")
+class FrontsAnsweredAgain(Vendor):
+    """A front that was read for one session is answered so for every other, and taken for none of them."""
+
+    def upload(self, session: Onboarding, step: Step, image: str) -> Reply:
+        answers: dict[str, tuple[Onboarding, Reply]] = self.__dict__.setdefault("answers", {})
+        owner, answer = answers.get(image, (session, None))
+        if step == UPLOAD_FRONT and answer is not None and owner is not session:
+            return answer
+        reply = super().upload(session, step, image)
+        if step == UPLOAD_FRONT and step in session.done:
+            answers[image] = session, reply
+        return reply
+
+
+@fault("person-begins-anew", "session.own-order", "state")
+class PersonBeginsAnew(Vendor):
+    """Who shows a front in a second session loses what was approved in the first one."""
+
+    def upload(self, session: Onboarding, step: Step, image: str) -> Reply:
+        reply = super().upload(session, step, image)
+        if step == UPLOAD_FRONT and step in session.done:
+            for other in list(self._sessions.values()):
+                if other is not session and other.front == session.front and APPROVE_BACK not in other.done:
+                    other.done.discard(APPROVE_FRONT)
+        return reply
 
 
 @fault("body-names-the-session", "session.own-order", "state")

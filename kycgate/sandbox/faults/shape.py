@@ -152,6 +152,15 @@ class RefusalWithoutCode(Vendor):
         return Reply.json(refused.status, {"message": refused.message})
 
 
+@fault("script-error-text", "refusal.no-leak", "robustness")
+class ScriptErrorText(Vendor):
+    """A wrongly typed image is refused with what the server's own script says of it."""
+
+    def refusal(self, request: Incoming, refused: Refused) -> Reply:
+        said = "Cannot read properties of undefined (reading 'length')" if refused.why == "image" else refused.message
+        return super().refusal(request, Refused(refused.status, said, refused.code, why=refused.why))
+
+
 @fault("stack-trace", "refusal.no-leak", "robustness")
 class StackTrace(Vendor):
     """Refusals of broken JSON show an internal exception."""
