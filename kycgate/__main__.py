@@ -1,10 +1,11 @@
 """`python -m kycgate`, and the console script."""
 
-import atexit
 import os
 import signal
-import threading
-from typing import NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def _leave(number: int, frame: object) -> None:
@@ -20,6 +21,7 @@ def main() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
+    # What was imported before this line would end in a traceback: as little as can be.
     from kycgate.processes import collect_seldom, interrupted
 
     collect_seldom()
@@ -38,8 +40,11 @@ def main() -> None:
         _end(code)
 
 
-def _end(code: int) -> NoReturn:
+def _end(code: int) -> "NoReturn":
     """End with `code`, and leave the memory to the system: Python takes a third of a second to free it."""
+    import atexit
+    import threading
+
     if threading.active_count() > 1:
         raise SystemExit(code)
     atexit._run_exitfuncs()  # noqa: SLF001 - there is no public name for it
