@@ -248,7 +248,7 @@ def elsewhere(system: str) -> list[str]:
 
 def beside(environment: Path, own: Path) -> Path:
     """A new environment with pip that sees what `environment` holds: other tests use that one meanwhile."""
-    for command in (["venv", "--quiet", own], ["pip", "install", "--quiet", "--python", own, "pip"]):
+    for command in (["venv", "--quiet", str(own)], ["pip", "install", "--quiet", "--python", str(own), "pip"]):
         subprocess.run(["uv", *command], check=True)
     (theirs,) = environment.glob("lib/python*/site-packages")
     (ours,) = own.glob("lib/python*/site-packages")

@@ -74,23 +74,28 @@ def test_without_a_terminal_lines_are_plain() -> None:
     assert isinstance(screen_for(Console(file=io.StringIO())), PlainScreen)
 
 
-def test_stopped_by_hand_what_was_measured_is_kept_and_judged(tmp_path: Path) -> None:
-    (tmp_path / "easy.toml").write_text(EASY)
+def stopped_by_hand(cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """A load of 100 s that gets a Ctrl-C once some seconds of it have been written."""
     process = subprocess.Popen(
         [sys.executable, "-m", "kycgate", "load", "--sandbox", "--rate", "20", "--duration", "100",
          "--policy", "easy.toml", "--out", "run"],
-        cwd=tmp_path, env=CLEAN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=cwd, env=CLEAN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 60
-    # Some seconds of it have been written.
-    log = tmp_path / "run" / "latency.hlog"
+    log = cwd / "run" / "latency.hlog"
     while not log.exists() or log.read_text().count("Tag=onboarding") < 4:
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     said, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, said + errors
+    return subprocess.CompletedProcess(process.args, process.returncode, said, errors)
+
+
+def test_stopped_by_hand_what_was_measured_is_kept_and_judged(tmp_path: Path) -> None:
+    (tmp_path / "easy.toml").write_text(EASY)
+    done = load_once_quiet(lambda: stopped_by_hand(tmp_path), tmp_path / "run")
+    assert done.returncode == 0, done.stdout + done.stderr
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     assert "stopped by hand" in run["load"]["stopped"]
     assert run["load"]["recorded"] + run["load"]["in_flight"] + run["load"]["not_started"] == run["load"]["scheduled"]
