@@ -141,4 +141,9 @@ def fragments(sentence: str) -> list[tuple[str, bool]]:
 def nearest(name: str, known: Iterable[str]) -> str:
     """`: did you mean 'x'?` where one of the known names is close to this one; else nothing."""
     found = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f": did you mean {found[0]!r}?" if found else ""
+    return did_you_mean(found[0]) if found else ""
+
+
+def did_you_mean(name: str) -> str:
+    """What follows a name that is not known, where it is clear which one was meant."""
+    return f": did you mean {name!r}?"

@@ -104,11 +104,13 @@ def exit_code_of(
         said = f"{' and '.join(parts)}: {_named([c.id for c in failing] + [o.id for o in broken] + drifted)}"
         return ExitCode.BROKEN, f"{said}; {', '.join(not_judged)}" if not_judged else said
     kept = [c for c in clauses if c.verdict is Verdict.KEPT]
-    counts = [*([f"{counted(len(kept), 'clause')} kept"] if kept else []), *not_judged]
+    # Of one that only warns there is a verdict too: `--only` may have asked for no other.
+    judged = [*kept, *by_effect[Effect.WARNS], *by_effect[Effect.WAIVED]]
+    counts = [*([f"{counted(len(kept), 'clause')} kept"] if judged else []), *not_judged]
     if cannot_judge:
         # Where nothing was judged the counts would only hide why.
-        return ExitCode.UNCLEAR, f"{cannot_judge}; {', '.join(counts)}" if kept else cannot_judge
-    if clauses and not kept:
+        return ExitCode.UNCLEAR, f"{cannot_judge}; {', '.join(counts)}" if judged else cannot_judge
+    if clauses and not judged:
         return ExitCode.UNCLEAR, "no clause could be judged"
     lacking = [c for c in clauses if c.id in demanded and c.verdict in _NO_VERDICT]
     if lacking:

@@ -2,14 +2,14 @@
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from kycgate.errors import Mistakes
-from kycgate.text import nearest, one_line
+from kycgate.text import did_you_mean, nearest, one_line
 
 Place = tuple[str | int, ...]
 """The keys and, in lists, the numbers (from 0) that lead to a value."""
@@ -152,11 +152,15 @@ def dotted(place: Place) -> str:
 
 def mistakes_of(error: ValidationError, raw: Any, model: type[BaseModel]) -> list[tuple[Place, str]]:
     """Each mistake once: where, and what is wrong. No value is repeated: it may be secret."""
+    problems = [
+        (_place(problem["loc"], raw, str(problem["type"]), model), problem)
+        for problem in error.errors(include_url=False, include_input=False)
+    ]
+    missing = {place for place, problem in problems if problem["type"] == "missing"}
     found: dict[Place, str] = {}
-    for problem in error.errors(include_url=False, include_input=False):
-        place = _place(problem["loc"], raw, str(problem["type"]), model)
+    for place, problem in problems:
         # Of a value that fits none of several types, the first is said.
-        found.setdefault(place, _words(problem, place, model))
+        found.setdefault(place, _words(problem, place, model, missing))
     # A list whose every part is wrong is called too short as well.
     short = {_place(one["loc"], raw, one["type"], model) for one in error.errors() if one["type"] == "too_short"}
     return [
@@ -183,10 +187,15 @@ def _place(loc: Place, raw: Any, kind: str, model: type[BaseModel]) -> Place:
     return place
 
 
-def _words(problem: Any, place: Place, model: type[BaseModel]) -> str:
+def _words(problem: Any, place: Place, model: type[BaseModel], missing: Set[Place]) -> str:
     kind, context, where = str(problem["type"]), problem.get("ctx", {}), dotted(place)
     if kind == "extra_forbidden":
-        return f"unknown key {where}{nearest(str(place[-1]), _keys(model, place[:-1]))}"
+        name = str(place[-1])
+        # A key of the same unit that the same table lacks is what was meant: at_most_ms for limit_ms.
+        unit = name.rpartition("_")[2]
+        lacking = [str(other[-1]) for other in missing if other[:-1] == place[:-1]]
+        meant = sorted(other for other in lacking if "_" in other and other.rpartition("_")[2] == unit)
+        return f"unknown key {where}{did_you_mean(meant[0]) if meant else nearest(name, _keys(model, place[:-1]))}"
     if kind == "missing":
         return f"{where} is missing"
     if kind == "value_error":

@@ -134,6 +134,19 @@ def test_a_policy_says_all_its_mistakes(tmp_path: Path) -> None:
     ]
 
 
+def test_a_key_of_the_same_unit_that_is_missing_is_the_one_that_was_meant(tmp_path: Path) -> None:
+    """Not the nearest spelling, which another kind of objective has."""
+    path = tmp_path / "policy.toml"
+    path.write_text(
+        '[[objective]]\nid = "a"\nkind = "latency"\nstep = "upload"\npercentile = 95\nat_most_ms = 500\n'
+        '[[objective]]\nid = "b"\nkind = "longest-outage"\nlimit_s = 60\n'
+    )
+    with pytest.raises(Mistakes) as wrong:
+        load_policy(path)
+    assert "line 6: unknown key at_most_ms (objective 1): did you mean 'limit_ms'?" in wrong.value.mistakes
+    assert "line 10: unknown key limit_s (objective 2): did you mean 'at_most_s'?" in wrong.value.mistakes
+
+
 def test_pins_say_all_their_mistakes(tmp_path: Path) -> None:
     path = tmp_path / "pins.toml"
     path.write_text('pinned = "soon"\nruns = 0\ncolour = 1\n[tokn]\n')

@@ -73,7 +73,12 @@ def test_verdicts_and_exit_codes() -> None:
     assert exit_code_of([kept, warned], [], strict=True)[0] == 1
     assert exit_code_of([result(Level.RELIED_ON, Verdict.BROKEN)], [], strict=False, cannot_judge="x")[0] == 1
     assert exit_code_of([kept], [], strict=False, cannot_judge="x")[0] == 3
-    assert exit_code_of([result(Level.DOCUMENTED, Verdict.NOT_TRIED)], [], strict=False)[0] == 3
+    not_tried = result(Level.DOCUMENTED, Verdict.NOT_TRIED)
+    assert exit_code_of([not_tried], [], strict=False)[0] == 3
+    # As `--only` with one expected clause.
+    code, said = exit_code_of([warned], [], strict=False)
+    assert (code, said) == (0, f"0 clauses kept; warnings: {warned.id}")
+    assert exit_code_of([warned, not_tried], [], strict=False, demanded=[not_tried.id])[0] == 3
 
 
 def _exchange(number: int, size: int = 10, endpoint: str = "upload_front") -> Exchange:
