@@ -522,17 +522,20 @@ class Memory:
         if exchange.status is None:
             return
         headers = "\n".join(value for _, value in exchange.answer_headers)
+        shown = self._whose(exchange, headers)
         if exchange.status >= 400 or success_of(exchange) is False:
-            shown = self._whose(exchange, f"{headers}\n{exchange.answer_body.decode('utf-8', 'replace')}")
-            if shown:
+            in_body = self._whose(exchange, exchange.answer_body.decode("utf-8", "replace"))
+            if in_body or shown:
                 yield Observation(
                     "refusal.no-leak",
                     False,
                     "no other customer's data in a refusal",
-                    f"it shows another customer's {shown}",
-                    "body",
+                    f"it shows another customer's {in_body or shown}",
+                    "body" if in_body else "headers",
+                    # The header that has it in accepted answers has it here too.
+                    plainly="" if in_body else "session.own-customer",
                 )
-        elif shown := self._whose(exchange, headers):
+        elif shown:
             yield Observation(
                 "session.own-customer",
                 False,

@@ -25,14 +25,15 @@ from kycgate.target.redaction import Redactor
 from kycgate.tests.suite.unit.test_judge import answered
 
 
-def checked(out: Path, *faults: str) -> tuple[Run, RunFolder]:
+def checked(out: Path, *faults: str, only: tuple[str, ...] = ()) -> tuple[Run, RunFolder]:
     with embedded_sandbox(Profile(), faults=faults) as sandbox, pytest.MonkeyPatch.context() as patch:
         assert sandbox.secrets.tenant_id is not None
         assert sandbox.secrets.tenant_secret is not None
         patch.setenv("KYCGATE_TENANT_ID", sandbox.secrets.tenant_id)
         patch.setenv("KYCGATE_TENANT_SECRET", sandbox.secrets.tenant_secret.get_secret_value())
         return execute(
-            RunSpec(command="check", profile=sandbox.profile, out=out, seed=3, check=True), say=lambda _: None
+            RunSpec(command="check", profile=sandbox.profile, out=out, seed=3, check=True, only=only),
+            say=lambda _: None,
         )
 
 
@@ -54,6 +55,15 @@ def test_a_500_accuses_its_own_clause_alone_and_hides_no_other(
     for text in (said, read["summary.md"].replace("\\", ""), read["junit.xml"], read["results.sarif"]):
         assert f"lso touches {', '.join(cause.touches)}" in text
     assert all(f"<code>{name}</code>" in read["report.html"] for name in cause.touches)
+
+
+def test_a_header_with_another_customer_s_data_is_one_finding_in_answers_and_refusals(tmp_path: Path) -> None:
+    both = ("session.own-customer", "refusal.no-leak")
+    run, _ = checked(tmp_path / "run", "header-of-last-customer", only=both)
+    assert {clause.id: clause.cause for clause in run.clauses if clause.verdict is Verdict.BROKEN} == {
+        "session.own-customer": "",
+        "refusal.no-leak": "session.own-customer",
+    }
 
 
 def ledger_of(*answers: tuple[int, list[Observation]]) -> dict[str, ClauseResult]:
