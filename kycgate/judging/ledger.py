@@ -12,6 +12,10 @@ from kycgate.runs.model import OpenPointResult
 from kycgate.target.curl import curl_for
 from kycgate.target.exchange import Exchange, RecordedExchange
 
+APART = ("token.distinct", "token.own-session", "session.own-order")
+"""The clauses that keep sessions apart, the one that says most of a cause first."""
+CROSSED = frozenset({"session.own-customer", "upload.accepted", "approve.accepted", "request.twice-at-once"})
+"""What sessions that cross break beside the order of steps: now and then, as others are at work or not."""
 BY_LUCK = 0.05
 """How probable it may be that requests sent alone were answered well by luck."""
 
@@ -209,6 +213,7 @@ class Ledger:
             for name, result in found.items():
                 if result.verdict is Verdict.BROKEN and not result.cause:
                     result.cause = self._plain_cause(self._tallies[name], found)
+            self._put_down_to_crossing(found)
             for name, result in found.items():
                 if result.cause:
                     found[result.cause].touches.append(name)
@@ -226,15 +231,29 @@ class Ledger:
         return causes.most_common(1)[0][0] if explained else ""
 
     def _plain_cause(self, tally: _Tally, found: Mapping[str, ClauseResult]) -> str:
-        """The clause that other requests break too, where not just what was varied decides."""
+        """The clause that other requests break too: so often that these may have met the same by chance."""
         causes = {entry.observation.plainly for entry in tally.entries if not entry.ok}
         (cause,) = causes if len(causes) == 1 else ("",)
         if not cause or tally.broken or found[cause].verdict is not Verdict.BROKEN:
             return ""
-        good = {entry.facts.get("endpoint") for entry in self._tallies[cause].entries if entry.ok}
-        bad = {entry.facts.get("endpoint") for entry in tally.entries if not entry.ok}
-        decides = not any(entry.ok for entry in tally.entries) and bad & good
-        return "" if decides else found[cause].cause or cause
+        where = {entry.facts.get("endpoint") for entry in tally.entries if not entry.ok}
+        alike = [entry.ok for entry in self._tallies[cause].entries if entry.facts.get("endpoint") in where]
+        rate = alike.count(False) / max(len(alike), 1)
+        always = not any(entry.ok for entry in tally.entries)
+        return "" if always and rate ** len(tally.entries) <= BY_LUCK else found[cause].cause or cause
+
+    def _put_down_to_crossing(self, found: Mapping[str, ClauseResult]) -> None:
+        """Where sessions cross, what each of them may do comes and goes: that is the one cause."""
+        roots = [name for name, result in found.items() if result.verdict is Verdict.BROKEN and not result.cause]
+        cause = next((name for name in APART if name in roots), "")
+        for name in roots if cause else ():
+            comes_and_goes = any(entry.ok for entry in self._tallies[name].entries)
+            crossed = comes_and_goes and (name in CROSSED or name.startswith("order."))
+            if name != cause and (crossed or name in APART):
+                found[name].cause = cause
+        for result in found.values():
+            if result.cause:
+                result.cause = found[result.cause].cause or result.cause
 
     def _turn_round(self, found: Mapping[str, ClauseResult]) -> None:
         """Where both were broken by the same answers alone, the one that says more of them is the cause."""

@@ -50,7 +50,8 @@ def test_what_plain_requests_meet_now_and_then_is_not_put_down_to_what_was_varie
 
 def test_a_variation_that_is_always_refused_is_its_own_cause() -> None:
     plain = [Observation("approve.accepted", ok) for ok in (True, False)]
-    assert cause_of("request.client-headers", *plain, *varied(False, False)) == ""
+    assert cause_of("request.client-headers", *plain, *varied(*[False] * 5)) == ""
+    assert cause_of("request.client-headers", *plain, *varied(False)) == "approve.accepted"
 
 
 def test_a_variation_that_is_refused_where_plain_requests_are_not_is_its_own_cause() -> None:
@@ -62,3 +63,13 @@ def test_a_contradiction_that_comes_and_goes_is_put_down_to_crossed_customers_if
     crossed = Observation("session.own-customer", False)
     assert cause_of("reading.number-birthdate", *readings, crossed) == "session.own-customer"
     assert cause_of("reading.number-birthdate", *readings) == ""
+
+
+def test_what_comes_and_goes_where_sessions_cross_is_put_down_to_that() -> None:
+    crossing = Observation("token.own-session", False)
+    refused = [Observation("approve.accepted", ok) for ok in (True, False)]
+    unchanged = Observation("refusal.changes-nothing", False, because="approve.accepted")
+    for clause in ("approve.accepted", "refusal.changes-nothing"):
+        assert cause_of(clause, crossing, *refused, unchanged) == "token.own-session"
+    assert cause_of("approve.accepted", crossing, Observation("approve.accepted", False)) == ""
+    assert cause_of("approve.accepted", *refused) == ""
