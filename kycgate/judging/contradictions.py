@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
+from kycgate.contracts.id_number import to_ascii_digits
 from kycgate.contracts.models import ENGLISH_NAMES, parse_date_time
 from kycgate.judging.answers import customer_data, success_of
 from kycgate.judging.card import days_of, moment_of, numbers_in
@@ -110,6 +111,9 @@ def _mangled(value: str, printed: str) -> str:
     """How `value` was changed after it was read as `printed`; empty when nothing of the kind explains it."""
     if printed in _unmangled(value):
         return "letters lost their encoding, or were escaped for HTML"
+    # As of the factory number, which stands in Latin letters and digits.
+    if printed.isascii() and not value.isascii() and to_ascii_digits(value) == printed:
+        return "its digits are of another script than the card's"
     return "letters stand in reverse order" if value[::-1] == printed and _ARABIC.search(printed) else ""
 
 

@@ -23,6 +23,8 @@ _CODE_PAGE: Final = re.compile("[\u00c0-\u00ff]{3,}")
 """Arabic in Windows-1256 read as Latin-1: a row of accented letters."""
 _FORMS: Final = re.compile("[\ufb50-\ufbb1\ufbd3-\ufd3d\ufe70-\ufefc]")
 """Presentation forms: the shape of a letter in its place, which no keyboard types; ligatures of whole words apart."""
+_PERSIAN: Final = re.compile("[\u06a9\u06be\u06c1\u06cc\u06d5]")
+"""Letters of Persian and Urdu keyboards that look like Arabic ones; no Egyptian keyboard has them."""
 _NO_DATE: Final = re.compile(r"(?:0001-01-0[12]|1601-01-01|1753-01-01|1899-12-3[01]|9999-12-31)")
 _NO_DATE_OF_A_CARD: Final = re.compile(r"(?:1900-01-01|1970-01-01|0000-|1969-12-31)")
 
@@ -49,6 +51,8 @@ def what_is_wrong(value: str) -> str:
         return "holds Arabic read in another encoding"
     if _FORMS.search(value):
         return "holds presentation forms of letters"
+    if _PERSIAN.search(value):
+        return "holds Persian or Urdu letters for Arabic ones"
     return ""
 
 

@@ -74,6 +74,8 @@ def _wrong(session: Session, step: Step) -> Iterator[Variation]:
     if first_turn:
         basic = f"Basic {base64.b64encode(token.encode()).decode()}"
         yield Variation("the Basic scheme", Outcome.UNAUTHORIZED, "auth.malformed", authorization=basic)
+        twice = f"Bearer Bearer {token}"
+        yield Variation("the scheme twice", Outcome.UNAUTHORIZED, "auth.malformed", authorization=twice)
     elif not final:
         yield Variation("Bearer without a token", Outcome.UNAUTHORIZED, "auth.malformed", authorization="Bearer")
     if not (final and step.request is None and len(forged) == 3):

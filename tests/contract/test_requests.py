@@ -134,6 +134,7 @@ MILD_TEXTS = (
 """Apostrophes, line breaks, vowel marks, other scripts, format and path characters, a long value, direction marks."""
 ODD_APPROVALS: dict[str, dict[str, object]] = {
     "a 13-digit number": {"idNumber": "2990101123456"},
+    "a 15-digit number": {"idNumber": "299010112345671"},
     "31/02 as birth date": {"birthdate": "31/02/1990"},
     "yyyy-MM-dd as birth date": {"birthdate": "1990-02-03"},
     "a number that is a number": {"idNumber": 29901011234567, "documentNumber": 10**400},
@@ -156,7 +157,7 @@ ODD_APPROVALS: dict[str, dict[str, object]] = {
 }
 
 
-@judges("optional.ill-formed", "status.no-5xx", "status.documented", requests=22, uploads=2, telling=6)
+@judges("optional.ill-formed", "status.no-5xx", "status.documented", requests=23, uploads=2, telling=6)
 def test_odd_approvals(gate: Gate, session: Session) -> None:
     """Values that are wrong in themselves: 400 is expected, acceptance is recorded, a 5xx never fits.
 

@@ -72,7 +72,7 @@ def test_issue(gate: Gate) -> None:
         gate.tokens.request(judge=ahead, intent="optional properties given", properties=given_all)
 
 
-@judges("token.refused", "refusal.no-leak", "refusal.broken-json", requests=10, telling=6)
+@judges("token.refused", "refusal.no-leak", "refusal.broken-json", requests=11, telling=6)
 def test_wrong_tenant(gate: Gate) -> None:
     """Wrong tenant credentials are a 401 like any other; missing ones a 400 or a 401; broken JSON is a 400."""
     _needs_tenant(gate)
@@ -99,6 +99,7 @@ def test_wrong_tenant(gate: Gate) -> None:
     ask("an unknown tenant", (401, 404), properties={"tenantId": "kycgate-no-such-tenant"})
     ask("an empty secret", (400, 401), properties={"tenantSecret": ""})
     ask("no secret", (400, 401), properties={"tenantSecret": ...})
+    ask("a null secret", (400, 401), properties={"tenantSecret": None})
     ask("no tenant", (400, 401), properties={"tenantId": ...})
     ask("a tenant that is a number", (400, 401), "refusal.broken-json", properties={"tenantId": 7})
     ask("null for a body", (400, 401), "refusal.broken-json", raw=b"null")

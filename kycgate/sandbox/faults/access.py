@@ -152,6 +152,14 @@ class AnyScheme(_Reading):
         return self.decoded(header.rpartition(" ")[2])
 
 
+@fault("scheme-twice", "auth.malformed", "auth")
+class SchemeTwice(_Reading):
+    """The scheme is taken off as often as it stands there."""
+
+    def name_in(self, header: str) -> str | None:
+        return self.decoded(header.replace("Bearer ", ""))
+
+
 @fault("word-behind-ignored", "auth.malformed", "auth")
 class WordBehindIgnored(_Reading):
     """What stands behind a token, after a space, does not matter."""
@@ -352,6 +360,14 @@ class AnySecretAccepted(_Welcoming):
 
     def welcome(self, body: dict[str, Any]) -> bool:
         return body.get("tenantId") in self.settings.tenants and bool(body.get("tenantSecret"))
+
+
+@fault("null-secret-accepted", "token.refused", "auth")
+class NullSecretAccepted(_Welcoming):
+    """A secret that is null earns a known tenant a token; one that is left out does not."""
+
+    def welcome(self, body: dict[str, Any]) -> bool:
+        return body.get("tenantId") in self.settings.tenants and body.get("tenantSecret", "") is None
 
 
 @fault("secret-cut-short-accepted", "token.refused", "auth")

@@ -326,6 +326,12 @@ _written("alef-without-hamza", "reading.letters", "Names lose the hamza of their
          _each(_NAMES, lambda text: re.sub("[أإآ]", "ا", text)))  # fmt: skip
 _written("address-without-hamza", "reading.letters", "The address loses the hamza of its alef; names keep theirs.",
          _each(("address",), lambda text: re.sub("[أإآ]", "ا", text)))  # fmt: skip
+_written("names-with-persian-letters", "reading.letters", "Names come in letters of a Persian keyboard.",
+         _each(_NAMES, lambda text: text.translate({0x64A: 0x6CC, 0x643: 0x6A9})))  # fmt: skip
+_written("state-with-persian-yeh", "reading.letters", "The state alone has another yeh.",
+         _each(("state",), lambda text: text.translate({0x64A: 0x6CC})))  # fmt: skip
+_written("factory-number-in-arabic-digits", "reading.as-printed", "The factory number's digits are Arabic-Indic.",
+         _each(("documentNumber",), lambda text: text.translate({48 + n: 0x660 + n for n in range(10)})))  # fmt: skip
 _written("teh-marbuta-as-heh", "reading.letters", "Words end with another letter of the same shape.",
          _each((*_NAMES, "address", "state"), lambda text: text.replace("ة", "ه")))  # fmt: skip
 _written("religion-backwards", "reading.as-printed", "The religion's letters stand in reverse order.",
@@ -515,6 +521,15 @@ class ImpossibleDayAccepted(Vendor):
     def judge_approval(self, body: dict[str, Any]) -> None:
         born = str(body.get("birthdate") or "")
         super().judge_approval({**body, "birthdate": None} if born.startswith("31/02") else body)
+
+
+@fault("number-with-more-accepted", "optional.ill-formed", "semantics")
+class NumberWithMoreAccepted(Vendor):
+    """Of a number the first fourteen digits are looked at."""
+
+    def judge_approval(self, body: dict[str, Any]) -> None:
+        number = body.get("idNumber")
+        super().judge_approval({**body, "idNumber": number[:14]} if isinstance(number, str) else body)
 
 
 @fault("page-example-refused", "approve.page-example", "semantics")
