@@ -12,9 +12,11 @@ from kycgate.runs.model import OpenPointResult
 from kycgate.target.curl import curl_for
 from kycgate.target.exchange import Exchange, RecordedExchange
 
-APART = ("token.distinct", "token.own-session", "session.own-order")
+APART = ("token.distinct", "token.own-session")
 """The clauses that keep sessions apart, the one that says most of a cause first."""
-CROSSED = frozenset({"session.own-customer", "upload.accepted", "approve.accepted", "request.twice-at-once"})
+CROSSED = frozenset(
+    {"session.own-order", "session.own-customer", "upload.accepted", "approve.accepted", "request.twice-at-once"}
+)
 """What sessions that cross break beside the order of steps: now and then, as others are at work or not."""
 BY_LUCK = 0.05
 """How probable it may be that requests sent alone were answered well by luck."""
