@@ -92,6 +92,7 @@ def _trial(kind: Kind, name: str, only: Collection[str]) -> Trial:
         clause=fault.clause if fault else "",
         exit_code=int(code),
         broken=[r.id for r in results if r.verdict is Verdict.BROKEN],
+        findings=[r.id for r in results if r.verdict is Verdict.BROKEN and not r.cause],
         not_tried=[r.id for r in results if r.verdict is Verdict.NOT_TRIED],
         by_test=own.findings[0].test if own else "",
         after=min(numbers, default=0),
@@ -190,13 +191,16 @@ def _markdown(results: Sequence[Trial]) -> str:
         "",
         f"{sum(t.passed for t in faults)} of {len(faults)} faults found at their own clause;",
         f"{sum(t.exit_code != 0 for t in faithful)} false alarms in {len(faithful)} faithful variants.",
+        f"{sum(len(t.findings) == 1 for t in faults)} of the faults are one finding (a cause, and what it touches).",
         "",
-        "| fault | clause | found | by test | at request | requests | also broken |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| fault | clause | found | by test | at request | requests | findings | also broken |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for t in faults:
         found = "yes" if t.passed else "no"
-        lines.append(f"| {t.name} | {t.clause} | {found} | {t.by_test} | {t.after} | {t.requests} | {t.also} |")
+        lines.append(
+            f"| {t.name} | {t.clause} | {found} | {t.by_test} | {t.after} | {t.requests} | {len(t.findings)} | {t.also} |"
+        )
     lines += ["", "| faithful variant | exit code | requests | uploads |", "| --- | --- | --- | --- |"]
     lines += [f"| {t.name} | {t.exit_code} | {t.requests} | {t.uploads} |" for t in faithful]
     if under_load := [t for t in results if t.kind == "load"]:

@@ -19,6 +19,8 @@ class Trial(BaseModel):
     clause: str = ""
     exit_code: int
     broken: list[str]
+    findings: list[str] = []
+    """The broken clauses that are findings of their own: no other one is their cause."""
     not_tried: list[str]
     by_test: str = ""
     after: int = 0

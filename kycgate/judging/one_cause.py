@@ -6,41 +6,72 @@ from dataclasses import replace
 from kycgate.judging.ledger import Observation
 
 
+def _of(*clauses: str) -> Callable[[Observation], bool]:
+    """Whether it speaks to one of these clauses, or of a family: `reading.`."""
+    return lambda seen: any(
+        seen.clause == name or (name[-1] == "." and seen.clause.startswith(name)) for name in clauses
+    )
+
+
 def _of_status(seen: Observation) -> bool:
-    return seen.where == "status" and seen.clause != "status.documented"
+    of_it = seen.where == "status" or seen.actual.startswith("status ")
+    return of_it and seen.clause != "status.documented"
 
 
-def _of_reading(seen: Observation) -> bool:
-    return seen.clause.startswith("reading.")
+def _of_what_it_says(seen: Observation) -> bool:
+    return not _of("status.", "body.", "refusal.no-leak", "safety.", "session.")(seen)
 
 
-def _of_expiry(seen: Observation) -> bool:
-    return seen.clause == "token.expiry-ahead"
+def _of_its_outcome(seen: Observation) -> bool:
+    """An answer without a verdict of its own (`isSuccess`) is neither an acceptance nor a refusal."""
+    return seen.clause.startswith("result.") or seen.actual == "status 200"
 
 
 _EXPLAINS: dict[str, Callable[[Observation], bool]] = {
     # A status that the page does not have is not the one that was due, either.
     "status.documented": _of_status,
+    # Nothing can be read of what is not whole.
+    "answer.compressed": _of_what_it_says,
+    "body.json": _of_what_it_says,
+    "result.envelope": _of_its_outcome,
     # Where parts of an answer are another customer's, they contradict the rest.
-    "session.own-customer": _of_reading,
+    "session.own-customer": _of("reading."),
     # The token lives as long as it says itself: what is said beside it is wrong.
-    "token.expiry-agrees": _of_expiry,
+    "token.expiry-agrees": _of("token.expiry-ahead"),
+    # What is no path is no path of one customer's own.
+    "result.photo": _of("result.photo-path"),
+    "result.translation": _of("reading.names-agree", "reading.as-printed"),
+    # Digits too few or too many make no possible number, nor the other side's.
+    "result.scans": _of("reading.number", "reading.numbers-agree"),
+    "reading.number": _of("reading.numbers-agree"),
+    "reading.no-date": _of("reading.number-birthdate"),
+    # Mangled or exchanged values do not make up the full name, and are not as the card prints them.
+    "reading.letters": _of("reading.names-agree", "reading.as-printed"),
+    "reading.own-fields": _of("reading.names-agree", "reading.as-printed"),
+    "reading.names-agree": _of("reading.as-printed"),
+    # Who shows the credentials that were sent repeats what was sent.
+    "refusal.no-leak": _of("safety.no-echo"),
 }
-"""By clause: what its breach explains in the same answer."""
+"""By clause, what says most first: what its breach explains in the same answer."""
 
 
 def with_causes(observations: Iterable[Observation]) -> list[Observation]:
     """All that one answer says, each breach that another one explains put down to it."""
     # Parts of another customer's card are known as such only once that card was shown.
-    crossed = "session.own-customer"
+    crossed, of_reading = "session.own-customer", _of("reading.")
     found = [
-        replace(seen, plainly=crossed) if not seen.ok and not seen.plainly and _of_reading(seen) else seen
+        replace(seen, plainly=crossed) if not seen.ok and not seen.plainly and of_reading(seen) else seen
         for seen in observations
     ]
-    for cause in _EXPLAINS.keys() & {seen.clause for seen in found if not seen.ok}:
-        explained = _EXPLAINS[cause]
-        found = [
-            replace(seen, because=cause) if not seen.ok and not seen.because and explained(seen) else seen
-            for seen in found
-        ]
+    broken = {seen.clause for seen in found if not seen.ok}
+    if len(broken) < 2:
+        return found
+    for cause, explained in _EXPLAINS.items():
+        if cause in broken:
+            found = [
+                replace(seen, because=cause)
+                if not seen.ok and not seen.because and seen.clause != cause and explained(seen)
+                else seen
+                for seen in found
+            ]
     return found

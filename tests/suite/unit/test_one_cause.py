@@ -1,5 +1,7 @@
 """Breaches that one cause explains are one finding."""
 
+import pytest
+
 from kycgate.judging.ledger import Ledger, Observation
 from kycgate.judging.one_cause import with_causes
 
@@ -31,6 +33,44 @@ def test_another_customers_data_contradicts_the_rest_of_the_answer() -> None:
 def test_an_expiry_that_disagrees_with_the_token_may_lie_behind_us_too() -> None:
     found = causes(Observation("token.expiry-agrees", False), Observation("token.expiry-ahead", False))
     assert found == {"token.expiry-agrees": "", "token.expiry-ahead": "token.expiry-agrees"}
+
+
+@pytest.mark.parametrize(
+    ("cause", "explained"),
+    [
+        ("body.json", ("upload.accepted", "result.envelope", "refusal.unreadable", "reading.letters")),
+        ("answer.compressed", ("upload.accepted", "request.client-headers")),
+        ("result.envelope", ("result.message-on-failure", "result.data-on-success")),
+        ("result.photo", ("result.photo-path",)),
+        ("result.scans", ("reading.number", "reading.numbers-agree")),
+        ("result.translation", ("reading.names-agree", "reading.as-printed")),
+        ("reading.own-fields", ("reading.names-agree", "reading.as-printed")),
+        ("reading.letters", ("reading.as-printed",)),
+        ("reading.names-agree", ("reading.as-printed",)),
+        ("reading.no-date", ("reading.number-birthdate",)),
+        ("refusal.no-leak", ("safety.no-echo",)),
+    ],
+)
+def test_what_breaks_with_it_in_one_answer_is_no_finding_of_its_own(cause: str, explained: tuple[str, ...]) -> None:
+    names = (*explained, cause)
+    assert causes(*(Observation(name, False) for name in names)) == {**dict.fromkeys(explained, cause), cause: ""}
+    # Without the cause each of them is one, but for those that are the cause of another.
+    alone = causes(*(Observation(name, False) for name in explained[:1]))
+    assert alone == {explained[0]: ""}
+
+
+def test_a_server_error_or_crossed_customers_are_not_hidden_by_a_body_that_cannot_be_read() -> None:
+    grave = ("status.no-5xx", "session.own-customer", "refusal.no-leak", "safety.no-store", "body.media-type")
+    found = causes(Observation("body.json", False), *(Observation(name, False) for name in grave))
+    assert not any(found[name] for name in grave)
+
+
+def test_an_answer_without_a_verdict_is_neither_an_acceptance_nor_a_refusal() -> None:
+    envelope = Observation("result.envelope", False)
+    due = [Observation(name, False, "accepted", "status 200") for name in ("upload.accepted", "refusal.unreadable")]
+    late = Observation("upload.accepted", False, "accepted", "status 400")
+    assert set(causes(envelope, *due).values()) == {"", "result.envelope"}
+    assert causes(envelope, late)["upload.accepted"] == ""
 
 
 def varied(*oks: bool) -> list[Observation]:
