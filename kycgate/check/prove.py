@@ -198,9 +198,8 @@ def _markdown(results: Sequence[Trial]) -> str:
     ]
     for t in faults:
         found = "yes" if t.passed else "no"
-        lines.append(
-            f"| {t.name} | {t.clause} | {found} | {t.by_test} | {t.after} | {t.requests} | {len(t.findings)} | {t.also} |"
-        )
+        where = f"{t.by_test} | {t.after} | {t.requests}"
+        lines.append(f"| {t.name} | {t.clause} | {found} | {where} | {len(t.findings)} | {t.also} |")
     lines += ["", "| faithful variant | exit code | requests | uploads |", "| --- | --- | --- | --- |"]
     lines += [f"| {t.name} | {t.exit_code} | {t.requests} | {t.uploads} |" for t in faithful]
     if under_load := [t for t in results if t.kind == "load"]:
