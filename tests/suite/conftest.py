@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from kycgate.processes import collect_seldom
+from kycgate.tests.suite.shares import WHOLE
 
 # Whether a machine is busy is nothing that a drawn example could show.
 settings.register_profile("kycgate", deadline=None)
@@ -41,6 +42,14 @@ sys.dont_write_bytecode = False
 # A runner that was itself started in the background ignores these, and so would all that the tests start and then stop.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is marked `whole` is left out, but of the whole."""
+    left_out = [] if WHOLE else [item for item in items if item.get_closest_marker("whole")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -104,6 +104,7 @@ def test_prove_finds_its_faults(ours: Path) -> None:
     assert "2 of 2 faults found" in done.stdout
 
 
+@pytest.mark.whole
 def test_prove_lets_a_load_of_all_five_steps_meet_the_sandbox(ours: Path) -> None:
     done = kycgate(ours, "prove", "--only", "no fault", "--out", "prove-load")
     assert done.returncode == 0, done.stdout + done.stderr

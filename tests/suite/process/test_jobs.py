@@ -1,7 +1,6 @@
 """Several contract tests at once give the verdicts that one after another gives."""
 
 import json
-import os
 import random
 import threading
 import time
@@ -21,11 +20,10 @@ from kycgate.settings.profile import Profile
 from kycgate.target.budget import Budget
 from kycgate.target.exchange import Clocks, Exchange
 from kycgate.tests.suite.conftest import Call
+from kycgate.tests.suite.shares import share
 
-WHOLE = bool(os.environ.get("KYCGATE_WHOLE"))
-"""Compare twenty faults and all variants, which takes ten minutes; else a few of them."""
-NAMES = random.Random(20).sample(sorted(FAULTS.load()), 20)[: 20 if WHOLE else 3]
-VARIANTS = sorted(variants())[:: 1 if WHOLE else 6]
+NAMES = share(random.Random(20).sample(sorted(FAULTS.load()), 20), 8)
+VARIANTS = share(sorted(variants()), 12)
 
 
 def broken(fault: str = "", variant: str = "", *, jobs: int, keys: int = 0) -> set[str]:

@@ -11,6 +11,7 @@ from kycgate.runs.clause import ClauseResult, Verdict
 from kycgate.sandbox import SandboxSettings
 from kycgate.sandbox.variants import LIBERTIES, variants
 from kycgate.settings.profile import Profile
+from kycgate.tests.suite.shares import share
 
 
 def checked(sandbox: Embedded, seed: int) -> dict[str, ClauseResult]:
@@ -28,7 +29,7 @@ def broken(results: dict[str, ClauseResult]) -> list[str]:
     return [name for name, result in results.items() if result.verdict is Verdict.BROKEN]
 
 
-@pytest.mark.parametrize("unreadable", ["result", "400"])
+@pytest.mark.parametrize("unreadable", share(["result", "400"], 2))
 def test_the_same_seed_twice_meets_people_who_are_known(unreadable: str) -> None:
     """The second run shows the first one's cards again: it can judge little, and breaks no clause."""
     settings = SandboxSettings.model_validate({"known_person": "refused", "unreadable": unreadable})

@@ -24,9 +24,10 @@ from kycgate.sandbox.manner import Actor, Manner, quantile
 from kycgate.sandbox.vendor import Incoming
 from kycgate.tests.suite.checks import benchmark
 from kycgate.tests.suite.command_line import kycgate as run
+from kycgate.tests.suite.shares import share
 
 ROOT = Path(__file__).resolve().parents[3]
-SHARE = ("order-404", "extra-properties")
+SHARE = share(("order-404", "extra-properties"), 2)
 """Of the faithful variants; `python benchmarks/like.py` takes all."""
 
 

@@ -21,6 +21,7 @@ from kycgate.sandbox import TENANT, TENANT_SECRET, LatencyModel, SandboxSettings
 from kycgate.sandbox.faults import LOAD_FAULTS
 from kycgate.sandbox.faults.under_load import STEADY
 from kycgate.settings.profile import Profile
+from kycgate.tests.suite.shares import share
 
 
 def load_of(tmp_path: Path, *faults: str, **plan: Any) -> LoadOutcome:
@@ -34,7 +35,7 @@ def broken(outcome: LoadOutcome) -> set[str]:
     return {clause for clause, (bad, _) in outcome.judged.items() if bad}
 
 
-@pytest.mark.parametrize("name", [name for name, fault in LOAD_FAULTS.items() if fault.clause != STEADY])
+@pytest.mark.parametrize("name", share((name for name, fault in LOAD_FAULTS.items() if fault.clause != STEADY), 3))
 def test_a_fault_under_load_is_found_and_accuses_its_own_clause_alone(name: str, tmp_path: Path) -> None:
     outcome = load_of(tmp_path, name)
     clause = LOAD_FAULTS[name].clause

@@ -11,10 +11,11 @@ from kycgate.contracts.clauses import CATALOGUE
 from kycgate.errors import UsageError
 from kycgate.sandbox import FAULTS, LOAD_FAULTS, variants
 from kycgate.sandbox.variants import LIBERTIES
+from kycgate.tests.suite.shares import share
 
 NINE_VARIANTS = (
-    *("translation-off", "bearer-only", "bare-only", "dates-offset", "dates-naive", "english-words"),
-    *("order-404", "everything", "fixed-keys"),
+    *("everything", "bearer-only", "dates-offset", "order-404", "bare-only", "dates-naive"),
+    *("fixed-keys", "translation-off", "english-words"),
 )
 
 
@@ -49,9 +50,9 @@ def test_the_committed_proof_lists_every_liberty_and_accuses_no_variant() -> Non
         assert f"| {what} | {', '.join(names)} | none |" in text.splitlines()
 
 
-@pytest.mark.parametrize("name", list(FAULTS.load())[::8])
+@pytest.mark.parametrize("name", share(FAULTS.load(), 24))
 def test_a_fault_is_found_by_the_tests_of_its_clause(name: str) -> None:
-    """Every eighth; `--only` sends fewer requests than the whole check, but where a fault shows rarely or by chance.
+    """A share; `--only` sends fewer requests than the whole check, but where a fault shows rarely or by chance.
 
     What only the readings of many sessions show together may take the whole check too.
     """
@@ -61,7 +62,7 @@ def test_a_fault_is_found_by_the_tests_of_its_clause(name: str) -> None:
     assert found.requests < 250 or together or name.startswith(("sometimes-", "race-")), found
 
 
-@pytest.mark.parametrize("name", NINE_VARIANTS)
+@pytest.mark.parametrize("name", share(NINE_VARIANTS, 3))
 def test_a_faithful_variant_is_not_accused(name: str) -> None:
     """By a whole check: credentials, words, dates, translation, order of refusals. `default` is the command's below."""
     judged = trial("variant", name)

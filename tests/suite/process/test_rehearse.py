@@ -29,6 +29,7 @@ from kycgate.runs.model import Observed, Run
 from kycgate.sandbox import variants
 from kycgate.specimens import save
 from kycgate.tests.suite.command_line import kycgate as run
+from kycgate.tests.suite.shares import share
 from tests.suite.conftest import Call
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -212,7 +213,7 @@ NAIVE: dict[str, tuple[str, tuple[str, str], tuple[str, ...]]] = {
 """By what a client does: the clause that it breaks, the change of the careful client, and the cases that show it."""
 
 
-@pytest.mark.parametrize("name", NAIVE)
+@pytest.mark.parametrize("name", share(NAIVE, 3))
 def test_a_naive_client_is_found_out(name: str, cards: Path, tmp_path: Path) -> None:
     clause, change, shown_by = NAIVE[name]
     client = changed(tmp_path, *CAREFUL, change)
