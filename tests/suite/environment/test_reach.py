@@ -281,6 +281,7 @@ def test_init_and_probe_go_the_same_way(
     assert log.read_text().count("CONNECT") > before
 
 
+@pytest.mark.whole
 def test_workers_and_locust_go_the_same_way(bank: Bank, profile: dict[str, str], tmp_path: Path, call: Call) -> None:
     path = written(tmp_path, profile)
     log = bank.folder / "tinyproxy.log"

@@ -49,6 +49,7 @@ def test_the_search_finds_what_is_there(way: str) -> None:
     assert not canaries.leaks("x", b"nothing of the kind")
 
 
+@pytest.mark.whole
 def test_verify_against_a_vendor_that_echoes(tmp_path: Path) -> None:
     """Check, load, reports, terminal, command lines."""
     secret = unique_secret("tenant")
@@ -119,6 +120,7 @@ main()
 """
 
 
+@pytest.mark.whole
 def test_fixed_keys_plain_pytest_and_crashes(tmp_path: Path) -> None:
     keys = [unique_secret("key"), unique_secret("key").swapcase()]
     env = {"KYCGATE_API_KEYS": ",".join(keys)}

@@ -155,7 +155,6 @@ def test_verify_from_nothing_to_a_verdict(tmp_path: Path) -> None:
     assert (again.returncode, "already holds a run" in again.stderr) == (2, True)
 
 
-@pytest.mark.whole
 def test_nothing_secret_or_personal_is_kept(tmp_path: Path) -> None:
     """Everything written and printed is searched for the credentials and for what the cards print."""
     from kycgate.specimens import card_set

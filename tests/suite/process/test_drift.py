@@ -209,6 +209,7 @@ def observed(name: str, seed: int) -> tuple[Observed, ...]:
     return tuple(gate.behaviour.observed(gate.ledger.open_points()))
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("name", share(["everything", "default"], 2))
 def test_no_drift_between_seeds_of_one_target(name: str) -> None:
     pins = pins_of([run_of(*observed(name, 1))], pinned=DAY)

@@ -98,6 +98,7 @@ def test_the_page_shows_five_steps_and_reads_the_run_alone(checked: Path) -> Non
     assert (again / "report.html").read_text(encoding="utf-8") == page
 
 
+@pytest.mark.whole
 def test_prove_finds_its_faults(ours: Path) -> None:
     done = kycgate(ours, "prove", "--quick", "--only", "stranger-accepted", "--only", "selfie-first", "--out", "prove")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -296,6 +296,7 @@ def test_a_busy_generator_voids_the_run(tmp_path: Path) -> None:
     assert "99% of a core" in collector.outcome().void
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("any_pace")
 def test_two_workers_do_the_work_of_one(tmp_path: Path) -> None:
     """The same seed gives the same onboardings, whether one process does them all or two share them."""

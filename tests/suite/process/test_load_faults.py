@@ -126,6 +126,7 @@ def test_a_load_that_takes_more_files_than_there_are_is_refused(monkeypatch: pyt
     demand_files(many, Topology(remote_workers=1))
 
 
+@pytest.mark.whole
 def test_a_climb_is_said_and_fails_where_the_policy_says_so(tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text(

@@ -69,6 +69,7 @@ def test_a_faithful_variant_is_not_accused(name: str) -> None:
     assert judged.passed, judged
 
 
+@pytest.mark.whole
 def test_the_command_writes_what_it_found(tmp_path: Path) -> None:
     """One fault by a whole check, one variant, in processes of their own."""
     results = prove(tmp_path, ["approved-as-object", "default"], resume=False, say=lambda line: None)
