@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from kycgate.contracts.flow import State, Step
-from kycgate.judging.answers import accepted, success_of
+from kycgate.judging.answers import accepted, already_registered, success_of
 from kycgate.judging.ledger import Observation
 from kycgate.target.exchange import Exchange
 
@@ -26,8 +26,8 @@ def judge_order(
     if state.complete:
         yield Observation("order.closed", not performed, "refused, as the flow is complete", came)
         if not performed:
-            # A used-up token may also be refused as such.
-            ok = exchange.status in (400, 401, 404)
+            # A used-up token may also be refused as such, and a person who is known by now as that.
+            ok = exchange.status in (400, 401, 404) or already_registered(exchange)
             yield Observation("refusal.order-status", ok, "400 or 404", came, "status")
         return
     missing = state.missing(step)
@@ -40,6 +40,7 @@ def judge_order(
             # Where the target takes this step out of turn elsewhere too, its order is the cause.
             required = f"refused, as {edge.first} was refused and so is not done"
             yield Observation("refusal.changes-nothing", False, required, came, because=edge.clause)
-    if not performed:
+    # Who is known is refused as that, whatever else stands against the step.
+    if not performed and not already_registered(exchange):
         ok = exchange.status in (400, 404)
         yield Observation("refusal.order-status", ok, "400 or 404 for a step out of order", came, "status")

@@ -74,8 +74,10 @@ class SandboxSettings(BaseModel):
     token_life_s: float = 1_800.0
     translation: bool = True
     schemes: frozenset[Literal["bearer", "bare"]] = frozenset({"bearer", "bare"})
-    known_person: Literal["accepted", "refused"] = Field(
-        default="accepted", description="Whether a person with a completed flow may begin another: 10103 if not."
+    known_person: Literal["accepted", "refused", "refused first"] = Field(
+        default="accepted",
+        description="Whether a person with a completed flow may begin another: 10103 if not, in its turn or before the "
+        "order is looked at.",
     )
     key_after_completion: Literal["opens", "refused"] = "opens"
     front_after_approval: Literal["starts over", "refused"] = "starts over"

@@ -40,6 +40,7 @@ _LIBERTIES: dict[str, dict[str, Any]] = {
     "401-before-405": {"credentials_before_method": True},
     "known-person-refused": {"known_person": "refused"},
     "not-utf8-replaced": {"not_utf8": "replaced"},
+    "known-person-first": {"known_person": "refused first"},
 }
 
 
@@ -63,7 +64,7 @@ LIBERTIES: dict[str, tuple[str, ...]] = {
     "Missing tenant credentials are a 400, or a 401.": ("default", "missing-tenant-401"),
     "A person who has completed a flow may begin another, or is refused with 10103.": (
         "default",
-        "known-person-refused",
+        *("known-person-refused", "known-person-first"),
     ),
     "The translation feature is on, or off.": ("default", "translation-off"),
     "A side may be tried as often as one likes, or three times or more in one session.": (
@@ -84,7 +85,7 @@ LIBERTIES: dict[str, tuple[str, ...]] = {
 }
 """What API.md leaves open ("Where the sources leave room"), and the faithful variants that choose one way each."""
 
-ALONE = ("bare-only", "dates-naive", "one-token-at-once")
+ALONE = ("bare-only", "dates-naive", "one-token-at-once", "known-person-refused")
 """Left out of the variant that takes many liberties at once: it takes another choice of the same."""
 
 

@@ -1,6 +1,7 @@
 """vendor-api.md, "Where and how": the token endpoints."""
 
 import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,7 +73,7 @@ def test_issue(gate: Gate) -> None:
         gate.tokens.request(judge=ahead, intent="optional properties given", properties=given_all)
 
 
-@judges("token.refused", "refusal.no-leak", "refusal.broken-json", requests=11, telling=6)
+@judges("token.refused", "refusal.no-leak", "refusal.broken-json", requests=14, telling=6)
 def test_wrong_tenant(gate: Gate) -> None:
     """Wrong tenant credentials are a 401 like any other; missing ones a 400 or a 401; broken JSON is a 400."""
     _needs_tenant(gate)
@@ -101,21 +102,35 @@ def test_wrong_tenant(gate: Gate) -> None:
     ask("no secret", (400, 401), properties={"tenantSecret": ...})
     ask("a null secret", (400, 401), properties={"tenantSecret": None})
     ask("no tenant", (400, 401), properties={"tenantId": ...})
+    # Who compares values of any type with one another takes some of them for the secret.
+    ask("a secret that is true", (400, 401), properties={"tenantSecret": True})
+    ask("a secret that is a list", (400, 401), properties={"tenantSecret": []})
     ask("a tenant that is a number", (400, 401), "refusal.broken-json", properties={"tenantId": 7})
     ask("null for a body", (400, 401), "refusal.broken-json", raw=b"null")
+    ask("an array for a body", (400, 401), "refusal.broken-json", raw=b"[]")
     ask("broken JSON", (400,), "refusal.broken-json", raw=b'{"tenantId": ')
 
 
-@judges("token.own-session", requests=5, uploads=1, telling=5)
+@judges("token.own-session", requests=6, uploads=1, telling=5)
 def test_tokens_of_one_device_are_two_sessions(gate: Gate) -> None:
-    """The session hangs on the token, not on anything in a body."""
+    """The session hangs on the token, not on anything in a body; a requestId that is new resumes no one's either."""
     _needs_tenant(gate)
     same = dict.fromkeys(OPTIONAL_TOKEN_PROPERTIES, f"kycgate-{gate.seed}")
-    tokens = [token_of(gate.tokens.request(intent="the same device and user", properties=same)) for _ in range(2)]
-    if tokens[0] is None or tokens[1] is None:
-        raise CannotJudge("the target gave no tokens for one device twice")
-    first, second = gate.session_with(tokens[0]), gate.session_with(tokens[1])
+
+    def ask(intent: str, **more: str) -> str | None:
+        return token_of(gate.tokens.request(intent=intent, properties={**same, **more}))
+
+    began = ask("the same device and user")
+    if began is None:
+        raise CannotJudge("the target gave no token for a device and a user")
+    first = gate.session_with(began)
     first.do(UPLOAD_FRONT)
+    # Some take no requestId of the client's own choice.
+    new = ask("the same device and user, a new requestId", requestId=str(uuid.uuid4()))
+    new = new or ask("the same device and user again")
+    if new is None:
+        raise CannotJudge("the target gave no tokens for one device twice")
+    second = gate.session_with(new)
     exchange = second.do(APPROVE_FRONT, demand=False)
     refused = not accepted(exchange)
     required = "refused: this token's session has no upload"

@@ -388,6 +388,35 @@ class SecretWithMoreAccepted(_Welcoming):
         return right is not None and str(body.get("tenantSecret")).startswith(right)
 
 
+@fault("secret-compared-as-a-truth", "token.refused", "auth")
+class SecretComparedAsATruth(_Welcoming):
+    """A known tenant's secret equals true, as all that is not empty does where types are not compared."""
+
+    def welcome(self, body: dict[str, Any]) -> bool:
+        return body.get("tenantId") in self.settings.tenants and body.get("tenantSecret") is True
+
+
+@fault("secret-list-is-500", "status.no-5xx", "robustness")
+class SecretListIs500(Vendor):
+    """A secret that is no text is a 500 where the secret is looked at, after the tenant."""
+
+    def issue(self, request: Incoming) -> Reply:
+        body = self.parse(request.body)
+        if body.get("tenantId") in self.settings.tenants and isinstance(body.get("tenantSecret"), list | dict):
+            raise Refused(500, "Something went wrong")
+        return super().issue(request)
+
+
+@fault("token-list-is-500", "status.no-5xx", "robustness")
+class TokenListIs500(Vendor):
+    """An array at the token endpoint is a 500."""
+
+    def dispatch(self, request: Incoming) -> Reply:
+        if self.endpoint_of(request).startswith("token") and request.body.lstrip()[:1] == b"[":
+            raise Refused(500, "Something went wrong")
+        return super().dispatch(request)
+
+
 @fault("wrong-secret-is-403", "token.refused", "auth")
 class WrongSecretIs403(Vendor):
     """A wrong secret is a 403."""

@@ -319,6 +319,22 @@ class UserIsSession(Vendor):
         return super().session_of(self.__dict__.get("users", {}).get(name) or name, fixed=fixed)
 
 
+@fault("new-request-is-the-last-one", "token.own-session", "state")
+class NewRequestIsTheLastOne(Vendor):
+    """A requestId that nobody knows goes on with whoever has begun last."""
+
+    def resume(self, request: Any, token: str) -> None:
+        claims = self.claims(token)
+        if isinstance(request, str) and request and request not in self._requests and claims is not None:
+            began = [
+                session for session in self._sessions.values() if session.front and APPROVE_BACK not in session.done
+            ]
+            if began:
+                self._sessions[str(claims["jti"])] = self._requests[request] = began[-1]
+                return
+        super().resume(request, token)
+
+
 def _first_customer(vendor: Vendor) -> str:
     return next((s.customer_id for s in vendor._sessions.values() if s.done), "")  # noqa: SLF001
 

@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kycgate.contracts.flow import Step
+from kycgate.contracts.flows import flow
 from kycgate.contracts.models import CUSTOMER_PROPERTIES, FRONT_PROPERTIES
 from kycgate.judging.answers import already_registered, parse_json
 from kycgate.judging.card import judge_photo
 from kycgate.judging.contradictions import Memory
+from kycgate.judging.order import judge_order
 from kycgate.judging.shape import judge_answer
 from kycgate.target.exchange import Clocks, Exchange, Picture
 from kycgate.target.redaction import Redactor
@@ -142,6 +145,18 @@ def test_lost_letters_are_one_finding() -> None:
 def test_a_registered_person_is_known_by_the_code_in_whatever_form(code: object) -> None:
     assert already_registered(answered({"message": None, "errorCode": code}, 400))
     assert not already_registered(answered({"message": None, "errorCode": "10001"}, 400))
+
+
+@pytest.mark.parametrize("done", [(), flow().steps])
+def test_who_is_registered_may_be_refused_as_that_whatever_the_order_of_steps(done: tuple[Step, ...]) -> None:
+    """A vendor may look the person up before anything else, and says so as the client expects it: in a 200."""
+    state, last = flow().state_after(done), flow().final
+    known, other = (
+        answered({"isSuccess": False, "message": "no", "errorCode": code, "customerData": None})
+        for code in ("10103", "10001")
+    )
+    assert all(seen.ok for seen in judge_order(state, last, known))
+    assert {seen.clause for seen in judge_order(state, last, other) if not seen.ok} == {"refusal.order-status"}
 
 
 @pytest.mark.parametrize(
