@@ -22,9 +22,10 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
     # What was imported before this line would end in a traceback: as little as can be.
-    from kycgate.processes import collect_seldom, interrupted
+    from kycgate.processes import collect_seldom, interrupted, load_httpx_alone
 
     collect_seldom()
+    load_httpx_alone()
     from kycgate.cli.main import main as run
     from kycgate.cli.streams import open_what_is_closed
 

@@ -18,6 +18,11 @@ def collect_seldom() -> None:
     gc.set_threshold(20_000)
 
 
+def load_httpx_alone() -> None:
+    """Before httpx is loaded: its own command line would come along, which takes longer than all else in it."""
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+
+
 def end_with_parent() -> None:
     """In a process of a pool: end when the parent does, however that ends (SIGKILL too: then no pool is shut down)."""
     parent = multiprocessing.parent_process()

@@ -5,11 +5,21 @@ output, one JSON line. When standard input closes, the run ends and what was mea
 local workers, deals out the plan, and passes on what its workers send; a worker sends to its master instead.
 """
 
+from importlib import metadata
+
 from gevent import monkey
 
+# The patch asks for plugins of gevent's 25 times, and each time all that is installed would be read anew.
+_search, _found = metadata.entry_points, metadata.entry_points()
+metadata.entry_points = _found.select
 monkey.patch_all()
+metadata.entry_points = _search
 
 # ruff: noqa: E402 - nothing may be imported before the patch
+from kycgate.processes import load_httpx_alone
+
+load_httpx_alone()
+
 import contextlib
 import gc
 import json

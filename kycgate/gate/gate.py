@@ -191,6 +191,7 @@ class Gate:
             observations += promised
         else:
             self._touch(exchange, (seen.clause for seen in promised))
+        observations = with_causes(observations)
         if exchange.status is not None:
             self._enter_unanswered(before=exchange.clocks.sent)
         if self._held is not None and (exchange.status in _EXPLAINED_OTHERWISE or is_page(exchange)):
@@ -199,7 +200,7 @@ class Gate:
             with self._lock:
                 self._unanswered.append((observations, exchange))
         else:
-            self.ledger.add(with_causes(observations), exchange, recorded)
+            self.ledger.add(observations, exchange, recorded)
         self._note_choices(exchange)
         with self._lock:
             went_on = self._connections.note(exchange)

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from kycgate.cli.main import main
 
-_PROCESSES = frozenset({"load", "verify", "probe", "sandbox", "prove", "rehearse"})
+_PROCESSES = frozenset({"sandbox", "prove"})
 """Commands that start processes, or that patch what a process has but once (Locust's gevent)."""
 
 

@@ -1,4 +1,4 @@
-"""Modules that are loaded beside other threads: no other Python runs while the system's loader is locked."""
+"""What is loaded, and how: no other Python runs while the system's loader is locked; nothing that no command uses."""
 
 import subprocess
 import sys
@@ -29,3 +29,21 @@ print(len(collections), "matplotlib.ft2font" in sys.modules, gc.isenabled())
 def test_no_garbage_is_collected_while_modules_are_loaded_ahead() -> None:
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     assert done.stdout == "0 True True\n"
+
+
+def test_the_command_line_of_httpx_is_not_loaded() -> None:
+    """By the command and by a load's own process; httpx itself works on."""
+    for begins in (
+        "import kycgate.load.worker",
+        "import kycgate.__main__ as m; sys.argv = ['kycgate', 'clauses']; m.main()",
+    ):
+        code = f"""
+import atexit, sys
+def look():
+    import httpx
+    print(sys.modules["httpx._main"], httpx.Client().trust_env)
+atexit.register(look)
+{begins}
+"""
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.endswith("None True\n"), done.stdout
