@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, binom
 
 from kycgate.sla import changes
 from kycgate.sla.changes import LEVEL, splits
+from kycgate.sla.objectives import share_bounds
+from kycgate.tests.suite.distributions import binomial_quantile
 
 Rows = NDArray[np.float64]
 SERIES, RUNS = 12, (10, 20, 40)
@@ -104,7 +105,7 @@ def main() -> None:
             rng = np.random.default_rng([number, runs])
             said = Counter(_word(scenario.draw(rng, runs), seed) for seed in range(chosen.histories))
             shown, drifts = said["changed"], said["drifts"]
-            over |= scenario.promised and shown + drifts > binom.ppf(0.9999, chosen.histories, LEVEL)
+            over |= scenario.promised and shown + drifts > binomial_quantile(0.9999, chosen.histories, LEVEL)
             promised = f"at most {LEVEL:.0%}" if scenario.promised else ""
             lines.append(
                 f"| {scenario.words} | {runs} | {_share(shown, chosen.histories)} | {drifts / chosen.histories:.1%} | "
@@ -121,8 +122,7 @@ def _word(rows: Rows, seed: int) -> str:
 
 
 def _share(count: int, of: int) -> str:
-    low = float(beta.ppf(0.025, count, of - count + 1)) if count else 0.0
-    high = float(beta.ppf(0.975, count + 1, of - count)) if count < of else 1.0
+    low, high = share_bounds(count, of, 0.975)
     return f"{count / of:.1%} ({low:.1%} to {high:.1%})"
 
 

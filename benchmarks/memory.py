@@ -18,9 +18,9 @@ from pathlib import Path
 import psutil
 from honesty import Target
 from pydantic import SecretStr
-from scipy.stats import theilslopes
 
 from kycgate.load import LoadPlan, run_load
+from kycgate.load.sizes import theil_sen
 from kycgate.settings.profile import Secrets
 
 WARMING = 0.25
@@ -68,7 +68,7 @@ def main() -> None:
     total = 0.0
     for column, name in ((1, "generator"), (2, "the command, which adds up and judges")):
         values = [sample[column] for sample in steady]
-        slope, _, low, high = theilslopes(values, seconds, 0.95)
+        slope, low, high, _ = theil_sen(seconds, values)
         total += slope * 3_600
         interval = f"{slope * 3_600:.1f} ({low * 3_600:.1f} to {high * 3_600:.1f})"
         lines.append(f"| {name} | {values[0]:.1f} | {values[-1]:.1f} | {interval} |")

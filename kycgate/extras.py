@@ -5,7 +5,7 @@ from typing import Final
 
 from kycgate.errors import UsageError
 
-LOAD: Final = ("gevent", "httptools", "locust", "matplotlib", "numpy", "scipy")
+LOAD: Final = ("gevent", "httptools", "locust", "matplotlib", "numpy")
 """The modules of the packages that `kycgate[load]` installs."""
 _INSTALL: Final = "which is not installed: pip install 'kycgate[load]'"
 

@@ -33,6 +33,7 @@ MARGIN = 2
 REFINEMENTS = 2
 """Plateaus between the highest rate kept and the lowest broken."""
 RESAMPLES, BLOCK_S = 300, 3
+MOST_STEPS, MOST_DAMPING = 500, 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,22 +271,45 @@ def _fit(points: Sequence[CapacityPoint]) -> _Law | None:
 
 
 def _fit_pairs(pairs: Sequence[tuple[float, float]]) -> _Law | None:
+    """By Levenberg and Marquardt, within the parameters' bounds (Marquardt, SIAM Journal 11, 1963; projected steps with
+    the active bounds set aside: Bertsekas, SIAM Journal on Control and Optimization 20, 1982).
+    """
     if len(pairs) < 3:
         return None
     # Imported here: it weighs more than all the rest, and few runs need it.
     import numpy as np
-    from scipy.optimize import least_squares
 
     n, x = (np.array(column) for column in zip(*pairs, strict=True))
-    highest = float(max(x / n))
+    least, most = np.zeros(3), np.array([np.inf, 1.0, np.inf])
 
-    def off(parameters: Any) -> Any:
-        return _Law(*parameters).throughput(n) / x - 1
+    def off(found: Any) -> Any:
+        return _Law(*found).throughput(n) / x - 1
 
-    fitted = least_squares(
-        off, (highest, 0.05, 1e-4), bounds=((0, 0, 0), (np.inf, 1, np.inf)), x_scale=(highest, 0.1, 1e-3)
-    )
-    return _Law(*map(float, fitted.x)) if fitted.success else None
+    found, damping = np.array([max(x / n), 0.05, 1e-4]), 1e-3
+    for _ in range(MOST_STEPS):
+        error = off(found)
+        share = (error + 1) / (1 + found[1] * (n - 1) + found[2] * n * (n - 1))
+        slopes = np.stack([(error + 1) / found[0], -share * (n - 1), -share * n * (n - 1)], axis=1)
+        downhill = -slopes.T @ error
+        # What lies at a bound and would go beyond it stays.
+        free = ~((found <= least) & (downhill < 0) | (found >= most) & (downhill > 0))
+        curved = slopes[:, free].T @ slopes[:, free]
+        scale = np.diag(np.diag(curved))
+        while damping < MOST_DAMPING:
+            step = np.zeros(3)
+            step[free] = np.linalg.lstsq(curved + damping * scale, downhill[free], rcond=None)[0]
+            tried = np.clip(found + step, least, most)
+            if tried[0] > 0 and (off(tried) ** 2).sum() <= (error**2).sum():
+                break
+            damping *= 4
+        else:
+            break
+        moved, found, damping = np.abs(tried - found), tried, damping / 10
+        if (moved <= 1e-10 * np.maximum(found, (found[0], 1e-4, 1e-7))).all():
+            break
+    else:
+        return None
+    return _Law(*map(float, found))
 
 
 def _knee(

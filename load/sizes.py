@@ -4,6 +4,7 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from kycgate.runs.load_model import SizePoint
 from kycgate.runs.percentile import rank_of
@@ -41,18 +42,47 @@ def fit(measured: Sequence[tuple[int, float]]) -> dict[str, float]:
     """
     if len({size for size, _ in measured}) < 2:
         return {}
-    # Imported here: it weighs more than the whole generator, and few runs need it.
-    from scipy.stats import theilslopes
-
     step = -(-len(measured) // MAX_POINTS)
     taken = measured[::step]
-    slope, intercept, low, high = theilslopes([ms for _, ms in taken], [size / 1e6 for size, _ in taken], 0.95)
+    line = theil_sen([size / 1e6 for size, _ in taken], [ms for _, ms in taken])
     return {
-        "slope_ms_per_mb": float(slope),
-        "slope_low": float(low),
-        "slope_high": float(high),
-        "intercept_ms": float(intercept),
+        "slope_ms_per_mb": line.slope,
+        "slope_low": line.low,
+        "slope_high": line.high,
+        "intercept_ms": line.intercept,
     }
+
+
+class Line(NamedTuple):
+    """A line through points, with the 95% interval of its slope."""
+
+    slope: float
+    low: float
+    high: float
+    intercept: float
+
+
+def theil_sen(x: Sequence[float], y: Sequence[float]) -> Line:
+    """The median slope of all pairs, and its interval by Kendall's tau, whose variance allows for equal values.
+
+    Two different x at least.
+    """
+    # Imported here: it weighs more than the whole generator, and few runs need it.
+    import numpy as np
+
+    across, up = np.asarray(x, float), np.asarray(y, float)
+    width = across[:, None] - across
+    slopes = np.sort((up[:, None] - up)[width > 0] / width[width > 0])
+
+    def kendall(n: Any) -> float:
+        return float((n * (n - 1) * (2 * n + 5)).sum())
+
+    ties = sum(kendall(np.unique(values, return_counts=True)[1]) for values in (across, up))
+    reach = statistics.NormalDist().inv_cdf(0.975) * math.sqrt((kendall(np.array([len(across)])) - ties) / 18)
+    low = max(round((len(slopes) - reach) / 2) - 1, 0)
+    high = min(round((len(slopes) + reach) / 2), len(slopes) - 1)
+    slope = float(np.median(slopes))
+    return Line(slope, float(slopes[low]), float(slopes[high]), float(np.median(up)) - slope * float(np.median(across)))
 
 
 LOGNORMAL_SIZES = 9

@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
+
+from kycgate.sla.special import ndtri, stdtrit
 
 Array = NDArray[np.float64]
 

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
 
 from kycgate.sla.blocks import beyond, block_lengths, outlasts, put_together
 from kycgate.sla.histograms import Cells, edges
+from kycgate.sla.special import ndtri, stdtrit
 
 Array = NDArray[np.float64]
 

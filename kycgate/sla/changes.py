@@ -23,8 +23,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
-from scipy.stats import rankdata
+
+from kycgate.sla.special import ndtri
 
 Array = NDArray[np.float64]
 
@@ -114,8 +114,10 @@ def splits(rows: Sequence[Sequence[float | None]], *, level: float = LEVEL, seed
 def _row(row: Sequence[float | None]) -> _Row:
     places = np.array([place for place, value in enumerate(row) if value is not None], dtype=np.int64)
     values = np.array([value for value in row if value is not None], dtype=float)
-    ranks = rankdata(values) if len(values) else values
-    return _Row(values, places, ranks - ranks.mean() if len(ranks) else ranks)
+    # Equal values share the mean of their ranks.
+    _, same, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[same]
+    return _Row(values, places, ranks - (len(values) + 1) / 2)
 
 
 def _p_values(rows: Sequence[_Row], runs: int, seed: int) -> Array:
@@ -183,4 +185,4 @@ def _drifts(shown: Sequence[tuple[Array, int]]) -> bool:
         # Neighbours within two parts whose means were taken out are expected to be apart by about 2 / n.
         together = float((left[1:] * left[:-1]).sum()) / squares + 2 / n if squares else 0.0
         alike += together * math.sqrt(n) / len(shown)
-    return line_explains > split_explains or alike > float(ndtri(0.95))
+    return line_explains > split_explains or alike > ndtri(0.95)

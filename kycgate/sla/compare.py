@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, Field
-from scipy.special import ndtri
 
 from kycgate import text
 from kycgate.errors import ExitCode, UsageError
@@ -19,6 +18,7 @@ from kycgate.runs.load_model import WHOLE
 from kycgate.sla.bootstrap import DRIFTING, Estimate, Sample, estimate, quantiles, sample_of
 from kycgate.sla.needs import POWER
 from kycgate.sla.recording import Recording
+from kycgate.sla.special import ndtri
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 FEWEST_SECONDS = 30

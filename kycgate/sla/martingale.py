@@ -9,24 +9,30 @@ reciprocal serves as the p-value.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincc, betaln
 
 from kycgate.sla.objectives import Method, Values
+from kycgate.sla.special import betaincc, betaln, plain
 
 _PRIOR = 0.5
 
 
 def log_evidence(good: Values, bad: Values, share: float) -> NDArray[np.float64]:
     """The logarithm of the evidence against "at most `share` is good"."""
-    good, bad = np.asarray(good, float), np.asarray(bad, float)
+    if not plain(good, bad):
+        good, bad = np.asarray(good, float), np.asarray(bad, float)
     with np.errstate(divide="ignore"):
         seen = betaln(_PRIOR + good, _PRIOR + bad) + np.log(betaincc(_PRIOR + good, _PRIOR + bad, share))
-    prior = betaln(_PRIOR, _PRIOR) + math.log(betaincc(_PRIOR, _PRIOR, share))
-    found: NDArray[np.float64] = seen - prior - good * math.log(share) - bad * math.log1p(-share)
+    found: NDArray[np.float64] = seen - _prior(share) - good * math.log(share) - bad * math.log1p(-share)
     return found
+
+
+@lru_cache(maxsize=1024)
+def _prior(share: float) -> float:
+    return float(betaln(_PRIOR, _PRIOR) + math.log(betaincc(_PRIOR, _PRIOR, share)))
 
 
 def _anytime_above(good: Values, bad: Values, share: float) -> NDArray[np.float64]:

@@ -33,7 +33,7 @@ from kycgate.sla.figures import (
     sentence,
     share_figures,
 )
-from kycgate.sla.objectives import EXACT
+from kycgate.sla.objectives import EXACT, first
 from kycgate.sla.policy import Availability, Latency, MaxLatency, Policy, Sampled, share_of
 from kycgate.sla.probe_latency import latency_us
 from kycgate.sla.watch import View
@@ -181,11 +181,18 @@ def _in_ms(
         value = float(ordered[np.searchsorted(reached[1:], q * worth - 1e-9)])
         if unknown < 1:
             upper, lower = q / (1 - unknown), (q - unknown) / (1 - unknown)
-            good, bad, miss = reached / alike, (worth - reached) / alike, 1 - confidence
-            enough = EXACT.above(good, bad, upper) <= miss if upper < 1 else np.zeros(len(reached), dtype=bool)
-            high = float(ordered[int(enough.argmax()) - 1]) if enough.any() else None
-            first = int((EXACT.below(good, bad, lower) > miss).argmax()) if lower > 0 else 0
-            low = float(ordered[first - 1]) if first else 0.0
+            miss, most = 1 - confidence, len(values)
+
+            def seen(place: int) -> tuple[float, float]:
+                return float(reached[place]) / alike, (worth - float(reached[place])) / alike
+
+            # Both tests are monotone in the good ones.
+            enough = most + 1
+            if upper < 1:
+                enough = first(most, lambda place: EXACT.above(*seen(place), upper) <= miss, most * upper)
+            high = float(ordered[enough - 1]) if enough <= most else None
+            above = first(most, lambda place: EXACT.below(*seen(place), lower) > miss, most * lower) if lower > 0 else 0
+            low = float(ordered[above - 1]) if above else 0.0
     return ms_figures(value, low, high, objective.limit_ms)
 
 

@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, bdtrc, betaln, xlog1py, xlogy
 
 from kycgate.sla.blocks import MIN_BLOCKS, MIN_SECONDS
 from kycgate.sla.martingale import ANYTIME
-from kycgate.sla.objectives import EXACT, MOST_SAMPLES, Method, share_samples_needed
+from kycgate.sla.objectives import EXACT, MOST_SAMPLES, Method, first, share_samples_needed
 from kycgate.sla.policy import (
     Availability,
     LongestOutage,
@@ -140,24 +139,21 @@ def _counted(objective: Sampled) -> tuple[str, int]:
     return ("cards", 1) if objective.kind == "reading" else ("requests", 4)
 
 
-def _needed_with(bad: int, share: float, miss: float, method: Method) -> int:
-    """The fewest samples, `bad` of them bad, that show `share`; at most `MOST_SAMPLES`."""
-
-    def shown(n: int) -> bool:
-        return bool(method.above(n - bad, bad, share) <= miss)
-
-    n = 2 * max(bad, 1)
-    while not shown(n) and n < MOST_SAMPLES:
-        n *= 2
-    return bisect_left(range(min(n, MOST_SAMPLES)), True, lo=bad, key=shown)
+def _needed_with(bad: int, share: float, miss: float, method: Method, near: int = 0) -> int:
+    """The fewest samples, `bad` of them bad, that show `share`; at most `MOST_SAMPLES`. The search begins at `near`."""
+    shown = first(MOST_SAMPLES, lambda n: method.above(n - bad, bad, share) <= miss, near or 2 * max(bad, 1), bad)
+    return min(shown, MOST_SAMPLES)
 
 
 def _usually(share: float, miss: float, at_best: int) -> int | None:
     """Samples that show `share` with probability `POWER` when half as many fail as may."""
+    most = 0
 
     def shown(n: int) -> bool:
-        most = bisect_left(range(n), True, key=lambda bad: bool(EXACT.above(n - bad, bad, share) > miss)) - 1
-        return bool(bdtr(most, n, (1 - share) / 2) >= POWER)
+        nonlocal most
+        # It is near to what it was for the number of samples that was asked before.
+        most = first(n - 1, lambda bad: EXACT.above(n - bad, bad, share) > miss, most) - 1
+        return bool(EXACT.below(most, n - most, (1 - share) / 2) >= POWER) if most >= 0 else False
 
     n = at_best
     while not shown(n):
@@ -172,15 +168,14 @@ def _early(share: float, miss: float) -> int | None:
 
     Exact: with k failures it is shown at a known number of samples, so it is enough to follow how many failed at those.
     """
-    bad_share, at, samples = (1 - share) / 2, 0, 0.0
+    bad_share, at, before, samples = (1 - share) / 2, 0, 0, 0.0
     left = np.ones(1)
     for bad in range(100_000):
-        shown_at = _needed_with(bad, share, miss, ANYTIME)
+        shown_at, before = _needed_with(bad, share, miss, ANYTIME, 2 * at - before), at
         if shown_at >= MOST_SAMPLES:
             return None
         # `left` is the probability of bad, bad + 1, … failures; those with fewer have been shown.
-        more = np.arange(_most(shown_at - at, bad_share) + 1)
-        left = np.convolve(left, _chances(more, shown_at - at, bad_share))
+        left = np.convolve(left, chances_of(_most(shown_at - at, bad_share), shown_at - at, bad_share))
         samples += shown_at * float(left[0])
         left, at = left[1:], shown_at
         if left.sum() < _NEGLIGIBLE:
@@ -190,13 +185,13 @@ def _early(share: float, miss: float) -> int | None:
 
 def _most(n: int, share: float) -> int:
     """More of `n` than this are next to never bad."""
-    return bisect_left(range(n), True, key=lambda bad: bool(bdtrc(bad, n, share) <= _NEGLIGIBLE / 1e3))
+    near = n * share + 7 * math.sqrt(n * share)
+    return first(n - 1, lambda bad: EXACT.above(bad + 1, n - bad - 1, share) <= _NEGLIGIBLE / 1e3, near)
 
 
-def _chances(bad: NDArray[np.int64], n: int, share: float) -> NDArray[np.float64]:
-    """That just so many of `n` are bad, (len(bad),): the binomial distribution.
-
-    From scipy.special alone: scipy.stats takes as long to load as all else of a load's command.
-    """
-    chances = np.exp(xlogy(bad, share) + xlog1py(n - bad, -share) - betaln(n - bad + 1, bad + 1)) / (n + 1)
-    return np.asarray(chances, dtype=float)
+def chances_of(most: int, n: int, share: float) -> NDArray[np.float64]:
+    """That 0, 1, … `most` of `n` are bad, (most + 1,): the binomial distribution."""
+    bad = np.arange(most + 1)
+    odds = np.log((n - bad[:-1]) / bad[1:] * (share / (1 - share)))
+    chances: NDArray[np.float64] = np.exp(np.concatenate([[0.0], np.cumsum(odds)]) + n * math.log1p(-share))
+    return chances

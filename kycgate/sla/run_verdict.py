@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from kycgate.runs.load_model import WHOLE
 from kycgate.runs.model import ObjectiveResult
@@ -23,6 +22,7 @@ from kycgate.sla.objective_verdict import cut_words, rank_ms
 from kycgate.sla.policy import Latency, MaxLatency, Policy, Throughput
 from kycgate.sla.recording import Recording
 from kycgate.sla.samples import Arrivals, Samples
+from kycgate.sla.special import stdtrit
 
 BLOCKS = 10
 MEMORY = 10
@@ -72,7 +72,7 @@ def bounds_of_mean(values: NDArray[np.float64], confidence: float) -> tuple[floa
     if not size:
         return 0.0, math.inf
     means = values[len(values) - size * BLOCKS :].reshape(BLOCKS, size).mean(axis=1)
-    half = float(stdtrit(BLOCKS - 1, confidence)) * float(means.std(ddof=1)) / math.sqrt(BLOCKS)
+    half = stdtrit(BLOCKS - 1, confidence) * float(means.std(ddof=1)) / math.sqrt(BLOCKS)
     return max(float(means.mean()) - half, 0.0), float(means.mean()) + half
 
 

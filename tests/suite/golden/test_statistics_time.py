@@ -6,14 +6,13 @@ import os
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
-from scipy.integrate import quad
-from scipy.stats import norm
-from scipy.stats import t as student
+from mpmath import mp
 
 from kycgate.runs.load_model import FieldReading
 from kycgate.sla import bootstrap, objectives, sequential
@@ -28,6 +27,7 @@ from kycgate.sla.policy import Policy
 from kycgate.sla.recording import Answers
 from kycgate.sla.samples import Samples
 from kycgate.sla.sequential import Decider, first_decided, next_look
+from kycgate.tests.suite.distributions import student_quantile
 
 GOLDEN = Path(__file__).parent / "verdicts.txt"
 
@@ -37,11 +37,11 @@ GOLDEN = Path(__file__).parent / "verdicts.txt"
 def evidence(good: int, bad: int, share: float) -> float:
     """The likelihood averaged over Jeffreys' prior above `share`, over the one at `share`, by numerical integration."""
 
-    def prior(p: float) -> float:
-        return 1 / math.sqrt(p * (1 - p))
+    def prior(p: Any) -> Any:
+        return 1 / mp.sqrt(p * (1 - p))
 
-    top = quad(lambda p: prior(p) * (p / share) ** good * ((1 - p) / (1 - share)) ** bad, share, 1, limit=200)[0]
-    return math.log(float(top / quad(prior, share, 1)[0]))
+    top = mp.quad(lambda p: prior(p) * (p / share) ** good * ((1 - p) / (1 - share)) ** bad, [share, 1])
+    return math.log(float(top / mp.quad(prior, [share, 1])))
 
 
 @pytest.mark.parametrize(("good", "bad"), [(0, 0), (1, 0), (0, 1), (20, 1), (90, 10), (30, 30)])
@@ -131,7 +131,7 @@ def effect_of(sums: list[float], total: list[float], mean: float, variance: floa
             for block in range(count)
         ]
         ratio = count / (count - 1) * sum(x * x for x in away) / (max(sum(total[: count * length]), 1) * variance)
-        allowance = (float(student.ppf(miss, count - 1)) / float(norm.ppf(miss))) ** 2
+        allowance = (float(student_quantile(miss, count - 1)) / NormalDist().inv_cdf(miss)) ** 2
         worst = max(worst, ratio * allowance * beyond_of(away))
         length *= 2
     return worst
@@ -297,7 +297,7 @@ def test_two_runs_compared_step_by_step(confidence: float, monkeypatch: pytest.M
     largest = [max(abs(x) / s for x, s in zip(row, spread, strict=True)) for row in deviation]
     miss, blocks = (1 - confidence) / 2, min(before[2], after[2])
     reach = np.array(spread) * np.quantile(largest, confidence)
-    reach *= float(student.ppf(miss, blocks - 1)) / float(norm.ppf(miss))
+    reach *= float(student_quantile(miss, blocks - 1)) / NormalDist().inv_cdf(miss)
     found = estimate(base, new, asked, confidence, 9)
     assert found.change.tolist() == pytest.approx(change.tolist())
     assert found.low.tolist() == pytest.approx((change - reach).tolist())

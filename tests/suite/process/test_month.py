@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scipy.stats import binom
 
 from kycgate.errors import CannotJudge
 from kycgate.probing import open_store
@@ -23,6 +22,7 @@ from kycgate.sla.policy import Policy
 from kycgate.sla.probe_latency import latency_us
 from kycgate.sla.spans import parse_span
 from kycgate.tests.suite.conftest import Call
+from kycgate.tests.suite.distributions import binomial_at_most, binomial_quantile
 
 ROOT = Path(__file__).parents[3]
 FEBRUARY = parse_span("2026-02")  # 28 days: 672 hours
@@ -238,7 +238,7 @@ def test_the_availability_of_one_step_is_that_of_the_requests_to_it() -> None:
     assert (back.verdict, back.samples) == ("broken", 672)
     assert back.value == pytest.approx(642 / 672)
     assert back.high is not None
-    assert binom.cdf(642, 672, back.high) == pytest.approx(0.05 / 3, rel=1e-3)
+    assert binomial_at_most(642, 672, back.high) == pytest.approx(0.05 / 3, rel=1e-3)
     assert (third.verdict, third.samples) == ("not enough evidence", 10)
     assert third.sentence.startswith("Requests to approve_front are answered")
     assert (found.budgets, found.period.allowed_down_s) == ([], None)
@@ -321,7 +321,7 @@ def test_the_verdict_on_a_fixed_month_errs_as_rarely_as_promised() -> None:
             for _ in range(400):
                 failed = sum(rng.random() < chance for chance in chances)
                 seen += verdict_of(*bounds(8_640 - failed, 8_640, 1.0, 0.95), 0.99) == wrong
-            assert seen <= binom.ppf(0.9999, 400, 0.05)
+            assert seen <= binomial_quantile(0.9999, 400, 0.05)
 
 
 def jittered(every_s: int, start: datetime, end: datetime, seed: int) -> list[datetime]:

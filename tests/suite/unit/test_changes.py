@@ -6,10 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from kycgate.sla import changes
 from kycgate.sla.changes import FEWEST, LEVEL, splits
+from kycgate.tests.suite.distributions import binomial_quantile
 
 Rows = NDArray[np.float64]
 LOW, HIGH = [3.0, 1.0, 5.0, 2.0, 4.0], [8.0, 6.0, 10.0, 7.0, 9.0]
@@ -99,7 +99,7 @@ def test_where_nothing_changed_at_most_the_stated_share_shows_a_change(
 ) -> None:
     rng, histories = np.random.default_rng(runs), 120
     wrong = sum(bool(shown(draw(rng, 6, runs), n) & {"changed", "drifts"}) for n in range(histories))
-    assert wrong <= binom.ppf(0.9999, histories, LEVEL)
+    assert wrong <= binomial_quantile(0.9999, histories, LEVEL)
 
 
 @pytest.mark.usefixtures("few_draws")
@@ -108,7 +108,7 @@ def test_each_series_by_itself_would_err_more_often() -> None:
     rng, histories = np.random.default_rng(3), 100
     rows = [rng.standard_normal((8, 20)) for _ in range(histories)]
     wrong = sum(any(splits([row])[0].p <= LEVEL for row in history.tolist()) for history in rows)
-    assert wrong > binom.ppf(0.9999, histories, LEVEL)
+    assert wrong > binomial_quantile(0.9999, histories, LEVEL)
 
 
 @pytest.mark.usefixtures("few_draws")

@@ -5,13 +5,12 @@ import math
 import random
 import sys
 from pathlib import Path
+from statistics import NormalDist
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import norm
-from scipy.stats import t as student
 from typer.testing import CliRunner
 
 from kycgate.cli.main import app
@@ -26,6 +25,7 @@ from kycgate.sla.objectives import share_bounds
 from kycgate.sla.policy import DEFAULT_POLICY, Policy
 from kycgate.sla.recording import Recording
 from kycgate.sla.sequential import Decider
+from kycgate.tests.suite.distributions import student_quantile
 from kycgate.tests.suite.recorded import histogram_of, write_load
 from kycgate.tests.suite.shares import share
 
@@ -95,7 +95,7 @@ class TestBlocks:
         """Ten answers a second, all bad in every fourth: 60/59 of 1125 / (600 x 1/4 x 3/4); longer blocks vary less."""
         bad = np.where(np.arange(60) % 4 == 0, 10.0, 0.0)
         seconds = Seconds(np.full(60, 10.0), 10 - bad, np.zeros(60))
-        allowance = (student.ppf(0.05, 59) / norm.ppf(0.05)) ** 2
+        allowance = (student_quantile(0.05, 59) / NormalDist().inv_cdf(0.05)) ** 2
         assert design_effect(seconds, 0.05) == pytest.approx(60 / 59 * 10 * allowance)
 
     def test_what_never_varies_has_none(self) -> None:

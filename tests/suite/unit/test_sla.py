@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from hdrh.histogram import HdrHistogram
-from scipy.stats import binom
 
 from kycgate.errors import UsageError
 from kycgate.runs.folder import RunFolder
@@ -20,6 +19,7 @@ from kycgate.sla.policy import Policy, load_policy
 from kycgate.sla.recording import Recording
 from kycgate.sla.sequential import Decider
 from kycgate.tests.suite.command_line import kycgate
+from kycgate.tests.suite.distributions import binomial_quantile
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "policy.example.toml"
 
@@ -129,7 +129,7 @@ def test_wrong_verdicts_are_as_rare_as_promised() -> None:
             within = sum(rng.random() < true_share for _ in range(300))
             run = a_run([50.0] * within + [500.0] * (300 - within))
             seen += judge(a_policy(**P95), [run])[0].verdict == wrong
-        assert seen <= binom.ppf(0.9999, 150, 0.05)
+        assert seen <= binomial_quantile(0.9999, 150, 0.05)
 
 
 def test_needs_are_enough_as_often_as_said() -> None:
@@ -140,7 +140,7 @@ def test_needs_are_enough_as_often_as_said() -> None:
     for _ in range(300):
         failures = sum(rng.random() < 0.025 for _ in range(need.usually))
         shown += share_bounds(need.usually - failures, need.usually, 0.95)[0] >= 0.95
-    assert shown >= binom.ppf(0.0001, 300, 0.8)
+    assert shown >= binomial_quantile(0.0001, 300, 0.8)
 
 
 @pytest.mark.parametrize(
