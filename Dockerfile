@@ -21,7 +21,7 @@ RUN python -m pip uninstall --yes pip setuptools wheel \
     && install --directory --owner=10001 --group=10001 /work
 COPY --from=build /opt/kycgate /opt/kycgate
 # Under a read-only root only /work and /tmp can be written to.
-ENV PATH=/opt/kycgate/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib
+ENV PATH=/opt/kycgate/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
 USER 10001:10001
 WORKDIR /work
 VOLUME /work

@@ -1,6 +1,6 @@
 """How often is an SLA verdict wrong? And how much evidence does it save to stop early?
 
-    python benchmarks/sla_simulation.py --out docs/sla-simulation.md
+    uv run --with matplotlib python benchmarks/sla_simulation.py --out docs/sla-simulation.md
 
 Thousands of runs are drawn from vendors just outside and just inside an objective, judged by the functions that
 `kycgate sla`, `kycgate load --until-decided` and `kycgate compare` use, and the share of wrong verdicts is put beside

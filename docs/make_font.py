@@ -1,6 +1,6 @@
 """Makes reports/fonts/inter.woff2: Inter's Latin letters, digits and arrows, in the weights that the report uses.
 
-    uv run --with fontpkg-inter python docs/make_font.py
+    uv run --with fontpkg-inter --with 'fonttools[woff]' python docs/make_font.py
 
 The report carries it within itself, so that it looks the same on every machine and fetches no font. Inter is
 under the SIL Open Font License, which lies beside the font.

@@ -1,11 +1,11 @@
-"""The extra `load`: what the load generator, the statistics of an SLA and the charts need, and a check does not."""
+"""The extra `load`: what the load generator and the statistics of an SLA need, and a check does not."""
 
 from importlib.util import find_spec
 from typing import Final
 
 from kycgate.errors import UsageError
 
-LOAD: Final = ("gevent", "httptools", "locust", "matplotlib", "numpy")
+LOAD: Final = ("gevent", "httptools", "locust", "numpy")
 """The modules of the packages that `kycgate[load]` installs."""
 _INSTALL: Final = "which is not installed: pip install 'kycgate[load]'"
 

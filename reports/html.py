@@ -262,7 +262,11 @@ def _charts(run: Run) -> list[tuple[str, str, Markup]]:
             if any(latency.failures for latency in load.latencies)
             else []
         ),
-        ("Where the time goes", "Mean milliseconds of each phase.", charts.phases(run.flow, load)),
+        *(
+            [("Where the time goes", "Mean milliseconds of each phase.", charts.phases(run.flow, load))]
+            if any(latency.clock == "sending" for latency in load.latencies)
+            else []
+        ),
     ]
     if load.capacity and load.capacity.points:
         said = "What each rate gave, the fitted law, and where it bends."

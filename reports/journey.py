@@ -1,4 +1,4 @@
-"""The journey's picture: the partial order of the steps as inline SVG, drawn here, as a chart library takes a second.
+"""The journey's picture: the partial order of the steps as inline SVG.
 
 Colours are the page's CSS variables. Coordinates are points, and y grows downwards.
 """

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup, escape
 from pydantic import ValidationError
 
+from kycgate.reports.axes import log_ticks
+from kycgate.reports.drawing import framed, path, rule, text, width_of
 from kycgate.runs.model import ObjectiveResult, Run
 from kycgate.runs.period import BudgetResult, Day, Outage, PeriodResult, Stretch
 from kycgate.sla.policy import Latency, share_of
@@ -182,6 +184,10 @@ def _chart(objective: Latency, counts: "Counts", exact_ms: float | None = None) 
     at = quantile_us(counts, share_of(objective)) if exact_ms is None else exact_ms * 1e3
     low = math.log(max(min(cells[0][0], limit_us) * 0.8, 1))
     high = math.log(max(cells[-1][0], limit_us) * 1.25)
+    kept, name = at <= limit_us, f"p{objective.percentile:g} {_seconds(at)}"
+    if not kept:
+        # Its words have room on the right, away from the limit.
+        high = max(high, low + (math.log(at) - low) * (_WIDTH - 2 * _SIDE) / (_WIDTH - _SIDE - _room(name)))
     step = spaced(objective.step)
     said = f"{objective.percentile:g}% must take at most {_seconds(limit_us)}; {_share(within, 2)} do, of {total:,}"
 
@@ -209,17 +215,14 @@ def _chart(objective: Latency, counts: "Counts", exact_ms: float | None = None) 
         )
         for place, count in sorted(heights.items())
     ]  # fmt: skip
-    parts += [_tick(x(value), base, _seconds(value)) for value in _ticks(math.exp(low), math.exp(high))]
-    kept = at <= limit_us
-    name = f"p{objective.percentile:g} {_seconds(at)}"
+    ticks = log_ticks(1.05 * math.exp(low), math.exp(high) / 1.05, most=7)
+    parts += [_tick(x(value), base, _seconds(value)) for value in ticks]
     # Each is written away from the other, as far as the picture has room.
     parts.append(_line(border, base, 12, f"limit {_seconds(limit_us)}", "ink", right=kept, dashed=True))
     parts.append(_line(x(at), base, 26, name, "kept" if kept else "broken", right=not kept))
     label = f"{objective.id}: {step}, {objective.clock} time. {said}; {name}"
-    head = f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-size="9">'
     title = f"{objective.id}: {step}, {objective.clock} time"
-    # Markup: our own shapes; the only text in them are numbers, and the policy's own words escaped.
-    return LimitChart(title, said, Markup(f"{head}{''.join(parts)}</svg>"))  # noqa: S704
+    return LimitChart(title, said, framed(label, _WIDTH, _HEIGHT, parts))
 
 
 def _bar(x: float, width: float, height: float, base: float, *, over: bool, title: str) -> str:
@@ -230,31 +233,19 @@ def _bar(x: float, width: float, height: float, base: float, *, over: bool, titl
     return f'<rect {shape} fill="var(--{colour})"><title>{escape(title)}</title></rect>'
 
 
-def _tick(x: float, base: float, text: str) -> str:
-    line = f'<line x1="{x:.1f}" y1="{base}" x2="{x:.1f}" y2="{base + 4}" stroke="var(--soft)" stroke-width="0.7"/>'
-    return f'{line}<text x="{x:.1f}" y="{base + 15}" text-anchor="middle" fill="var(--soft)">{text}</text>'
+def _tick(x: float, base: float, words: str) -> str:
+    return rule(x, base, x, base + 4, "soft") + text(x, base + 15, words, "soft", "middle")
 
 
-def _line(x: float, base: float, y: float, text: str, colour: str, *, right: bool, dashed: bool = False) -> str:
-    room = 5 * len(text) + 4
-    right = (right and x + room < _WIDTH) or x < room
-    dash = ' stroke-dasharray="4 2.5"' if dashed else ""
-    line = (
-        f'<line x1="{x:.1f}" y1="{y - 7}" x2="{x:.1f}" y2="{base}" stroke="var(--{colour})" stroke-width="1.2"{dash}/>'
-    )
-    anchor = "start" if right else "end"
-    words = (
-        f'<text x="{x + (4 if right else -4):.1f}" y="{y}" text-anchor="{anchor}" fill="var(--{colour})">{text}</text>'
-    )
-    return line + words
+def _room(words: str) -> float:
+    """What words beside a line take."""
+    return width_of(words) + 6
 
 
-def _ticks(low_us: float, high_us: float) -> list[float]:
-    """1, 2 and 5 of each power of ten, or the ones alone where they would stand too close."""
-    decades = math.log10(high_us / low_us)
-    steps = (1, 2, 5) if decades < 2.2 else (1,)
-    found = [step * 10.0**power for power in range(9) for step in steps]
-    return [value for value in found if low_us * 1.05 <= value <= high_us / 1.05]
+def _line(x: float, base: float, y: float, words: str, colour: str, *, right: bool, dashed: bool = False) -> str:
+    right = (right and x + _room(words) <= _WIDTH + 1e-6) or x < _room(words)
+    line = path([(x, y - 7), (x, base)], colour, 1.2, dashed=dashed)
+    return line + text(x + (4 if right else -4), y, words, colour, "start" if right else "end")
 
 
 def _seconds(us: float) -> str:

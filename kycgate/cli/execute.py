@@ -274,7 +274,7 @@ def _enter_check(run: Run, gate: Gate, profile: Profile, not_tried: dict[str, st
 
 def _finish(folder: RunFolder, run: Run) -> None:
     """run.json and the reports; a verdict that could not be written is not a verdict to pass on."""
-    # Imported here: the charts and the statistics weigh more than all the rest, and the load runs without them.
+    # Imported here: the statistics weigh more than all the rest, and the load runs without them.
     from kycgate.reports import write_all
 
     problem = write(folder, run)

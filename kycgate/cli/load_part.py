@@ -243,12 +243,9 @@ def load_reports() -> None:
 
 
 def load_statistics() -> None:
-    """The same of a load, with its charts and its statistics."""
+    """The same of a load, with its statistics."""
     load_reports()
     with _no_collection():
-        import matplotlib.figure
-        import matplotlib.ticker  # noqa: F401
-
         import kycgate.sla.judge  # noqa: F401
 
 

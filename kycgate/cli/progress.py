@@ -21,7 +21,7 @@ from kycgate.runs.model import Run
 
 def run_with_progress(spec: RunSpec, *, quiet: bool = False) -> tuple[Run, RunFolder]:
     """Carry out `spec` with progress shown on standard error, unless `quiet`."""
-    # Imported here: a wrong call is answered before pytest, Locust and the charts are loaded.
+    # Imported here: a wrong call is answered before pytest and Locust are loaded.
     from kycgate.cli.execute import execute
     from kycgate.cli.screen import screen_for
 

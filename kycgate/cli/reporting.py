@@ -12,7 +12,7 @@ def write_reports(folder: RunFolder, run: Run, code: ExitCode) -> ExitCode:
 
     Returns the exit code to end with: `code`, or UNCLEAR instead of KEPT when a report is missing.
     """
-    # Imported here: the charts weigh more than the rest of a command.
+    # Imported here: the reports weigh more than the rest of a command.
     from kycgate.reports import write_all
 
     problems = write_all(folder, run)

@@ -1,4 +1,4 @@
 """The commands that stand on their own, a module each: `register(app)` adds them to the command line.
 
-Heavy imports (pytest, Locust, charts) belong inside the functions: a wrong call is answered before they are loaded.
+Heavy imports (pytest, Locust, reports) belong inside the functions: a wrong call is answered before they are loaded.
 """

@@ -1,6 +1,7 @@
 """Many runs and months: what is compared with what, which values are drawn, and what is said of a change."""
 
 import random
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from kycgate.sla.month import judge_month
 from kycgate.sla.recording import Recording
 from kycgate.sla.spans import parse_span
 from tests.suite.histories import FIRST, POLICY, TARGET, a_load, a_probe
+from tests.suite.pictures import Picture
 
 P95 = SeriesId("latency", "upload_front", "p95 of upload_front", "ms", False, 95.0)
 UP = SeriesId("availability", "availability", "", "share", True)
@@ -277,6 +279,9 @@ def test_the_page_loads_nothing_and_takes_no_markup(tmp_path: Path) -> None:
     assert "script-src" not in page
     assert page.count("&lt;script&gt;") > 5
     assert "http://" not in page.replace("http://www.w3.org", "")
+    pictures = [Picture(svg) for svg in re.findall(r"<svg .*?</svg>", page)]
+    assert pictures
+    assert [misplaced for picture in pictures for misplaced in picture.misplaced()] == []
 
 
 def test_values_are_said_with_their_units() -> None:

@@ -22,7 +22,7 @@ def note(phase, info):
 ExtensionFileLoader.create_module = create_module
 gc.set_threshold(1)
 load_part.load_statistics()
-print(len(collections), "matplotlib.ft2font" in sys.modules, gc.isenabled())
+print(len(collections), "numpy._core._multiarray_umath" in sys.modules, gc.isenabled())
 """
 
 

@@ -13,16 +13,17 @@ from kycgate.runs.folder import RunFolder
 from kycgate.runs.load_model import LoadResult
 from kycgate.runs.model import ObjectiveResult, Run
 from kycgate.sla.latency import histogram_of, step_latency
+from tests.suite.pictures import Picture
 
 MONTH = Path(__file__).parents[3] / "docs" / "month"
 
 
-def a_run(limit_ms: float = 1_000) -> Run:
+def a_run(limit_ms: float = 1_000, percentile: float = 90) -> Run:
     """95 uploads of 10 to 950 ms, 5 of 2 s."""
     latency = step_latency(
         "upload_front", "response", histogram_of([*range(10_000, 960_000, 10_000), *[2_000_000] * 5])
     )
-    objective = {"id": "p90", "kind": "latency", "step": "upload", "percentile": 90, "limit_ms": limit_ms}
+    objective = {"id": "p90", "kind": "latency", "step": "upload", "percentile": percentile, "limit_ms": limit_ms}
     result = ObjectiveResult(
         id="p90", sentence="s", verdict="holds", measured="", limit="", interval="", confidence=0.95, samples=100,
         method="exact", source="Clopper and Pearson 1934; David and Nagaraja 2003, 7.1",
@@ -41,12 +42,21 @@ def test_no_bar_is_of_both_sides_of_the_limit(limit_ms: float) -> None:
     (chart,) = sla_page(a_run(limit_ms)).charts
     rect = re.compile(r'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)" fill="var\(--(\w+)\)"')
     bars = [(float(x), float(x) + float(width), colour) for x, _, width, _, colour in rect.findall(chart.chart)]
-    limit = float(re.findall(r'<line x1="([\d.]+)"[^>]*stroke-dasharray', chart.chart)[0])
+    limit = float(re.findall(r'<path d="M([\d.]+) [^>]*stroke-dasharray', chart.chart)[0])
     assert bars
+    assert [*Picture(chart.chart).misplaced()] == []
     for left, right, colour in bars:
         assert right <= limit + 0.1 if colour == "c1" else left >= limit - 0.1
         assert 0 <= left < right <= 360
     assert ("broken" in {colour for *_, colour in bars}) == (limit_ms < 2_000)
+
+
+@pytest.mark.parametrize("limit_ms", [1_700, 500, 5_000])
+def test_the_words_of_the_percentile_do_not_cross_the_limit(limit_ms: float) -> None:
+    (chart,) = sla_page(a_run(limit_ms, percentile=99)).charts
+    limit = float(re.findall(r'<path d="M([\d.]+) [^>]*stroke-dasharray', chart.chart)[0])
+    value = next(words for words in Picture(chart.chart).words() if words.said == "p99 2 s")
+    assert not value.left < limit < value.right
 
 
 def test_the_picture_says_in_words_what_it_shows() -> None:
