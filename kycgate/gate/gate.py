@@ -29,11 +29,12 @@ from kycgate.judging.answers import (
     json_or_none,
 )
 from kycgate.judging.behaviour import Behaviour
+from kycgate.judging.card import NO_MOMENT
 from kycgate.judging.connections import ANY_CONNECTION, Connections
 from kycgate.judging.contradictions import Memory
 from kycgate.judging.ledger import Ledger, Observation
-from kycgate.judging.one_cause import with_causes
-from kycgate.judging.shape import judge_answer
+from kycgate.judging.one_cause import EXPLAINS, with_causes
+from kycgate.judging.shape import judge_answer, jwt_claims
 from kycgate.runs.clause import Verdict
 from kycgate.runs.folder import RunFolder
 from kycgate.settings.profile import Profile, Secrets
@@ -41,6 +42,7 @@ from kycgate.specimens.deck import Card, Cards
 from kycgate.specimens.forms import FORMS, TURNED
 from kycgate.target.budget import Budget
 from kycgate.target.client import Target, Wanted
+from kycgate.target.clock import now_of
 from kycgate.target.curl import curl_for
 from kycgate.target.exchange import Exchange, RecordedExchange
 from kycgate.target.oauth import TOKEN_NAME
@@ -227,6 +229,8 @@ class Gate:
         refused = self._connections.refused_elsewhere({exchange.number for _, _, exchange, _ in self._suspected})
         self.ledger.put_down_to(ANY_CONNECTION, refused, "accepted over another connection, as over the first")
         self._suspected = []
+        for cause, explained in EXPLAINS.items():
+            self.ledger.put_along(cause, explained)
 
     def suspect(self, clause: str, own: str, exchange: Exchange, came: str) -> None:
         """A step was refused in a session that went about it in another way: `clause` says what may not matter."""
@@ -395,11 +399,18 @@ class Gate:
             )
 
     def wait_for_expiry(self, exchange: Exchange, at_most_s: float) -> bool:
-        """Wait until the token of `exchange` has expired; False when that would take longer than `at_most_s`."""
+        """Wait until the token of `exchange` has expired; False when that would take longer than `at_most_s`.
+
+        Where its own `exp` is later than what is said beside it, it has not expired before: that they disagree is
+        another breach.
+        """
         value = json_or_none(exchange)
         left = seconds_to_expiry(value, exchange.answer_header("Date")) if isinstance(value, dict) else None
         if left is None:
             return False
+        own = jwt_claims(str(value.get("token"))).get("exp")
+        if isinstance(own, int | float) and own < NO_MOMENT:
+            left = max(left, own - now_of(exchange.answer_header("Date")).timestamp())
         wait = max(left, 0) + 1
         if not -at_most_s <= left <= at_most_s or wait > self.budget.left_s:
             return False

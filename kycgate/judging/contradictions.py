@@ -457,6 +457,12 @@ class Memory:
             elif how := _mangled(value, printed):
                 yield self._slipped(name, how)
                 return
+            elif _ARABIC.search(printed) and value == truth.get(f"{name}En"):
+                yield Observation(
+                    "reading.letters", False, "the card's own Arabic letters", f"{name} is the English name",
+                    f"customerData.{name}",
+                )  # fmt: skip
+                return
             elif slip := _slip(name, value, printed, truth):
                 slips[name] = slip
             elif name in _AS_PRINTED and not (value.isascii() and not printed.isascii()):

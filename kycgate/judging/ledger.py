@@ -12,10 +12,20 @@ from kycgate.runs.model import OpenPointResult
 from kycgate.target.curl import curl_for
 from kycgate.target.exchange import Exchange, RecordedExchange
 
-APART = ("token.distinct", "token.own-session")
+CUSTOMER, ANOTHERS = "session.own-customer", "another session's"
+"""The clause of a session's customer, and how its breach says whose it was instead."""
+APART = ("token.distinct", "token.own-session", CUSTOMER)
 """The clauses that keep sessions apart, the one that says most of a cause first."""
 CROSSED = frozenset(
-    {"session.own-order", "session.own-customer", "upload.accepted", "approve.accepted", "request.twice-at-once"}
+    {
+        "session.own-order",
+        "session.own-customer",
+        "upload.accepted",
+        "approve.accepted",
+        "request.twice-at-once",
+        "result.back-fields",
+        "safety.no-mass-assignment",
+    }
 )
 """What sessions that cross break beside the order of steps: now and then, as others are at work or not."""
 BY_LUCK = 0.05
@@ -133,6 +143,17 @@ class Ledger:
                     cause.tests += [entry.test] if entry.test and entry.test not in cause.tests else []
                 entry.observation = replace(entry.observation, because=clause_id)
 
+    def put_along(self, cause: str, explains: Callable[[Observation], bool]) -> None:
+        """What was observed later of the answers that broke `cause` goes along with it, too, where that explains it."""
+        with self._lock:
+            numbers = self._numbers(cause)
+            for name, tally in self._tallies.items() if numbers else ():
+                for entry in tally.entries if name != cause else ():
+                    seen = entry.observation
+                    later = not entry.ok and not seen.because and entry.recorded is not None
+                    if later and entry.recorded and entry.recorded.number in numbers and explains(seen):
+                        entry.observation = replace(seen, because=cause)
+
     def add_counted(self, clause_id: str, broken: int, observed: int, findings: Iterable[Finding], test: str) -> None:
         """Enter what was judged and counted elsewhere, by `test`; the findings are redacted already.
 
@@ -247,7 +268,7 @@ class Ledger:
     def _put_down_to_crossing(self, found: Mapping[str, ClauseResult]) -> None:
         """Where sessions cross, what each of them may do comes and goes: that is the one cause."""
         roots = [name for name, result in found.items() if result.verdict is Verdict.BROKEN and not result.cause]
-        cause = next((name for name in APART if name in roots), "")
+        cause = next((name for name in APART if name in roots and self._crosses(name)), "")
         for name in roots if cause else ():
             comes_and_goes = any(entry.ok for entry in self._tallies[name].entries)
             crossed = comes_and_goes and (name in CROSSED or name.startswith("order."))
@@ -256,6 +277,11 @@ class Ledger:
         for result in found.values():
             if result.cause:
                 result.cause = found[result.cause].cause or result.cause
+
+    def _crosses(self, name: str) -> bool:
+        """Whether a breach of this clause is another session's doing: a customer may also change within one."""
+        bad = (entry.observation for entry in self._tallies[name].entries if not entry.ok)
+        return name != CUSTOMER or any(ANOTHERS in seen.actual for seen in bad)
 
     def _turn_round(self, found: Mapping[str, ClauseResult]) -> None:
         """Where both were broken by the same answers alone, the one that says more of them is the cause."""

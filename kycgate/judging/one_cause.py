@@ -1,7 +1,8 @@
 """One cause, one finding: which breaches of one answer go along with another breach of the same answer."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from kycgate.judging.ledger import Observation
 
@@ -27,7 +28,7 @@ def _of_its_outcome(seen: Observation) -> bool:
     return seen.clause.startswith("result.") or seen.actual == "status 200"
 
 
-_EXPLAINS: dict[str, Callable[[Observation], bool]] = {
+EXPLAINS: Final[Mapping[str, Callable[[Observation], bool]]] = {
     # A status that the page does not have is not the one that was due, either.
     "status.documented": _of_status,
     # Nothing can be read of what is not whole.
@@ -66,7 +67,7 @@ def with_causes(observations: Iterable[Observation]) -> list[Observation]:
     broken = {seen.clause for seen in found if not seen.ok}
     if len(broken) < 2:
         return found
-    for cause, explained in _EXPLAINS.items():
+    for cause, explained in EXPLAINS.items():
         if cause in broken:
             found = [
                 replace(seen, because=cause)

@@ -236,6 +236,14 @@ class ExpiryInLocalTime(Vendor):
         return super().token_reply(token, expires + 2 * 3600)
 
 
+@fault("expiry-is-the-issue", "token.expiry-agrees", "shape")
+class ExpiryIsTheIssue(Vendor):
+    """expirationDate is the moment of issue; the token itself lives on."""
+
+    def token_reply(self, token: str, expires: float) -> Reply:
+        return super().token_reply(token, time.time())
+
+
 @fault("device-required", "token.optional", "status")
 class DeviceRequired(Vendor):
     """A token request without deviceId is a 400."""

@@ -64,6 +64,7 @@ _crash("crash-on-array", "A JSON array for an upload is a 500.", lambda step, r:
 _crash("crash-on-arabic-digits", "Arabic-Indic digits in idNumber are a 500.", _field("idNumber", "[\u0660-\u0669]"))
 _crash("crash-on-quote", "A quote in address is a 500.", _field("address", "'"))
 _crash("crash-on-impossible-date", "31 February is a 500.", _field("birthdate", "^31/02"))
+_crash("crash-beyond-64-bits", "A number of twenty digits or more is a 500.", _field("idNumber", "^[0-9]{20}"))
 _crash("crash-on-another-number", "A number whose month is above 12 is a 500.", _field("idNumber", "^...(?!0|1[012])"))
 _crash("crash-on-right-to-left-mark", "A right-to-left mark in state is a 500.", _field("state", "\u200f"))
 _crash("crash-on-emoji", "An emoji in state is a 500.", _field("state", "[\U0001f300-\U0001faff]"))

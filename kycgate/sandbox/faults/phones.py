@@ -474,6 +474,7 @@ def _assigns(name: str, sentence: str, key: str, steps: tuple[Step, ...]) -> Non
 
 
 _assigns("approved-by-saying-so", "isApproved in an upload approves.", "isApproved", (UPLOAD_FRONT,))
+_assigns("approved-by-the-backs-saying-so", "status in a back's upload approves the front.", "status", (UPLOAD_BACK,))
 _assigns("status-by-saying-so", "status in an approval completes what is missing.", "status", (APPROVE_FRONT,))
 
 

@@ -1,6 +1,7 @@
 """Readings that look right and contradict themselves, the other side, or the translation setting."""
 
 import html
+import json
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from kycgate.contracts.flows.national_id import UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.contracts.models import ENGLISH_NAMES
 from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.faults.shape import ChangedData
-from kycgate.sandbox.vendor import Onboarding, Vendor
+from kycgate.sandbox.vendor import Incoming, Onboarding, Reply, Vendor
 
 _NUMBERS = ("idNumber", "idFrontScan", "idNumberBack", "idBackScan")
 
@@ -202,6 +203,21 @@ _swaps("address-lines-swapped", "The address's two lines stand in each other's p
 _swaps(
     "religion-is-marital-status", "religion and maritalStatus stand in each other's place.", "religion", "maritalStatus"
 )
+
+
+@fault("english-name-on-an-english-phone", "reading.letters", "semantics")
+class EnglishNameOnAnEnglishPhone(Vendor):
+    """With Accept-Language: en fullName is the translation, too."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        reply = super().perform(session, step, request)
+        if step == UPLOAD_FRONT and request.headers.get("accept-language", "").startswith("en"):
+            value = json.loads(reply.body)
+            data = value["customerData"]
+            if data and data["fullNameEn"]:
+                data["fullName"] = data["fullNameEn"]
+                return self.personal(Reply.json(200, value))
+        return reply
 
 
 @fault("family-name-is-first", "reading.as-printed", "semantics")

@@ -319,6 +319,24 @@ class UserIsSession(Vendor):
         return super().session_of(self.__dict__.get("users", {}).get(name) or name, fixed=fixed)
 
 
+@fault("nobodys-device-is-one", "session.own-customer", "state")
+class NobodysDeviceIsOne(Vendor):
+    """Sessions are kept by deviceId, and all tokens that were asked for without one share one session."""
+
+    def issue(self, request: Incoming) -> Reply:
+        self.__dict__["device"] = self.parse(request.body).get("deviceId")
+        return super().issue(request)
+
+    def mint(self, life_s: float) -> str:
+        token = super().mint(life_s)
+        if self.__dict__.get("device") is None:
+            self.__dict__.setdefault("shared", set()).add((self.claims(token) or {}).get("jti"))
+        return token
+
+    def session_of(self, name: str, *, fixed: bool) -> Onboarding:
+        return super().session_of("" if name in self.__dict__.get("shared", ()) else name, fixed=fixed)
+
+
 @fault("new-request-is-the-last-one", "token.own-session", "state")
 class NewRequestIsTheLastOne(Vendor):
     """A requestId that nobody knows goes on with whoever has begun last."""

@@ -113,3 +113,12 @@ def test_what_comes_and_goes_where_sessions_cross_is_put_down_to_that() -> None:
         assert cause_of(clause, crossing, *refused, unchanged) == "token.own-session"
     assert cause_of("approve.accepted", crossing, Observation("approve.accepted", False)) == ""
     assert cause_of("approve.accepted", *refused) == ""
+
+
+def test_where_a_customer_was_anothers_what_comes_and_goes_is_put_down_to_that() -> None:
+    crossed = Observation("session.own-customer", False, actual="customerId was another session's")
+    order = [Observation("order.approve-back-after-upload-back", ok) for ok in (True, False)]
+    assert cause_of(order[0].clause, crossed, *order) == crossed.clause
+    assert cause_of(order[0].clause, crossed, order[1]) == cause_of(order[0].clause, *order) == ""
+    changed = Observation("session.own-customer", False, actual="customerId changed within the session")
+    assert cause_of(order[0].clause, changed, *order) == ""
