@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import cycle
 
 import pytest
@@ -57,7 +58,11 @@ def _wrong(session: Session, step: Step) -> Iterator[Variation]:
     forged = tuple(_forged(token))
     final = step == flow().final
     if step not in MET_WITH_A_PICTURE:
-        yield Variation("no Authorization header", Outcome.UNAUTHORIZED, "auth.missing", authorization=None)
+        # As the page has it: who does not ask for JSON may be led to a page to log in.
+        page = {"Accept": "*/*"}
+        yield Variation(
+            "no Authorization header", Outcome.UNAUTHORIZED, "auth.missing", headers=page, authorization=None
+        )
     # Requests are few: what is alike takes turns over the steps.
     turn = flow().steps.index(step)
     first_turn = turn % 2 == 0
@@ -129,7 +134,7 @@ def test_wrong_credentials(session: Session, step: Step) -> None:
         body = SMALL if step.is_upload else None
         session.do(
             step,
-            Variation(variation.name, variation.outcome, variation.clause, body, authorization=variation.authorization),
+            replace(variation, body=body),
         )
     session.do(step)
 

@@ -43,6 +43,16 @@ _answers_to_strangers("expired-is-403", "auth.expired", "ApproveBackImage with a
                       APPROVE_BACK, header=lambda h: _expired(h or ""))  # fmt: skip
 
 
+@fault("page-to-log-in", "auth.missing", "auth")
+class PageToLogIn(Vendor):
+    """Who has no credentials and does not ask for JSON is led to a page to log in."""
+
+    def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
+        if "authorization" not in request.headers and "json" not in request.headers.get("accept", "*/*"):
+            raise Refused(302, "Log in")
+        return super().authenticate(request, step)
+
+
 def claims_of(header: str) -> dict[str, Any]:
     """What the token in a header says, without a look at its signature or expiry; empty when it is none."""
     parts = header.removeprefix("Bearer ").split(".")
