@@ -94,6 +94,11 @@ class Step(str):
         return str, (str(self),)
 
     @property
+    def acceptance(self) -> str:
+        """The clause that this step is accepted in its turn."""
+        return "upload.accepted" if self.is_upload else "approve.accepted"
+
+    @property
     def is_upload(self) -> bool:
         return bool(self.shows)
 

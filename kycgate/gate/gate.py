@@ -261,7 +261,15 @@ class Gate:
         return self._went_away
 
     def observe(
-        self, clause: str, exchange: Exchange, ok: bool, required: str, actual: str, *, because: str = ""
+        self,
+        clause: str,
+        exchange: Exchange,
+        ok: bool,
+        required: str,
+        actual: str,
+        *,
+        because: str = "",
+        plainly: str = "",
     ) -> None:
         """Enter what a test alone can see of an exchange."""
         if not is_evidence(exchange):
@@ -274,7 +282,9 @@ class Gate:
             self.ledger.unclear(clause, REGISTERED)
             return
         recorded = self._recorder.get(exchange.number)
-        self.ledger.add([Observation(clause, ok, required, actual, because=because)], exchange, recorded)
+        self.ledger.add(
+            [Observation(clause, ok, required, actual, because=because, plainly=plainly)], exchange, recorded
+        )
 
     def _touch(self, exchange: Exchange, clauses: Iterable[str]) -> None:
         """A failed answer is listed under what it breaks, and judges nothing else."""

@@ -8,7 +8,15 @@ from typing import Any, Protocol
 from kycgate.contracts.flow import Expected, Step
 from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
-from kycgate.judging.answers import accepted, already_registered, customer_data, is_evidence, is_firewall, success_of
+from kycgate.judging.answers import (
+    accepted,
+    already_registered,
+    customer_data,
+    is_evidence,
+    is_firewall,
+    is_undecided,
+    success_of,
+)
 from kycgate.judging.ledger import Observation
 from kycgate.judging.order import judge_order, status_words
 from kycgate.specimens.deck import Card
@@ -126,7 +134,7 @@ class Session:
         """When the last request was sent that was not refused for its token (ns)."""
         self._doubtful: list[tuple[Step, Variation, Expected, Exchange]] = []
         """Answers of 401 that were put down to newer tokens; the next answer may tell otherwise."""
-        self._unsure: set[Step] = set()
+        self.unsure: set[Step] = set()
         """Steps that failed without an answer to judge (none, 5xx, 429): they may have been performed or not."""
 
     def do(
@@ -291,8 +299,7 @@ class Session:
             interrupt.append(exchange.why_not if status is None else "the target is rate limited (429)")
             if expected is Expected.ACCEPT or variation.outcome is not Outcome.BY_ORDER:
                 # Not judged by this: it is listed under the answer that is missing.
-                own = "upload.accepted" if step.is_upload else "approve.accepted"
-                name = variation.clause or (own if variation.outcome is Outcome.BY_ORDER else None)
+                name = variation.clause or (step.acceptance if variation.outcome is Outcome.BY_ORDER else None)
                 yield from (Observation(promised, False) for promised in (name,) if promised)
             return
         came = status_words(exchange)
@@ -300,7 +307,7 @@ class Session:
         if status != 401 or variation.authorization != KEEP:
             yield from judged
             return
-        own = "upload.accepted" if step.is_upload else "approve.accepted"
+        own = step.acceptance
         for seen in judged:
             # Credentials that are good and not known now and then: whatever else was sent, plain steps meet that, too.
             yield seen if seen.ok or seen.plainly or seen.clause == own else replace(seen, plainly=own)
@@ -341,7 +348,7 @@ class Session:
             case Outcome.BY_ORDER if expected is Expected.REFUSE:
                 if accepted(exchange):
                     interrupt.append(f"{step} was accepted out of its turn")
-                yield from judge_order(self.state, step, exchange, self._attempted, self._unsure)
+                yield from judge_order(self.state, step, exchange, self._attempted, self.unsure)
             case _:
                 return
 
@@ -371,14 +378,14 @@ class Session:
             if already_registered(exchange):
                 interrupt[-1] = REGISTERED
                 return
-        if not ok and is_evidence(exchange) and (self._unsure or exchange.resent):
+        if not ok and is_evidence(exchange) and (self.unsure or exchange.resent):
             # Whether the step that got no answer was performed is unknown, and so is whether this refusal is due.
             return
         size = exchange.picture.size if exchange.picture else 0
         if not ok and exchange.status == 413 and variation.clause == "image.full-size" and size >= LARGE_CAPTURE:
             return
         because, self.because = self.because, ""
-        own = "upload.accepted" if step.is_upload else "approve.accepted"
+        own = step.acceptance
         if because and variation is LEGAL and self._refused_since is None:
             if not ok:
                 # Decided at the end of the run: a step that plain sessions may not take either is another cause.
@@ -411,8 +418,8 @@ class Session:
         self.registered = self.registered or already_registered(exchange)
         done = accepted(exchange)
         if not done:
-            if not is_evidence(exchange) or exchange.resent:
-                self._unsure.add(step)
+            if not is_evidence(exchange) or is_undecided(exchange) or exchange.resent:
+                self.unsure.add(step)
             elif not self._excused:
                 self._refused_since = f"{step}, {variation.name}"
                 self._attempted.add(step)
@@ -424,7 +431,7 @@ class Session:
         self.state = self.state.after(step, accepted=True)
         self._refused_since = None
         self._attempted.discard(step)
-        self._unsure.discard(step)
+        self.unsure.discard(step)
         if step == flow().first:
             self.reading = customer_data(exchange) or {}
         self.completed_once = self.completed_once or self.state.complete

@@ -86,6 +86,13 @@ def is_evidence(exchange: Exchange) -> bool:
     return exchange.status is not None and exchange.status != 429 and exchange.status < 500
 
 
+def is_undecided(exchange: Exchange) -> bool:
+    """Whether an answer that is no refusal does not say either that its step was performed."""
+    if exchange.status is None or not 200 <= exchange.status < 300 or accepted(exchange):
+        return False
+    return json_or_none(exchange) is not False and success_of(exchange) is not False
+
+
 def failed(exchange: Exchange) -> str:
     """The clause that is broken by an answer that tells nothing of the others: a 5xx, or one that cannot be read."""
     if exchange.status is not None:

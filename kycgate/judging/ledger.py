@@ -7,27 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from kycgate.contracts.clauses import OPEN_POINTS, Clause, clause
 from kycgate.contracts.flows import catalogue
+from kycgate.judging.run_causes import Breach, Broken, causes
 from kycgate.runs.clause import MAX_FINDINGS, ClauseResult, Finding, Verdict
 from kycgate.runs.model import OpenPointResult
 from kycgate.target.curl import curl_for
 from kycgate.target.exchange import Exchange, RecordedExchange
 
-CUSTOMER, ANOTHERS = "session.own-customer", "another session's"
-"""The clause of a session's customer, and how its breach says whose it was instead."""
-APART = ("token.distinct", "token.own-session", CUSTOMER)
-"""The clauses that keep sessions apart, the one that says most of a cause first."""
-CROSSED = frozenset(
-    {
-        "session.own-order",
-        "session.own-customer",
-        "upload.accepted",
-        "approve.accepted",
-        "request.twice-at-once",
-        "result.back-fields",
-        "safety.no-mass-assignment",
-    }
-)
-"""What sessions that cross break beside the order of steps: now and then, as others are at work or not."""
 BY_LUCK = 0.05
 """How probable it may be that requests sent alone were answered well by luck."""
 
@@ -236,7 +221,7 @@ class Ledger:
             for name, result in found.items():
                 if result.verdict is Verdict.BROKEN and not result.cause:
                     result.cause = self._plain_cause(self._tallies[name], found)
-            self._put_down_to_crossing(found)
+            self._put_down_to_others(found)
             for name, result in found.items():
                 if result.cause:
                     found[result.cause].touches.append(name)
@@ -265,23 +250,31 @@ class Ledger:
         always = not any(entry.ok for entry in tally.entries)
         return "" if always and rate ** len(tally.entries) <= BY_LUCK else found[cause].cause or cause
 
-    def _put_down_to_crossing(self, found: Mapping[str, ClauseResult]) -> None:
-        """Where sessions cross, what each of them may do comes and goes: that is the one cause."""
-        roots = [name for name, result in found.items() if result.verdict is Verdict.BROKEN and not result.cause]
-        cause = next((name for name in APART if name in roots and self._crosses(name)), "")
-        for name in roots if cause else ():
-            comes_and_goes = any(entry.ok for entry in self._tallies[name].entries)
-            crossed = comes_and_goes and (name in CROSSED or name.startswith("order."))
-            if name != cause and (crossed or name in APART):
-                found[name].cause = cause
+    def _put_down_to_others(self, found: Mapping[str, ClauseResult]) -> None:
+        """What only the whole run shows to go along with another clause's breach."""
+        broken = {name: self._broken(name) for name, result in found.items() if result.verdict is Verdict.BROKEN}
+        alone = [name for name in broken if not found[name].cause and not self._tallies[name].broken]
+        for name, cause in causes(broken, alone).items():
+            found[name].cause = cause
         for result in found.values():
             if result.cause:
                 result.cause = found[result.cause].cause or result.cause
 
-    def _crosses(self, name: str) -> bool:
-        """Whether a breach of this clause is another session's doing: a customer may also change within one."""
-        bad = (entry.observation for entry in self._tallies[name].entries if not entry.ok)
-        return name != CUSTOMER or any(ANOTHERS in seen.actual for seen in bad)
+    def _broken(self, name: str) -> Broken:
+        entries = self._tallies[name].entries
+        breaches = [
+            Breach(
+                entry.recorded.number if entry.recorded else None,
+                str(entry.facts.get("endpoint", "")),
+                entry.recorded.status if entry.recorded else None,
+                entry.observation.actual,
+                entry.observation.where,
+                entry.observation.because,
+            )
+            for entry in entries
+            if not entry.ok
+        ]
+        return Broken(name, tuple(breaches), comes_and_goes=len(breaches) < len(entries))
 
     def _turn_round(self, found: Mapping[str, ClauseResult]) -> None:
         """Where both were broken by the same answers alone, the one that says more of them is the cause."""

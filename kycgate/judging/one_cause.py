@@ -28,6 +28,11 @@ def _of_its_outcome(seen: Observation) -> bool:
     return seen.clause.startswith("result.") or seen.actual == "status 200"
 
 
+def _of_the_id(seen: Observation) -> bool:
+    """What is no id tells no customers apart."""
+    return seen.clause == "session.own-customer" and seen.where == "customerData.customerId"
+
+
 EXPLAINS: Final[Mapping[str, Callable[[Observation], bool]]] = {
     # A status that the page does not have is not the one that was due, either.
     "status.documented": _of_status,
@@ -35,6 +40,7 @@ EXPLAINS: Final[Mapping[str, Callable[[Observation], bool]]] = {
     "answer.compressed": _of_what_it_says,
     "body.json": _of_what_it_says,
     "result.envelope": _of_its_outcome,
+    "result.customer-id": _of_the_id,
     # Where parts of an answer are another customer's, they contradict the rest.
     "session.own-customer": _of("reading."),
     # The token lives as long as it says itself: what is said beside it is wrong.

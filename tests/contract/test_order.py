@@ -66,7 +66,7 @@ def test_legal_ordering(gate: Gate, session: Session, steps: tuple[Step, ...]) -
             if not accepted(exchange):
                 raise Interrupted(f"{step} was not accepted in its turn: status {exchange.status}", exchange)
     except Interrupted as error:
-        because = "upload.accepted" if (error.exchange.step or step).is_upload else "approve.accepted"
+        because = (error.exchange.step or step).acceptance
         gate.observe(_named(steps), error.exchange, False, "accepted step by step", str(error), because=because)
         raise
     gate.ledger.add([Observation(_named(steps), True)], None, None)

@@ -135,7 +135,8 @@ def test_concurrent_sessions(gate: Gate) -> None:
                 for future in [pool.submit(copy_context().run, take, session, step) for session in sessions]:
                     exchange = future.result(timeout=120)
                     kept = exchange.status not in (400, 404) or step is flow().steps[0]
-                    gate.observe("session.own-order", exchange, kept, f"{step} taken, as what it needs was", "refused")
+                    required = f"{step} taken, as what it needs was"
+                    gate.observe("session.own-order", exchange, kept, required, "refused", plainly=step.acceptance)
                     if not accepted(exchange):
                         raise CannotJudge(f"{step} was not accepted in its turn: status {exchange.status}")
             # The last step comes twice at the same moment for one of them: it is performed once.

@@ -30,6 +30,12 @@ def test_another_customers_data_contradicts_the_rest_of_the_answer() -> None:
     assert causes(crossed, born, age)["reading.age"] == ""
 
 
+def test_what_is_no_id_tells_no_customers_apart() -> None:
+    no_id = Observation("result.customer-id", False)
+    for where, cause in (("customerData.customerId", "result.customer-id"), ("customerData.idNumber", "")):
+        assert causes(no_id, Observation("session.own-customer", False, where=where))["session.own-customer"] == cause
+
+
 def test_an_expiry_that_disagrees_with_the_token_may_lie_behind_us_too() -> None:
     found = causes(Observation("token.expiry-agrees", False), Observation("token.expiry-ahead", False))
     assert found == {"token.expiry-agrees": "", "token.expiry-ahead": "token.expiry-agrees"}

@@ -1,0 +1,190 @@
+"""One cause, one finding, over a whole run: which broken clauses only go along with another one's breaches."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+_CUSTOMER, _ANOTHERS = "session.own-customer", "another session's"
+"""The clause of a session's customer, and how its breach says whose it was instead."""
+APART: Final = ("token.distinct", "token.own-session", _CUSTOMER, "session.own-order")
+"""The clauses that keep sessions apart, the one that says most of a cause first."""
+_CROSSED: Final = frozenset(
+    {
+        _CUSTOMER,
+        "session.own-order",
+        "session.idle",
+        "result.back-fields",
+        "upload.accepted",
+        "approve.accepted",
+        "request.twice-at-once",
+        "safety.no-mass-assignment",
+    }
+)
+"""What sessions that cross break beside the order of steps: now and then, as others are at work or not."""
+_NOTHING_READ: Final = ("status.documented", "answer.http", "answer.compressed", "body.json", "result.envelope")
+"""An answer that breaks one of these says nothing more, the earlier the less."""
+_SAME_REFUSAL: Final = (
+    ("auth.missing", "auth.malformed", "auth.unknown", "auth.expired", "auth.before-body"),
+    ("refusal.broken-json", "refusal.image-missing", "refusal.image-type", "approve.names-mandatory"),
+)
+"""Clauses that one part of a vendor keeps, the broadest first: of credentials, of bodies."""
+_SAME_PROPERTY: Final = (
+    ("reading.number", "reading.own-fields"),
+    ("reading.letters", "reading.as-printed"),
+    ("reading.own-fields", "reading.as-printed"),
+)
+_SAME_ENDPOINT: Final = (("refusal.no-leak", "safety.no-echo"),)
+_WHEREVER: Final = (("reading.number", "reading.numbers-agree"), ("token.expiry-agrees", "token.lives"))
+_ACCEPTED: Final = ("upload.accepted", "approve.accepted")
+MOST: Final = 0.9
+"""The share of a clause's breaches from which the rest, met at the same endpoints, has the same cause."""
+
+
+class Breach(NamedTuple):
+    """One broken answer; no number where only the run as a whole shows it."""
+
+    number: int | None
+    endpoint: str
+    status: int | None
+    actual: str
+    where: str
+    because: str
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A broken clause; it comes and goes where other answers kept it."""
+
+    id: str
+    breaches: tuple[Breach, ...]
+    comes_and_goes: bool
+
+    def each(self, of: Callable[[Breach], object]) -> frozenset[object]:
+        return frozenset(map(of, self.breaches))
+
+    @property
+    def numbers(self) -> frozenset[object]:
+        return self.each(lambda breach: breach.number)
+
+
+def _among(pairs: Iterable[tuple[str, str]], clause: Broken, cause: Broken) -> bool:
+    return (cause.id, clause.id) in pairs
+
+
+def _status(breach: Breach) -> object:
+    return breach.endpoint, breach.status
+
+
+def _words(breach: Breach) -> object:
+    return breach.endpoint, breach.actual
+
+
+def _property(breach: Breach) -> object:
+    return breach.where.rpartition(".")[2]
+
+
+def _no_such_path(clause: Broken, cause: Broken) -> bool:
+    """Whatever is sent to a path that is not there is refused alike."""
+    return cause.id == "route.post" and clause.each(_status) <= cause.each(_status)
+
+
+def _of_the_sibling(clause: Broken, cause: Broken) -> bool:
+    """The vendor's second token path fails as a whole."""
+    return cause.id == "token.sibling" and clause.each(lambda breach: breach.endpoint) == {"token_sibling"}
+
+
+def _of_the_other(clause: Broken, cause: Broken) -> bool:
+    """A step was taken out of its turn only where another session had done what it needs."""
+    out_of_turn = cause.id == "session.own-order" and clause.id.startswith("order.")
+    return out_of_turn and None not in clause.numbers and clause.numbers <= cause.numbers
+
+
+def _cannot_be_read(clause: Broken, cause: Broken) -> bool:
+    """Of an answer that cannot be read nothing else is known."""
+    if cause.id not in _NOTHING_READ or clause.id.startswith(("route.", "safety.", "status.no-5xx", "refusal.no-leak")):
+        return False
+    later = clause.id not in _NOTHING_READ or _NOTHING_READ.index(cause.id) < _NOTHING_READ.index(clause.id)
+    return later and None not in clause.numbers and clause.numbers <= cause.numbers
+
+
+def _refused_alike(clause: Broken, cause: Broken) -> bool:
+    """One part of the vendor answers all that it refuses in one wrong way at these endpoints."""
+    for family in _SAME_REFUSAL:
+        if clause.id in family and cause.id in family and family.index(cause.id) < family.index(clause.id):
+            return clause.each(_words) <= cause.each(_words)
+    return False
+
+
+def _same_property(clause: Broken, cause: Broken) -> bool:
+    """What cannot be, or is always wrong, is not as the card prints it, either."""
+    return _among(_SAME_PROPERTY, clause, cause) and clause.each(_property) <= cause.each(_property)
+
+
+def _same_endpoint(clause: Broken, cause: Broken) -> bool:
+    at = [broken.each(lambda breach: breach.endpoint) for broken in (clause, cause)]
+    return _among(_SAME_ENDPOINT, clause, cause) and at[0] <= at[1]
+
+
+def _wherever(clause: Broken, cause: Broken) -> bool:
+    return _among(_WHEREVER, clause, cause)
+
+
+def _mostly(clause: Broken, cause: Broken) -> bool:
+    """Nearly all its breaches go along with the other's, and the rest was met at the same endpoints."""
+    along = [breach for breach in clause.breaches if breach.because == cause.id]
+    at = {breach.endpoint for breach in along}
+    return len(along) >= MOST * len(clause.breaches) and all(breach.endpoint in at for breach in clause.breaches)
+
+
+_RULES: Final = (
+    _no_such_path, _of_the_sibling, _of_the_other, _cannot_be_read, _refused_alike, _same_property, _same_endpoint,
+    _wherever, _mostly,
+)  # fmt: skip
+
+
+def _is_anothers(broken: Broken) -> bool:
+    """Whether a breach of this clause is another session's doing: a customer may also change within one."""
+    return broken.id != _CUSTOMER or any(_ANOTHERS in breach.actual for breach in broken.breaches)
+
+
+def _crossing(roots: Mapping[str, Broken]) -> dict[str, str]:
+    """Where sessions cross, what each of them may do comes and goes: that is the one cause."""
+    cause = next((name for name in APART if name in roots and _is_anothers(roots[name])), "")
+    return {
+        name: cause
+        for name, broken in roots.items()
+        if cause and name != cause
+        if (name in APART and cause.startswith("token."))
+        or (broken.comes_and_goes and (name in _CROSSED or name.startswith("order.")))
+    }
+
+
+def _undone(roots: Mapping[str, Broken], changed: Broken | None) -> dict[str, str]:
+    """A refusal that undid what was done makes uploads and approvals fail: what fails most often names it."""
+    failed = [roots[name] for name in _ACCEPTED if name in roots]
+    if changed is None or len(failed) < 2 or not all(broken.numbers <= changed.numbers for broken in failed):
+        return {}
+    cause, other = sorted(failed, key=lambda broken: len(broken.breaches), reverse=True)
+    return {other.id: cause.id}
+
+
+def causes(broken: Mapping[str, Broken], roots: Iterable[str]) -> dict[str, str]:
+    """By clause, the other root whose breach it goes along with. `roots` are those of `broken` with no cause yet."""
+    left = {name: broken[name] for name in roots}
+    found = {**_crossing(left), **_undone(left, broken.get("refusal.changes-nothing"))}
+    for name, clause in left.items():
+        for other, cause in left.items():
+            if name == other or name in found or found.get(other) == name:
+                continue
+            if any(rule(clause, cause) for rule in _RULES):
+                found[name] = other
+    # A cause that has one itself: what goes along with it has that one.
+    return {name: _last(name, found) for name in found}
+
+
+def _last(name: str, found: Mapping[str, str]) -> str:
+    seen = {name}
+    while name in found and found[name] not in seen:
+        name = found[name]
+        seen.add(name)
+    return name

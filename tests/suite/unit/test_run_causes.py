@@ -1,0 +1,110 @@
+"""What the whole run shows to go along with another clause's breach."""
+
+import pytest
+
+from kycgate.judging.run_causes import Breach, Broken, causes
+
+
+def breach(
+    number: int | None = 1, endpoint: str = "upload_front", status: int | None = 400, *, actual: str = "",
+    where: str = "", because: str = "",
+) -> Breach:  # fmt: skip
+    return Breach(number, endpoint, status, actual or f"status {status}", where, because)
+
+
+def found(*broken: Broken, caused: tuple[str, ...] = ()) -> dict[str, str]:
+    known = {each.id: each for each in broken}
+    return causes(known, [name for name in known if name not in caused])
+
+
+def broken(clause: str, *breaches: Breach, comes_and_goes: bool = False) -> Broken:
+    return Broken(clause, breaches or (breach(),), comes_and_goes)
+
+
+def test_whatever_is_sent_to_a_path_that_is_not_there_is_refused_alike() -> None:
+    path = broken("route.post", breach(1, "approve_front", 404))
+    step, other = breach(2, "approve_front", 404), breach(3, "approve_back", 404)
+    for clause in ("approve.accepted", "refusal.broken-json", "session.own-order", "status.documented"):
+        assert found(path, broken(clause, step)) == {clause: "route.post"}
+        assert found(path, broken(clause, step, other)) == {}
+        assert found(path, broken(clause, breach(2, "approve_front", 500))) == {}
+
+
+def test_of_an_answer_that_cannot_be_read_nothing_else_is_known() -> None:
+    body = broken("body.json", breach(1), breach(2))
+    assert found(body, broken("image.crlf", breach(2))) == {"image.crlf": "body.json"}
+    assert found(body, broken("image.crlf", breach(2), breach(3))) == {}
+    # What is found by itself in whatever came.
+    for own in ("safety.no-store", "refusal.no-leak", "status.no-5xx"):
+        assert found(body, broken(own, breach(2))) == {}
+    # Two of them are in one answer: the earlier says less of it.
+    assert found(broken("status.documented", breach(1)), broken("body.json", breach(1))) == {
+        "body.json": "status.documented"
+    }
+
+
+def test_what_is_refused_in_one_wrong_way_is_one_cause() -> None:
+    malformed = broken("auth.malformed", breach(1, "approve_back", 400))
+    unknown = broken("auth.unknown", breach(2, "approve_back", 400))
+    assert found(malformed, unknown) == {"auth.unknown": "auth.malformed"}
+    assert found(malformed, broken("auth.unknown", breach(2, "approve_back", 403))) == {}
+    assert found(malformed, broken("auth.unknown", breach(2, "upload_back", 400))) == {}
+    # Another part of the vendor.
+    assert found(malformed, broken("refusal.broken-json", breach(2, "approve_back", 400))) == {}
+
+
+@pytest.mark.parametrize("cause", ["reading.number", "reading.letters"])
+def test_a_property_that_cannot_be_is_not_as_printed_either(cause: str) -> None:
+    clause = "reading.own-fields" if cause == "reading.number" else "reading.as-printed"
+    same = broken(clause, breach(None, "", None, where="customerData.idNumber"))
+    other = broken(clause, breach(None, "", None, where="customerData.address"))
+    assert found(broken(cause, breach(where="idNumber")), same) == {clause: cause}
+    assert found(broken(cause, breach(where="idNumber")), other) == {}
+
+
+def test_the_second_token_path_fails_as_a_whole() -> None:
+    sibling = broken("token.sibling", breach(1, "token_sibling", 400))
+    assert found(sibling, broken("token.refused", breach(2, "token_sibling", 400))) == {
+        "token.refused": "token.sibling"
+    }
+    assert found(sibling, broken("token.refused", breach(2, "token_sibling"), breach(3, "token"))) == {}
+
+
+def test_a_step_that_only_another_sessions_work_lets_pass_is_not_out_of_order_by_itself() -> None:
+    own = broken("session.own-order", breach(7))
+    early = "order.upload-back-after-upload-front"
+    assert found(own, broken(early, breach(7))) == {early: "session.own-order"}
+    assert found(own, broken(early, breach(7), breach(8))) == {}
+
+
+def test_where_sessions_cross_what_comes_and_goes_is_put_down_to_that() -> None:
+    own = broken("session.own-order")
+    assert found(own, broken("session.idle", comes_and_goes=True)) == {"session.idle": "session.own-order"}
+    assert found(own, broken("session.idle")) == {}
+    assert found(own, broken("reading.age", comes_and_goes=True)) == {}
+    # Tokens that are not distinct are why orders cross.
+    assert found(broken("token.distinct"), own) == {"session.own-order": "token.distinct"}
+
+
+def test_a_refusal_that_undid_what_was_done_is_one_cause() -> None:
+    changed = broken("refusal.changes-nothing", breach(1), breach(2), breach(3))
+    uploads, approvals = broken("upload.accepted", breach(1), breach(2)), broken("approve.accepted", breach(3))
+    along = ("refusal.changes-nothing",)
+    assert found(changed, uploads, approvals, caused=along) == {"approve.accepted": "upload.accepted"}
+    assert found(changed, uploads, broken("approve.accepted", breach(4)), caused=along) == {}
+
+
+def test_nearly_all_that_goes_along_takes_the_rest_with_it() -> None:
+    along = [breach(number, because="reading.no-date") for number in range(10)]
+    cause = broken("reading.no-date", *(breach(number) for number in range(10)))
+    clause = "reading.number-birthdate"
+    assert found(cause, broken(clause, *along, breach(11))) == {clause: "reading.no-date"}
+    assert found(cause, broken(clause, *along, breach(11, "upload_back"))) == {}
+    assert found(cause, broken(clause, *along[:5], *(breach(number) for number in (11, 12)))) == {}
+
+
+def test_a_cause_that_has_one_itself_hands_on_what_goes_along_with_it() -> None:
+    path = broken("route.post", breach(1, status=405))
+    status = broken("status.documented", breach(2, status=405))
+    answer = broken("upload.accepted", breach(2, status=405))
+    assert found(path, status, answer) == {"status.documented": "route.post", "upload.accepted": "route.post"}
