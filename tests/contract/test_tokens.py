@@ -17,8 +17,8 @@ from kycgate.judging.ledger import Observation
 from kycgate.target.exchange import Exchange
 from kycgate.target.requests import Outcome, Variation
 
-PERSON = "عبد الرَّحمٰن D’Specimen 样本 👩‍👧"
-"""A userName: Arabic with vowel marks, an apostrophe as phones type it, other scripts."""
+PERSON = f"عبد الرَّحمٰن D’Specimen 样本 👩‍👧{' Specimen' * 25}"
+"""A userName: Arabic with vowel marks, an apostrophe as phones type it, other scripts, and long."""
 MIN_AGE_S = 4.0
 MIN_LIFE_S = 60.0
 

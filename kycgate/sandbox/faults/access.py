@@ -285,6 +285,16 @@ class ArabicUserIs500(Vendor):
         return super().issue(request)
 
 
+@fault("long-user-is-500", "status.no-5xx", "robustness")
+class LongUserIs500(Vendor):
+    """A token for a userName of over 200 characters is a 500."""
+
+    def issue(self, request: Incoming) -> Reply:
+        if len(str(self.parse(request.body).get("userName") or "")) > 200:
+            raise Refused(500, "Something went wrong")
+        return super().issue(request)
+
+
 @fault("sibling-refuses", "token.sibling", "status")
 class SiblingRefuses(Vendor):
     """GenerateOnboardingSessionToken answers 400."""
