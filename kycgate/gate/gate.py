@@ -35,7 +35,6 @@ from kycgate.judging.contradictions import Memory
 from kycgate.judging.ledger import Ledger, Observation
 from kycgate.judging.one_cause import EXPLAINS, with_causes
 from kycgate.judging.shape import judge_answer, jwt_claims
-from kycgate.runs.clause import Verdict
 from kycgate.runs.folder import RunFolder
 from kycgate.settings.profile import Profile, Secrets
 from kycgate.specimens.deck import Card, Cards
@@ -100,6 +99,10 @@ class Gate:
         self._sessions = 0
         self._forms_read = self._forms_refused = 0
         self._suspected: list[tuple[str, str, Exchange, str]] = []
+        self._first_shown: dict[str, str] = {}
+        """The first session that showed a card, by the card's id."""
+        self._shown_again: set[str] = set()
+        """Sessions with a card that another one had shown before."""
         self._connections = Connections()
         keys = [key.get_secret_value() for key in secrets.api_keys]
         self._keys = FixedKeys(self, keys)
@@ -222,9 +225,11 @@ class Gate:
     def judge_whole_run(self) -> None:
         """Enter what only the whole run shows: once, when the tests are over."""
         self.ledger.add([*self.memory.always_wrong(), *self.memory.always_replaced()], None, None)
-        broken = {result.id for result in self.ledger.results() if result.verdict is Verdict.BROKEN}
+        sessions = {own: self.ledger.sessions_that_broke(own) for _, own, _, _ in self._suspected}
         for clause, own, exchange, came in self._suspected:
-            accused = own if own in broken else clause
+            # A card that another session has shown before is what is suspected there.
+            plain = sessions[own] - self._shown_again if clause == "session.own-order" else sessions[own]
+            accused = own if plain else clause
             self.observe(accused, exchange, False, "accepted in its turn, as in other sessions", came)
         refused = self._connections.refused_elsewhere({exchange.number for _, _, exchange, _ in self._suspected})
         self.ledger.put_down_to(ANY_CONNECTION, refused, "accepted over another connection, as over the first")
@@ -291,8 +296,11 @@ class Gate:
         if exchange.status != 429:
             self.ledger.touch(failed(exchange), clauses)
 
-    def show(self, card: Card) -> None:
-        """`card` is about to be shown: what is printed on it is personal from now on."""
+    def show(self, card: Card, session: str = "") -> None:
+        """`card` is about to be shown, in this session: what is printed on it is personal from now on."""
+        with self._lock:
+            if self._first_shown.setdefault(card.id, session) != session:
+                self._shown_again.add(session)
         self.memory.show(card.id, card.truth)
         self.redactor.add_reading(card.truth)
 

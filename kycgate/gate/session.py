@@ -55,7 +55,7 @@ class Sender(Protocol):
 
     def send(self, wanted: Wanted, judge: Callable[[Exchange], Iterator[Observation]]) -> Exchange: ...
 
-    def show(self, card: Card) -> None: ...
+    def show(self, card: Card, session: str) -> None: ...
 
     def note_form(self, form: str, exchange: Exchange) -> None: ...
 
@@ -168,12 +168,12 @@ class Session:
             shown = image if image is not None else self.card.image(step.shows)
             body = self._legal_body(step, shown, wrapping)
             picture = Picture(self.card.id, step.shows, len(shown), media_type or self.card.media_type, wrapping)
-            self._sender.show(self.card)
+            self._sender.show(self.card, self.label)
         elif body is None:
             body = self._legal_body(step, None, wrapping)
         if step.is_upload and picture is None and variation.outcome is Outcome.BY_ORDER:
             picture = Picture(self.card.id, step.shows, len(body or b""))
-            self._sender.show(self.card)
+            self._sender.show(self.card, self.label)
         self._calls += 1
         wanted = Wanted(
             endpoint=step,

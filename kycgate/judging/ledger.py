@@ -205,6 +205,12 @@ class Ledger:
         with self._lock:
             return {entry.test for entry in self._tallies[clause_id].entries if not entry.ok}
 
+    def sessions_that_broke(self, clause_id: str) -> set[str]:
+        """The labels of the sessions whose answers broke this clause; "" stands for an answer outside of any."""
+        with self._lock:
+            bad = [entry for entry in self._tallies[clause_id].entries if not entry.ok]
+            return {entry.recorded.session if entry.recorded else "" for entry in bad}
+
     def judged(self, clause_id: str) -> bool:
         """Whether anything was observed of this clause."""
         with self._lock:
