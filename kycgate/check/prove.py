@@ -130,7 +130,7 @@ def prove(
             say(f"{'ok  ' if result.passed else 'FAIL'} {result.kind} {result.name}: {result.reason}")
             write_atomically(out / "prove.json", json.dumps([t.model_dump() for t in done.values()], indent=1))
     results = sorted(done.values(), key=lambda t: (t.kind, t.name))
-    write_atomically(out / "prove.md", _markdown(results))
+    write_atomically(out / "prove.md", _markdown(results, quick=quick))
     faults = [t for t in results if t.kind == "fault"]
     faithful = [t for t in results if t.kind == "variant"]
     under_load = [t for t in results if t.kind == "load"]
@@ -181,13 +181,14 @@ def versions() -> str:
     return f"{datetime.now(UTC):%Y-%m-%d}, kycgate {kycgate.__version__}, Python {platform.python_version()}."
 
 
-def _markdown(results: Sequence[Trial]) -> str:
+def _markdown(results: Sequence[Trial], *, quick: bool) -> str:
+    how = "--quick: each fault by the tests of its own clause first; " if quick else ""
     faults = [t for t in results if t.kind == "fault"]
     faithful = [t for t in results if t.kind == "variant"]
     lines = [
         "# What the check finds",
         "",
-        f"Printed by `kycgate prove` (strict, default budget). {versions()}",
+        f"Printed by `kycgate prove` ({how}strict, default budget). {versions()}",
         "",
         f"{sum(t.passed for t in faults)} of {len(faults)} faults found at their own clause;",
         f"{sum(t.exit_code != 0 for t in faithful)} false alarms in {len(faithful)} faithful variants.",
