@@ -40,8 +40,12 @@ def target() -> Iterator[str]:
 
 def _start(cwd: Path, *arguments: str, **options: object) -> "subprocess.Popen[str]":
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **options}
+    env = environment()
+    if "preexec_fn" in options:
+        # Python would keep compiled modules cut at the limit, and load them in each later process.
+        env["PYTHONDONTWRITEBYTECODE"] = "1"
     return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
-        [sys.executable, "-m", "kycgate", *arguments], cwd=cwd, env=environment(), text=True, **options
+        [sys.executable, "-m", "kycgate", *arguments], cwd=cwd, env=env, text=True, **options
     )
 
 

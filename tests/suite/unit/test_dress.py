@@ -26,7 +26,7 @@ class _Sender:
             request_body=wanted.body, session=wanted.session, clocks=Clocks(0, 0, 0), status=404,
         )  # fmt: skip
 
-    def show(self, card: Any) -> None:
+    def show(self, card: Any, session: str) -> None:
         pass
 
 

@@ -41,7 +41,7 @@ def test_the_command_line_of_httpx_is_not_loaded() -> None:
 import atexit, sys
 def look():
     import httpx
-    print(sys.modules["httpx._main"], httpx.Client().trust_env)
+    print(sys.modules["httpx._main"], httpx.Client().trust_env, flush=True)
 atexit.register(look)
 {begins}
 """
