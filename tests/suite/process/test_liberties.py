@@ -42,7 +42,7 @@ def test_the_same_seed_twice_meets_people_who_are_known(unreadable: str) -> None
     assert "registered" in second["order.page"].reason
 
 
-@pytest.mark.parametrize("known", ["refused", "accepted"])
+@pytest.mark.parametrize("known", share(["refused", "accepted"], 2))
 @pytest.mark.parametrize("keys", [12, 60])
 def test_keys_that_serve_one_flow_are_used_for_that_flow(keys: int, known: str) -> None:
     """Few are spent early on; many last until sessions are told apart, which begin with their front uploaded."""
@@ -84,7 +84,7 @@ def test_every_liberty_is_taken_by_a_variant_each_way() -> None:
 
 @pytest.mark.parametrize(
     ("name", "point"),
-    [("three-tries-403", "side-tries"), ("one-token-at-once", "older-tokens"), ("firewall", "firewall")],
+    share([("three-tries-403", "side-tries"), ("one-token-at-once", "older-tokens"), ("firewall", "firewall")], 3),
 )
 def test_a_limit_that_is_met_is_recorded_and_breaks_no_clause(name: str, point: str) -> None:
     with embedded_sandbox(Profile(), variants()[name]) as sandbox:
