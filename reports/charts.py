@@ -215,9 +215,8 @@ def _span(middle: float, width: int) -> str:
 
 def _say(panel: Panel, said: Mapping[float, Sequence[str]], width: int, what: str = "") -> None:
     for middle, parts in sorted(said.items()):
-        panel.say_between(
-            middle - width / 2, middle + width / 2, f"{_span(middle, width)}: {what}{', '.join(parts)}"
-        )  # fmt: skip
+        words = f"{_span(middle, width)}: {what}{', '.join(parts)}"
+        panel.say_between(middle - width / 2, middle + width / 2, words)
 
 
 def _with_holes(line: Sequence[tuple[float, float]], width: int) -> list[tuple[float, float]]:

@@ -29,12 +29,11 @@ from kycgate.judging.answers import (
     json_or_none,
 )
 from kycgate.judging.behaviour import Behaviour
-from kycgate.judging.card import NO_MOMENT
 from kycgate.judging.connections import ANY_CONNECTION, Connections
 from kycgate.judging.contradictions import Memory
 from kycgate.judging.ledger import Ledger, Observation
 from kycgate.judging.one_cause import EXPLAINS, with_causes
-from kycgate.judging.shape import judge_answer, jwt_claims
+from kycgate.judging.shape import judge_answer, jwt_expiry
 from kycgate.runs.folder import RunFolder
 from kycgate.settings.profile import Profile, Secrets
 from kycgate.specimens.deck import Card, Cards
@@ -426,8 +425,8 @@ class Gate:
         left = seconds_to_expiry(value, exchange.answer_header("Date")) if isinstance(value, dict) else None
         if left is None:
             return False
-        own = jwt_claims(str(value.get("token"))).get("exp")
-        if isinstance(own, int | float) and own < NO_MOMENT:
+        own = jwt_expiry(str(value.get("token")))
+        if own is not None:
             left = max(left, own - now_of(exchange.answer_header("Date")).timestamp())
         wait = max(left, 0) + 1
         if not -at_most_s <= left <= at_most_s or wait > self.budget.left_s:

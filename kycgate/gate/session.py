@@ -31,6 +31,8 @@ from kycgate.target.requests import (
     authorization_of,
     body_of,
     headers_of,
+    to_json,
+    upload_body,
 )
 
 REGISTERED = "the card is already registered (10103): bring fresh cards, or another --seed"
@@ -135,7 +137,7 @@ class Session:
         self._doubtful: list[tuple[Step, Variation, Expected, Exchange]] = []
         """Answers of 401 that were put down to newer tokens; the next answer may tell otherwise."""
         self.unsure: set[Step] = set()
-        """Steps that failed without an answer to judge (none, 5xx, 429): they may have been performed or not."""
+        """Steps without an answer that tells (none, 5xx, 429, a 200 without a verdict): performed or not."""
 
     def do(
         self,
@@ -234,6 +236,12 @@ class Session:
     def confirmation(self, step: Step) -> dict[str, Any]:
         """What `step` sends back of what was read; empty for a step without a body."""
         return step.body(self.reading, self.card.truth, self._sender.translation) if step.body else {}
+
+    def body_with(self, step: Step, /, **more: Any) -> bytes:
+        """The legal body of `step` with further properties."""
+        if step.is_upload:
+            return upload_body(self.card.image(step.shows), **more)
+        return to_json({**self.confirmation(step), **more})
 
     def _legal_body(self, step: Step, image: bytes | None, wrapping: str) -> bytes | None:
         translation = self._sender.translation

@@ -134,9 +134,10 @@ class Ledger:
             numbers = self._numbers(cause)
             for name, tally in self._tallies.items() if numbers else ():
                 for entry in tally.entries if name != cause else ():
-                    seen = entry.observation
-                    later = not entry.ok and not seen.because and entry.recorded is not None
-                    if later and entry.recorded and entry.recorded.number in numbers and explains(seen):
+                    seen, recorded = entry.observation, entry.recorded
+                    if entry.ok or seen.because or recorded is None or recorded.number not in numbers:
+                        continue
+                    if explains(seen):
                         entry.observation = replace(seen, because=cause)
 
     def add_counted(self, clause_id: str, broken: int, observed: int, findings: Iterable[Finding], test: str) -> None:

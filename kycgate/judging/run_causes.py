@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 _CUSTOMER, _ANOTHERS = "session.own-customer", "another session's"
 """The clause of a session's customer, and how its breach says whose it was instead."""
-APART: Final = ("token.distinct", "token.own-session", _CUSTOMER, "session.own-order")
+_APART: Final = ("token.distinct", "token.own-session", _CUSTOMER, "session.own-order")
 """The clauses that keep sessions apart, the one that says most of a cause first."""
 _CROSSED: Final = frozenset(
     {
@@ -36,7 +36,7 @@ _SAME_PROPERTY: Final = (
 _SAME_ENDPOINT: Final = (("refusal.no-leak", "safety.no-echo"),)
 _WHEREVER: Final = (("reading.number", "reading.numbers-agree"), ("token.expiry-agrees", "token.lives"))
 _ACCEPTED: Final = ("upload.accepted", "approve.accepted")
-MOST: Final = 0.9
+_MOST: Final = 0.9
 """The share of a clause's breaches from which the rest, met at the same endpoints, has the same cause."""
 
 
@@ -71,6 +71,11 @@ def _among(pairs: Iterable[tuple[str, str]], clause: Broken, cause: Broken) -> b
     return (cause.id, clause.id) in pairs
 
 
+def _in_its_answers(clause: Broken, cause: Broken) -> bool:
+    """Whether each breach is of an answer that broke the other clause, too."""
+    return None not in clause.numbers and clause.numbers <= cause.numbers
+
+
 def _status(breach: Breach) -> object:
     return breach.endpoint, breach.status
 
@@ -95,8 +100,7 @@ def _of_the_sibling(clause: Broken, cause: Broken) -> bool:
 
 def _of_the_other(clause: Broken, cause: Broken) -> bool:
     """A step was taken out of its turn only where another session had done what it needs."""
-    out_of_turn = cause.id == "session.own-order" and clause.id.startswith("order.")
-    return out_of_turn and None not in clause.numbers and clause.numbers <= cause.numbers
+    return cause.id == "session.own-order" and clause.id.startswith("order.") and _in_its_answers(clause, cause)
 
 
 def _cannot_be_read(clause: Broken, cause: Broken) -> bool:
@@ -104,7 +108,7 @@ def _cannot_be_read(clause: Broken, cause: Broken) -> bool:
     if cause.id not in _NOTHING_READ or clause.id.startswith(("route.", "safety.", "status.no-5xx", "refusal.no-leak")):
         return False
     later = clause.id not in _NOTHING_READ or _NOTHING_READ.index(cause.id) < _NOTHING_READ.index(clause.id)
-    return later and None not in clause.numbers and clause.numbers <= cause.numbers
+    return later and _in_its_answers(clause, cause)
 
 
 def _refused_alike(clause: Broken, cause: Broken) -> bool:
@@ -133,7 +137,7 @@ def _mostly(clause: Broken, cause: Broken) -> bool:
     """Nearly all its breaches go along with the other's, and the rest was met at the same endpoints."""
     along = [breach for breach in clause.breaches if breach.because == cause.id]
     at = {breach.endpoint for breach in along}
-    return len(along) >= MOST * len(clause.breaches) and all(breach.endpoint in at for breach in clause.breaches)
+    return len(along) >= _MOST * len(clause.breaches) and all(breach.endpoint in at for breach in clause.breaches)
 
 
 _RULES: Final = (
@@ -149,12 +153,12 @@ def _is_anothers(broken: Broken) -> bool:
 
 def _crossing(roots: Mapping[str, Broken]) -> dict[str, str]:
     """Where sessions cross, what each of them may do comes and goes: that is the one cause."""
-    cause = next((name for name in APART if name in roots and _is_anothers(roots[name])), "")
+    cause = next((name for name in _APART if name in roots and _is_anothers(roots[name])), "")
     return {
         name: cause
         for name, broken in roots.items()
         if cause and name != cause
-        if (name in APART and cause.startswith("token."))
+        if (name in _APART and cause.startswith("token."))
         or (broken.comes_and_goes and (name in _CROSSED or name.startswith("order.")))
     }
 

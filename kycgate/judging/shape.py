@@ -178,9 +178,9 @@ def _judge_token(value: Any) -> Iterator[Observation]:
         token = str(value["token"])
         ok = not any(character.isspace() for character in token)
         yield Observation("token.issued", ok, "a token that a header can carry", "a token with white space", "token")
-        expires, own = parse_date_time(value["expirationDate"]), jwt_claims(token).get("exp")
-        # A naive date-time may be local time anywhere; what is not a moment at all is the vendor's own.
-        if expires.tzinfo is not None and isinstance(own, int | float) and 0 < own < NO_MOMENT:
+        expires, own = parse_date_time(value["expirationDate"]), jwt_expiry(token)
+        # A naive date-time may be local time anywhere.
+        if expires.tzinfo is not None and own is not None:
             apart = abs(own - expires.timestamp())
             yield Observation(
                 "token.expiry-agrees",
@@ -189,6 +189,12 @@ def _judge_token(value: Any) -> Iterator[Observation]:
                 f"{apart:.0f} s apart",
                 "expirationDate",
             )
+
+
+def jwt_expiry(token: str) -> float | None:
+    """A JWT's own `exp`, in seconds since 1970; None where it has none, or what is not a moment at all."""
+    own = jwt_claims(token).get("exp")
+    return own if isinstance(own, int | float) and 0 < own < NO_MOMENT else None
 
 
 def jwt_claims(token: str) -> dict[str, Any]:

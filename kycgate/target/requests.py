@@ -22,6 +22,8 @@ class Outcome(StrEnum):
     ANY = "any documented answer"
 
 
+UNLISTED = {"isApproved": True, "isSuccess": True, "status": "Approved", "step": "Completed", "role": "admin"}
+"""What the page lists for no request."""
 KEEP = "\0keep"
 """Stands for the session's own credentials."""
 

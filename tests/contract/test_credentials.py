@@ -132,10 +132,7 @@ def test_wrong_credentials(session: Session, step: Step) -> None:
         session.do(before)
     for variation in _wrong(session, step):
         body = SMALL if step.is_upload else None
-        session.do(
-            step,
-            replace(variation, body=body),
-        )
+        session.do(step, replace(variation, body=body))
     session.do(step)
 
 

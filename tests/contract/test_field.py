@@ -16,7 +16,7 @@ from kycgate.gate.session import Dress, Interrupted, Session
 from kycgate.judging.answers import accepted, customer_data, is_evidence
 from kycgate.specimens.forms import TURNED
 from kycgate.target.exchange import Exchange
-from kycgate.target.requests import LEGAL, Outcome, Variation, to_base64, to_json
+from kycgate.target.requests import LEGAL, UNLISTED, Outcome, Variation
 
 IDLE_S = 3.3
 """Seconds between two steps: people look for the card longer than that."""
@@ -25,8 +25,6 @@ ANOTHER_PHONE = {"Accept-Language": "ar", "User-Agent": "okhttp/4.12.0", "X-Forw
 
 The address is one of those kept for documentation (RFC 5737): a proxy on the way names its client so.
 """
-UNLISTED = {"isApproved": True, "isSuccess": True, "status": "Approved", "step": "Completed", "role": "admin"}
-"""What the page lists for no request."""
 
 
 @judges("session.any-connection", "answer.compressed", "image.turned", requests=7, uploads=4, telling=8)
@@ -128,11 +126,7 @@ def test_mass_assignment(gate: Gate, session: Session) -> None:
     for step in flow().client_order:
         if step == flow().final:
             break
-        body = (
-            to_json({"image": to_base64(session.card.image(step.shows)), **more})
-            if step.is_upload
-            else to_json({**session.confirmation(step), **more})
-        )
+        body = session.body_with(step, **more)
         name = "unlisted properties that would set something"
         headers = {"Origin": next(origins)} if step.is_upload else {}
         exchange = session.do(step, Variation(name, Outcome.ANY, body=body, headers=headers), demand=False)

@@ -21,8 +21,7 @@ from kycgate.judging.answers import accepted
 from kycgate.specimens.forms import TURNED
 from kycgate.target.client import Wanted
 from kycgate.target.exchange import Exchange
-from kycgate.target.requests import LEGAL, Outcome, Variation, to_base64, to_json, upload_body
-from kycgate.tests.contract.test_field import UNLISTED
+from kycgate.target.requests import LEGAL, UNLISTED, Outcome, Variation, to_json
 
 BROKEN_JSON: dict[str, bytes] = {
     "JSON cut short": b'{"image": "AAAA"',
@@ -213,7 +212,7 @@ def test_refused_approvals(gate: Gate, session: Session) -> None:
         for name in ("approve.names-mandatory", "approve.value-as-read"):
             gate.ledger.unclear(name, "translation is off at this target")
     # What the page does not list approves nothing, on this side either.
-    body = to_json({"image": to_base64(session.card.back), **UNLISTED})
+    body = session.body_with(UPLOAD_BACK, **UNLISTED)
     unlisted = Variation("unlisted properties that would set something", Outcome.ANY, body=body)
     if not accepted(session.do(UPLOAD_BACK, unlisted, demand=False)):
         session.do(UPLOAD_BACK)
@@ -391,9 +390,9 @@ def test_unknown_properties(session: Session) -> None:
     """Servers ignore what they do not know, whatever its type."""
     more: dict[str, Any] = {"scanType": 1, "customerId": "SPECIMEN", "fullNameAr": None, "nested": {"a": [1, {}]}}
     for step in (UPLOAD_FRONT, UPLOAD_BACK):
-        body = upload_body(session.card.image(step.shows), **more)
+        body = session.body_with(step, **more)
         session.do(step, Variation("unknown properties", clause="request.unknown-properties", body=body))
-    body = to_json({**session.approval(), **more})
+    body = session.body_with(APPROVE_FRONT, **more)
     session.do(APPROVE_FRONT, variation=Variation("unknown properties", clause="request.unknown-properties", body=body))
     empty = Variation("an empty object", clause="request.approve-back-with-body", body=b"{}")
     session.do(APPROVE_BACK, variation=empty)

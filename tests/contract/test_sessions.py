@@ -15,7 +15,7 @@ from kycgate.gate.session import Interrupted, Session
 from kycgate.judging.answers import accepted
 from kycgate.judging.ledger import Observation
 from kycgate.target.exchange import Exchange
-from kycgate.target.requests import Outcome, Variation, to_base64, to_json
+from kycgate.target.requests import Outcome, Variation
 
 ROUNDS = 1
 PEOPLE = 4
@@ -38,11 +38,7 @@ def _naming(other: Session, session: Session, step: Step) -> Variation:
     Both show the same card meanwhile, so that neither what is named nor what is shown may stand in for the token.
     """
     named = {"customerId": other.reading.get("customerId")}
-    if step.is_upload:
-        body = to_json({"image": to_base64(session.card.image(step.shows)), **named})
-    else:
-        body = to_json({**session.confirmation(step), **named})
-    return Variation("naming another session's customer", body=body)
+    return Variation("naming another session's customer", body=session.body_with(step, **named))
 
 
 @judges("session.own-order", "session.own-customer", "reading.number-birthdate", "reading.number-gender",

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from kycgate.cli.main import main
 
 _PROCESSES = frozenset({"sandbox", "prove"})
-"""Commands that start processes, or that patch what a process has but once (Locust's gevent)."""
+"""Commands that serve until they are stopped, or share their work among a pool of processes."""
 
 
 def voided(code: int, said: str) -> bool:
