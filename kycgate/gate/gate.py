@@ -33,6 +33,7 @@ from kycgate.judging.connections import ANY_CONNECTION, Connections
 from kycgate.judging.contradictions import Memory
 from kycgate.judging.ledger import Ledger, Observation
 from kycgate.judging.one_cause import EXPLAINS, with_causes
+from kycgate.judging.repeats import MADE_ONCE, Repeats, explained_by_repeats
 from kycgate.judging.shape import judge_answer, jwt_expiry
 from kycgate.runs.folder import RunFolder
 from kycgate.settings.profile import Profile, Secrets
@@ -103,6 +104,7 @@ class Gate:
         self._shown_again: set[str] = set()
         """Sessions with a card that another one had shown before."""
         self._connections = Connections()
+        self._repeats = Repeats()
         keys = [key.get_secret_value() for key in secrets.api_keys]
         self._keys = FixedKeys(self, keys)
         self.tokens = Tokens(self, profile, secrets, self.redactor)
@@ -208,6 +210,7 @@ class Gate:
         self._note_choices(exchange)
         with self._lock:
             went_on = self._connections.note(exchange)
+            self._repeats.note(exchange)
         if went_on:
             self.ledger.add([Observation(ANY_CONNECTION, True)], exchange, recorded)
         self.behaviour.note(exchange, self.memory.truth(exchange.picture.card) if exchange.picture else {})
@@ -235,6 +238,15 @@ class Gate:
         self._suspected = []
         for cause, explained in EXPLAINS.items():
             self.ledger.put_along(cause, explained)
+        self._put_down_to_repeats()
+
+    def _put_down_to_repeats(self) -> None:
+        """What was answered again in place of being done is one cause, whatever was asked."""
+        broken = {name: self.ledger.numbers_that_broke(name) for name in MADE_ONCE}
+        again = self._repeats.explained(set().union(*broken.values()))
+        cause = next((name for name in MADE_ONCE if broken[name] & again), "")
+        if cause:
+            self.ledger.put_along(cause, explained_by_repeats, again)
 
     def suspect(self, clause: str, own: str, exchange: Exchange, came: str) -> None:
         """A step was refused in a session that went about it in another way: `clause` says what may not matter."""

@@ -128,10 +128,15 @@ class Ledger:
                     cause.tests += [entry.test] if entry.test and entry.test not in cause.tests else []
                 entry.observation = replace(entry.observation, because=clause_id)
 
-    def put_along(self, cause: str, explains: Callable[[Observation], bool]) -> None:
-        """What was observed later of the answers that broke `cause` goes along with it, too, where that explains it."""
+    def put_along(
+        self, cause: str, explains: Callable[[Observation], bool], among: Collection[int] | None = None
+    ) -> None:
+        """What was observed later of the answers that broke `cause` goes along with it, too, where that explains it.
+
+        Or of the exchanges `among` all.
+        """
         with self._lock:
-            numbers = self._numbers(cause)
+            numbers = self._numbers(cause) if among is None else among
             for name, tally in self._tallies.items() if numbers else ():
                 for entry in tally.entries if name != cause else ():
                     seen, recorded = entry.observation, entry.recorded
@@ -205,6 +210,11 @@ class Ledger:
         """The tests whose requests broke this clause; "" stands for what the run as a whole has shown."""
         with self._lock:
             return {entry.test for entry in self._tallies[clause_id].entries if not entry.ok}
+
+    def numbers_that_broke(self, clause_id: str) -> set[int]:
+        """The numbers of the exchanges that broke this clause."""
+        with self._lock:
+            return self._numbers(clause_id)
 
     def sessions_that_broke(self, clause_id: str) -> set[str]:
         """The labels of the sessions whose answers broke this clause; "" stands for an answer outside of any."""

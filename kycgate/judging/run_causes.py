@@ -32,6 +32,11 @@ _SAME_PROPERTY: Final = (
     ("reading.number", "reading.own-fields"),
     ("reading.letters", "reading.as-printed"),
     ("reading.own-fields", "reading.as-printed"),
+    ("reading.no-date", "reading.number-birthdate"),
+)
+_SAME_ANSWERS: Final = (
+    ("reading.no-date", "reading.dates-in-order"),
+    ("reading.number-birthdate", "reading.dates-in-order"),
 )
 _SAME_ENDPOINT: Final = (("refusal.no-leak", "safety.no-echo"),)
 _WHEREVER: Final = (("reading.number", "reading.numbers-agree"), ("token.expiry-agrees", "token.lives"))
@@ -121,12 +126,18 @@ def _refused_alike(clause: Broken, cause: Broken) -> bool:
 
 def _same_property(clause: Broken, cause: Broken) -> bool:
     """What cannot be, or is always wrong, is not as the card prints it, either."""
-    return _among(_SAME_PROPERTY, clause, cause) and clause.each(_property) <= cause.each(_property)
+    named = all(clause.each(_property))
+    return _among(_SAME_PROPERTY, clause, cause) and named and clause.each(_property) <= cause.each(_property)
 
 
 def _same_endpoint(clause: Broken, cause: Broken) -> bool:
     at = [broken.each(lambda breach: breach.endpoint) for broken in (clause, cause)]
     return _among(_SAME_ENDPOINT, clause, cause) and at[0] <= at[1]
+
+
+def _same_answers(clause: Broken, cause: Broken) -> bool:
+    """A date that is wrong by itself stands in no order with the others."""
+    return _among(_SAME_ANSWERS, clause, cause) and _in_its_answers(clause, cause)
 
 
 def _wherever(clause: Broken, cause: Broken) -> bool:
@@ -142,7 +153,7 @@ def _mostly(clause: Broken, cause: Broken) -> bool:
 
 _RULES: Final = (
     _no_such_path, _of_the_sibling, _of_the_other, _cannot_be_read, _refused_alike, _same_property, _same_endpoint,
-    _wherever, _mostly,
+    _same_answers, _wherever, _mostly,
 )  # fmt: skip
 
 

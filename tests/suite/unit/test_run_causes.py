@@ -62,6 +62,16 @@ def test_a_property_that_cannot_be_is_not_as_printed_either(cause: str) -> None:
     assert found(broken(cause, breach(where="idNumber")), other) == {}
 
 
+def test_a_date_that_is_wrong_by_itself_stands_in_no_order_with_the_others() -> None:
+    none = broken("reading.no-date", breach(1, where="customerData.birthdate"), breach(2, where="birthdate"))
+    number, order = broken("reading.number-birthdate", breach(3, where="birthdate")), "reading.dates-in-order"
+    assert found(none, number) == {number.id: none.id}
+    assert found(none, broken(number.id, breach(3, where="issueDate"))) == {}
+    assert found(number, broken(order, breach(3))) == {order: number.id}
+    assert found(number, broken(order, breach(3), breach(4))) == {}
+    assert found(none, broken(order, breach(2))) == {order: none.id}
+
+
 def test_the_second_token_path_fails_as_a_whole() -> None:
     sibling = broken("token.sibling", breach(1, "token_sibling", 400))
     assert found(sibling, broken("token.refused", breach(2, "token_sibling", 400))) == {
