@@ -41,6 +41,13 @@ LARGE_CAPTURE = 1_000_000
 """Bytes from which a picture may be answered 413: captures begin at a few hundred kB."""
 
 
+def _cookies_in(exchange: Exchange) -> Iterator[tuple[str, str]]:
+    for header, text in exchange.answer_headers:
+        name, equals, value = text.partition(";")[0].partition("=")
+        if header.lower() == "set-cookie" and equals:
+            yield name.strip(), value.strip()
+
+
 class Interrupted(CannotJudge):
     """A step that had to be accepted was not, so what was to follow cannot be judged; `exchange` has its answer.
 
@@ -136,6 +143,8 @@ class Session:
         """When the last request was sent that was not refused for its token (ns)."""
         self._doubtful: list[tuple[Step, Variation, Expected, Exchange]] = []
         """Answers of 401 that were put down to newer tokens; the next answer may tell otherwise."""
+        self._cookies: dict[str, str] = {}
+        """What the target has set in its answers: a session itself sends none of them."""
         self.unsure: set[Step] = set()
         """Steps without an answer that tells (none, 5xx, 429, a 200 without a verdict): performed or not."""
 
@@ -198,6 +207,7 @@ class Session:
         interrupt: list[str] = []
         exchange = self._sender.send(wanted, lambda answer: self._judge(step, variation, expected, answer, interrupt))
         self._move(step, variation, exchange)
+        self._cookies |= dict(_cookies_in(exchange))
         lost = not is_evidence(exchange) and not exchange.may_be_limited
         if again and lost and expected is Expected.REFUSE and variation is LEGAL:
             # A failure is not a refusal: ask once more.
@@ -215,6 +225,11 @@ class Session:
         if not self._excused and not exchange.may_be_limited:
             self._sender.note_form(form, exchange)
         return exchange
+
+    @property
+    def cookie(self) -> str:
+        """The Cookie header of a client that keeps what it was given; empty where it was given nothing."""
+        return "; ".join(f"{name}={value}" for name, value in self._cookies.items())
 
     def reach(self, step: Step) -> None:
         """Take what must come before `step` and is still missing; each of them must be accepted."""

@@ -88,6 +88,12 @@ class SandboxSettings(BaseModel):
     empty_text: Literal["accepted", "refused"] = Field(
         default="accepted", description="Empty texts in ApproveFrontImage: no source grants them, none forbids them."
     )
+    another_number: Literal["accepted", "refused"] = Field(
+        default="accepted", description="An idNumber in ApproveFrontImage that is not the one read."
+    )
+    english_names: Literal["any text", "letters"] = Field(
+        default="any text", description="What the English names of ApproveFrontImage may hold without a 400."
+    )
     arabic_indic_digits: Literal["refused", "accepted"] = "accepted"
     unreadable: Literal["result", "400"] = "result"
     not_base64: Literal["result", "400"] = "400"

@@ -41,6 +41,8 @@ _LIBERTIES: dict[str, dict[str, Any]] = {
     "known-person-refused": {"known_person": "refused"},
     "not-utf8-replaced": {"not_utf8": "replaced"},
     "known-person-first": {"known_person": "refused first"},
+    "another-number-refused": {"another_number": "refused"},
+    "plain-letters-only": {"english_names": "letters"},
 }
 
 
@@ -77,6 +79,8 @@ LIBERTIES: dict[str, tuple[str, ...]] = {
         *("default", "success-empty", "success-words", "success-words-as-the-suites"),
     ),
     "An empty text in an approval is taken, or a 400.": ("default", "empty-text-refused"),
+    "An approval's number may differ from the one read, or is a 400.": ("default", "another-number-refused"),
+    "Free text that people's names hold, such as a hyphen, is taken, or a 400.": ("default", "plain-letters-only"),
     "Refusals are plain objects, or problem details as RFC 9457 has them.": ("default", "problem-details"),
     "A gateway in front sets no cookie, or one that it knows a caller again by.": ("default", "cookie"),
     "Answers have the page's properties, or further ones.": ("default", "extra-properties"),

@@ -365,6 +365,7 @@ class Vendor:
         if step == APPROVE_FRONT:
             self.judge_approval(body)
             self.demand_order(session, step)
+            self.judge_edits(session, body)
             self.mark(session, step)
             return Reply.json(200, True)
         if not step.is_upload:
@@ -445,6 +446,15 @@ class Vendor:
                 datetime.strptime(born, "%d/%m/%Y")  # noqa: DTZ007 - a birth date has no zone
             except ValueError:
                 raise Refused(400, "birthdate is written dd/MM/yyyy", why="ill-formed") from None
+
+    def judge_edits(self, session: Onboarding, body: dict[str, Any]) -> None:
+        """Refuse what an approval may not change of what was read."""
+        edited = {name: value for name, value in body.items() if value and value != session.front.get(name)}
+        if self.settings.another_number == "refused" and "idNumber" in edited:
+            raise Refused(400, "idNumber is not the card's", why="ill-formed")
+        names = [edited[name] for name in ENGLISH_NAMES if name in edited]
+        if self.settings.english_names == "letters" and not all(re.fullmatch("[A-Za-z ]*", str(n)) for n in names):
+            raise Refused(400, "English names hold letters and spaces", why="ill-formed")
 
     def upload(self, session: Onboarding, step: Step, image: str) -> Reply:
         with self._lock:

@@ -50,6 +50,8 @@ def curl_for(exchange: Exchange, route: Route | None = None) -> str:
             parts += ["-H", f'"{name};"']
         elif name.lower() == "authorization":
             parts += ["-H", f'"{name}: {_credential(value, own=exchange.own_credential)}"']
+        elif name.lower() == "cookie":
+            parts += ["-H", f'"{name}: $COOKIE"']
         else:
             parts += ["-H", shlex.quote(f"{name}: {value}")]
     body = exchange.request_body

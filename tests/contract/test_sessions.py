@@ -32,13 +32,16 @@ def _with_sessions(gate: Gate, count: int, use: Callable[[list[Session]], None])
             gate.release(session)
 
 
-def _naming(other: Session, session: Session, step: Step) -> Variation:
-    """A legal request that names the other session's customer, as the client's unlisted property does.
+def _naming(gate: Gate, other: Session, session: Session, step: Step) -> Variation:
+    """A legal request that names the other session's customer, as the client's unlisted property does, and its cookie.
 
-    Both show the same card meanwhile, so that neither what is named nor what is shown may stand in for the token.
+    A server that calls for many people may keep cookies for all of them. Both show the same card meanwhile, so that
+    neither what is named nor what is shown may stand in for the token.
     """
     named = {"customerId": other.reading.get("customerId")}
-    return Variation("naming another session's customer", body=session.body_with(step, **named))
+    own = "cookie" in map(str.lower, gate.profile.headers)
+    headers = {"Cookie": other.cookie} if other.cookie and not own else {}
+    return Variation("naming another session's customer", body=session.body_with(step, **named), headers=headers)
 
 
 @judges("session.own-order", "session.own-customer", "reading.number-birthdate", "reading.number-gender",
@@ -68,7 +71,7 @@ def test_interleaved_sessions(gate: Gate) -> None:
                 ahead.because = "session.own-order"
             # A fixed key that takes one flow alone has begun it with its front.
             if following and flow().predecessors(following[0]) - behind.state.done:
-                variation = _naming(ahead, behind, following[0])
+                variation = _naming(gate, ahead, behind, following[0])
                 exchange = behind.do(following[0], variation, demand=False)
                 refused = not accepted(exchange)
                 required = f"refused: only the other session has done {step}"

@@ -73,7 +73,7 @@ def test_issue(gate: Gate) -> None:
         gate.tokens.request(judge=ahead, intent="optional properties given", properties=given_all)
 
 
-@judges("token.refused", "refusal.no-leak", "refusal.broken-json", requests=14, telling=6)
+@judges("token.refused", "refusal.no-leak", "refusal.broken-json", requests=15, telling=6)
 def test_wrong_tenant(gate: Gate) -> None:
     """Wrong tenant credentials are a 401 like any other; missing ones a 400 or a 401; broken JSON is a 400."""
     _needs_tenant(gate)
@@ -108,6 +108,7 @@ def test_wrong_tenant(gate: Gate) -> None:
     ask("a tenant that is a number", (400, 401), "refusal.broken-json", properties={"tenantId": 7})
     ask("null for a body", (400, 401), "refusal.broken-json", raw=b"null")
     ask("an array for a body", (400, 401), "refusal.broken-json", raw=b"[]")
+    ask("a text for a body", (400, 401), "refusal.broken-json", raw=b'"SPECIMEN"')
     ask("broken JSON", (400,), "refusal.broken-json", raw=b'{"tenantId": ')
 
 

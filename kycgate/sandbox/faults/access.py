@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 from typing import Any
 
@@ -443,6 +444,16 @@ class TokenListIs500(Vendor):
         if self.endpoint_of(request).startswith("token") and request.body.lstrip()[:1] == b"[":
             raise Refused(500, "Something went wrong")
         return super().dispatch(request)
+
+
+@fault("token-bare-value-is-500", "status.no-5xx", "robustness")
+class TokenBareValueIs500(Vendor):
+    """JSON that is neither an object nor an array nor null is a 500 at the token endpoint."""
+
+    def issue(self, request: Incoming) -> Reply:
+        if re.match(rb'\s*["\d-]|\s*(true|false)', request.body):
+            raise Refused(500, "Something went wrong")
+        return super().issue(request)
 
 
 @fault("wrong-secret-is-403", "token.refused", "auth")

@@ -76,6 +76,16 @@ _crash("crash-on-short-lines", "A short image with a line feed is a 500.",
        lambda step, r: step.is_upload and len(r.body) < 1_000 and b"\\n" in r.body)  # fmt: skip
 _crash("crash-on-long-name", "A name over 4,000 characters is a 500.", _field("fullName", "(?s)^.{4000}"))
 _crash("crash-on-not-utf8", "A body that is not UTF-8 is a 500.", lambda _, request: b"\xff\xfe" in request.body)
+_crash("crash-on-a-form-approval", "An approval that says to be a web form is a 500.",
+       lambda step, r: step == APPROVE_FRONT and "form" in r.headers.get("content-type", ""))  # fmt: skip
+_crash("crash-without-a-media-type-on-back", "A back without a Content-Type is a 500.",
+       lambda step, r: step == UPLOAD_BACK and not r.headers.get("content-type"))  # fmt: skip
+_crash("crash-on-a-null-approval", "An approval that is null is a 500.",
+       lambda step, r: step == APPROVE_FRONT and r.body.strip() == b"null")  # fmt: skip
+_crash("crash-on-an-array-approval", "An approval that is an array is a 500.",
+       lambda step, r: step == APPROVE_FRONT and r.body[:1] == b"[")  # fmt: skip
+_crash("crash-on-bare-values", "An upload that is a text or a number by itself is a 500.",
+       lambda step, r: step.is_upload and re.fullmatch(rb'\s*("[^"]*"|[-\d.]+)\s*', r.body) is not None)  # fmt: skip
 _crash("crash-on-last-broken-body", "A broken body on ApproveBackImage is a 500.",
        lambda step, r: step == APPROVE_BACK and r.body[:1] == b"{" and r.body[-1:] != b"}")  # fmt: skip
 
@@ -376,7 +386,6 @@ def _refuses_value(name: str, sentence: str, field: str, pattern: str) -> None:
 
 _refuses_value("leap-day-refused", "29 February is refused as birth date.", "birthdate", "^29/02/")
 _refuses_value("last-of-month-refused", "A 31st is refused as birth date.", "birthdate", "^31/")
-_refuses_value("hyphen-refused", "A hyphen in familyNameEn is refused.", "familyNameEn", "-")
 
 
 @fault("iso-birthdate-only", "approve.accepted", "robustness")
@@ -408,6 +417,19 @@ class NullNamesApprove(Vendor):
     def judge_approval(self, body: dict[str, Any]) -> None:
         family = ENGLISH_NAMES[2]
         super().judge_approval(body | {family: "SPECIMEN"} if family in body and body[family] is None else body)
+
+
+@fault("no-object-approves", "approve.names-mandatory", "semantics")
+class NoObjectApproves(Vendor):
+    """JSON that is no object has nothing to judge, and approves."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        with contextlib.suppress(ValueError, RecursionError):
+            if step == APPROVE_FRONT and not isinstance(json.loads(request.body), dict):
+                self.demand_order(session, step)
+                self.mark(session, step)
+                return Reply.json(200, True)
+        return super().perform(session, step, request)
 
 
 @fault("last-step-demands-body", "request.approve-back-without-body", "robustness")

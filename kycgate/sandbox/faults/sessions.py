@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -298,6 +299,36 @@ class BodyNamesTheSession(Vendor):
             if other is not session and other.customer_id.encode() in request.body:
                 return super().perform(other, step, request)
         return super().perform(session, step, request)
+
+
+@fault("cookie-before-token", "session.own-order", "state")
+class CookieBeforeToken(Vendor):
+    """A cookie comes with each front, and counts before the token from then on."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        known: dict[str, Onboarding] = self.__dict__.setdefault("known", {})
+        session = known.get(request.headers.get("cookie", ""), session)
+        reply = super().perform(session, step, request)
+        if step == UPLOAD_FRONT:
+            cookie = f"flow={uuid.uuid4().hex}"
+            known[cookie] = session
+            reply.headers["Set-Cookie"] = f"{cookie}; Path=/; HttpOnly"
+        return reply
+
+
+@fault("answers-of-a-path-kept", "token.distinct", "state")
+class AnswersOfAPathKept(Vendor):
+    """What a path has answered well is answered again for a second, whoever asks whatever."""
+
+    def dispatch(self, request: Incoming) -> Reply:
+        kept: dict[str, tuple[float, Reply]] = self.__dict__.setdefault("kept", {})
+        since, reply = kept.get(request.path, (0.0, None))
+        if reply is not None and request.method == "POST" and time.monotonic() - since < 1:
+            return reply
+        reply = super().dispatch(request)
+        if reply.status == 200:
+            kept[request.path] = time.monotonic(), reply
+        return reply
 
 
 @fault("user-is-session", "token.own-session", "state")
