@@ -37,6 +37,7 @@ AREAS = {
         "kycgate/judging/leaks.py",
         "kycgate/judging/shape.py",
     ),
+    "causes": ("kycgate/judging/run_causes.py",),
     "order": ("kycgate/contracts/flow.py",),
     "statistics": (
         "kycgate/judging/readings.py",
@@ -46,6 +47,7 @@ AREAS = {
         "kycgate/sla/needs.py",
         "kycgate/sla/objectives.py",
         "kycgate/sla/sequential.py",
+        "kycgate/sla/special.py",
         "kycgate/sla/objective_verdict.py",
     ),
     "redaction": ("kycgate/target/known_values.py", "kycgate/target/redaction.py"),
@@ -53,9 +55,11 @@ AREAS = {
 """What is mutated."""
 TESTS = {
     "judge": ("golden/test_judge_words.py", "golden/judge.txt"),
+    "causes": ("unit/test_run_causes.py",),
     "order": ("unit/test_journey.py",),
     "statistics": (
         "unit/test_accuracy.py",
+        "unit/test_special.py",
         "unit/test_statistics.py",
         "golden/test_statistics_time.py",
         "golden/verdicts.txt",

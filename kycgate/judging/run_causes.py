@@ -38,6 +38,10 @@ _SAME_ANSWERS: Final = (
     ("reading.no-date", "reading.dates-in-order"),
     ("reading.number-birthdate", "reading.dates-in-order"),
 )
+_BEGINS_WITH: Final = (("refusal.unreadable", "result.back-fields"),)
+"""What was read where nothing could be breaks the second clause, too: then and in what comes later."""
+_SAME_WORDS: Final = (("request.unknown-properties", "image.line-feeds"),)
+"""The client's own upload has both: where what the first needs is refused, so is it."""
 _SAME_ENDPOINT: Final = (("refusal.no-leak", "safety.no-echo"),)
 _WHEREVER: Final = (("reading.number", "reading.numbers-agree"), ("token.expiry-agrees", "token.lives"))
 _ACCEPTED: Final = ("upload.accepted", "approve.accepted")
@@ -105,7 +109,7 @@ def _of_the_sibling(clause: Broken, cause: Broken) -> bool:
 
 def _of_the_other(clause: Broken, cause: Broken) -> bool:
     """A step was taken out of its turn only where another session had done what it needs."""
-    return cause.id == "session.own-order" and clause.id.startswith("order.") and _in_its_answers(clause, cause)
+    return cause.id in _APART and clause.id.startswith("order.") and _in_its_answers(clause, cause)
 
 
 def _cannot_be_read(clause: Broken, cause: Broken) -> bool:
@@ -140,6 +144,15 @@ def _same_answers(clause: Broken, cause: Broken) -> bool:
     return _among(_SAME_ANSWERS, clause, cause) and _in_its_answers(clause, cause)
 
 
+def _begins_with(clause: Broken, cause: Broken) -> bool:
+    at = [broken.each(lambda breach: breach.endpoint) for broken in (clause, cause)]
+    return _among(_BEGINS_WITH, clause, cause) and at[0] <= at[1] and clause.breaches[0].number in cause.numbers
+
+
+def _same_words(clause: Broken, cause: Broken) -> bool:
+    return _among(_SAME_WORDS, clause, cause) and clause.each(_words) <= cause.each(_words)
+
+
 def _wherever(clause: Broken, cause: Broken) -> bool:
     return _among(_WHEREVER, clause, cause)
 
@@ -152,8 +165,8 @@ def _mostly(clause: Broken, cause: Broken) -> bool:
 
 
 _RULES: Final = (
-    _no_such_path, _of_the_sibling, _of_the_other, _cannot_be_read, _refused_alike, _same_property, _same_endpoint,
-    _same_answers, _wherever, _mostly,
+    _no_such_path, _of_the_sibling, _of_the_other, _cannot_be_read, _refused_alike, _same_property, _same_answers,
+    _begins_with, _same_words, _same_endpoint, _wherever, _mostly,
 )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ def test_of_an_answer_that_cannot_be_read_nothing_else_is_known() -> None:
     assert found(body, broken("image.crlf", breach(2))) == {"image.crlf": "body.json"}
     assert found(body, broken("image.crlf", breach(2), breach(3))) == {}
     # What is found by itself in whatever came.
-    for own in ("safety.no-store", "refusal.no-leak", "status.no-5xx"):
+    for own in ("safety.no-store", "refusal.no-leak", "status.no-5xx", "route.only-post"):
         assert found(body, broken(own, breach(2))) == {}
     # Two of them are in one answer: the earlier says less of it.
     assert found(broken("status.documented", breach(1)), broken("body.json", breach(1))) == {
@@ -80,11 +80,11 @@ def test_the_second_token_path_fails_as_a_whole() -> None:
     assert found(sibling, broken("token.refused", breach(2, "token_sibling"), breach(3, "token"))) == {}
 
 
-def test_a_step_that_only_another_sessions_work_lets_pass_is_not_out_of_order_by_itself() -> None:
-    own = broken("session.own-order", breach(7))
+@pytest.mark.parametrize("apart", ["token.distinct", "token.own-session", "session.own-order"])
+def test_a_step_that_only_another_sessions_work_lets_pass_is_not_out_of_order_by_itself(apart: str) -> None:
     early = "order.upload-back-after-upload-front"
-    assert found(own, broken(early, breach(7))) == {early: "session.own-order"}
-    assert found(own, broken(early, breach(7), breach(8))) == {}
+    assert found(broken(apart, breach(7)), broken(early, breach(7))) == {early: apart}
+    assert found(broken(apart, breach(7)), broken(early, breach(7), breach(8))) == {}
 
 
 def test_where_sessions_cross_what_comes_and_goes_is_put_down_to_that() -> None:
@@ -92,8 +92,26 @@ def test_where_sessions_cross_what_comes_and_goes_is_put_down_to_that() -> None:
     assert found(own, broken("session.idle", comes_and_goes=True)) == {"session.idle": "session.own-order"}
     assert found(own, broken("session.idle")) == {}
     assert found(own, broken("reading.age", comes_and_goes=True)) == {}
+    early = "order.upload-back-after-upload-front"
+    assert found(own, broken(early, breach(2), comes_and_goes=True)) == {early: "session.own-order"}
     # Tokens that are not distinct are why orders cross.
     assert found(broken("token.distinct"), own) == {"session.own-order": "token.distinct"}
+
+
+def test_a_customer_that_changes_within_a_session_crosses_none() -> None:
+    idle = broken("session.idle", comes_and_goes=True)
+    anothers = broken("session.own-customer", breach(actual="another session's"), breach(actual="a new one"))
+    assert found(anothers, idle) == {"session.idle": "session.own-customer"}
+    assert found(broken("session.own-customer", breach(actual="a new one")), idle) == {}
+
+
+def test_the_endpoint_that_shows_its_inside_and_says_back_what_was_sent_is_one_cause() -> None:
+    leak = broken("refusal.no-leak", breach(1, "upload_front"), breach(2, "upload_back"))
+    for at in ("upload_front", "upload_back"):
+        assert found(leak, broken("safety.no-echo", breach(3, at))) == {"safety.no-echo": "refusal.no-leak"}
+    both = broken("safety.no-echo", breach(3, "upload_front"), breach(4, "upload_back"))
+    assert found(leak, both) == {"safety.no-echo": "refusal.no-leak"}
+    assert found(leak, broken("safety.no-echo", breach(3, "approve_back"))) == {}
 
 
 def test_a_refusal_that_undid_what_was_done_is_one_cause() -> None:
@@ -102,13 +120,21 @@ def test_a_refusal_that_undid_what_was_done_is_one_cause() -> None:
     along = ("refusal.changes-nothing",)
     assert found(changed, uploads, approvals, caused=along) == {"approve.accepted": "upload.accepted"}
     assert found(changed, uploads, broken("approve.accepted", breach(4)), caused=along) == {}
+    # Nothing else was changed.
+    whole = broken("refusal.changes-nothing", breach(1), breach(2))
+    assert found(whole, uploads, broken("approve.accepted", breach(1)), caused=along) == {
+        "approve.accepted": "upload.accepted"
+    }
+    assert found(uploads, approvals) == {}
 
 
 def test_nearly_all_that_goes_along_takes_the_rest_with_it() -> None:
     along = [breach(number, because="reading.no-date") for number in range(10)]
     cause = broken("reading.no-date", *(breach(number) for number in range(10)))
-    clause = "reading.number-birthdate"
+    clause = "reading.age"
     assert found(cause, broken(clause, *along, breach(11))) == {clause: "reading.no-date"}
+    # Nine of ten are just enough.
+    assert found(cause, broken(clause, *along[:9], breach(11))) == {clause: "reading.no-date"}
     assert found(cause, broken(clause, *along, breach(11, "upload_back"))) == {}
     assert found(cause, broken(clause, *along[:5], *(breach(number) for number in (11, 12)))) == {}
 
@@ -118,3 +144,35 @@ def test_a_cause_that_has_one_itself_hands_on_what_goes_along_with_it() -> None:
     status = broken("status.documented", breach(2, status=405))
     answer = broken("upload.accepted", breach(2, status=405))
     assert found(path, status, answer) == {"status.documented": "route.post", "upload.accepted": "route.post"}
+
+
+def test_a_picture_that_cannot_be_read_and_is_breaks_another_clause_from_then_on() -> None:
+    wrong, clause = broken("refusal.unreadable", breach(4), breach(9)), "result.back-fields"
+    assert found(wrong, broken(clause, breach(9), breach(11))) == {clause: "refusal.unreadable"}
+    assert found(wrong, broken(clause, breach(9), breach(11, "upload_back"))) == {}
+    # It was broken before.
+    assert found(wrong, broken(clause, breach(3), breach(9))) == {}
+
+
+def test_an_upload_with_further_properties_is_refused_for_them() -> None:
+    unknown, wrapped = "request.unknown-properties", "image.line-feeds"
+    assert found(broken(unknown, breach(6)), broken(wrapped, breach(4))) == {wrapped: unknown}
+    assert found(broken(unknown, breach(6, "approve_front")), broken(wrapped, breach(4))) == {}
+
+
+def test_a_clause_is_compared_with_each_other_whichever_comes_first() -> None:
+    path = broken("route.post", breach(1, "approve_front", 404))
+    step = broken("approve.accepted", breach(2, "approve_front", 404))
+    assert found(step, path) == found(path, step) == {"approve.accepted": "route.post"}
+
+
+def test_of_two_that_go_along_with_each_other_one_is_the_cause() -> None:
+    one = broken("reading.age", breach(because="reading.number"))
+    other = broken("reading.number", breach(because="reading.age"))
+    assert found(one, other) == {"reading.age": "reading.number"}
+
+
+def test_what_crossed_sessions_break_is_put_down_to_nothing_else() -> None:
+    crossed = broken("session.own-order", breach(4, status=404))
+    path = broken("route.post", breach(3, status=404))
+    assert found(broken("token.distinct"), crossed, path) == {"session.own-order": "token.distinct"}
