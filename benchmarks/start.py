@@ -1,9 +1,10 @@
 """How long one waits: from the call to the first arrival, from the end of the load to the report, and a whole check.
 
-    python benchmarks/start.py [--runs N] > docs/start.md
+    python benchmarks/start.py [--runs N] [--beside PYTHON] > docs/start.md
 
 Each is measured with compiled bytecode and without (as in a fresh CI environment), against the sandbox in a process of
-its own; the median of the runs is printed.
+its own; the median of the runs is printed. `--beside` names the Python of another environment with another kycgate in
+it: both are measured in turns, so that the ratio says what a faster or slower machine does not change.
 """
 
 import argparse
@@ -25,8 +26,8 @@ from kycgate.settings.profile import Profile
 LOAD_S = 3
 
 
-def measure(url: str, compiled: str, *, bytecode: bool) -> tuple[float, float, float]:
-    """Seconds to the first arrival, from the last arrival's second to the end, and of a check.
+def measure(python: str, url: str, compiled: str, *, bytecode: bool) -> tuple[float, float, float]:
+    """Seconds to the first arrival, from the last arrival's second to the end, and of a check, of `python`'s kycgate.
 
     With `bytecode` it is kept in the folder `compiled`.
     """
@@ -41,7 +42,7 @@ def measure(url: str, compiled: str, *, bytecode: bool) -> tuple[float, float, f
         def kycgate(*arguments: str) -> tuple[float, float]:
             begun = time.time()
             subprocess.run(
-                [sys.executable, "-m", "kycgate", *arguments, "--base-url", url],
+                [python, "-m", "kycgate", *arguments, "--base-url", url],
                 cwd=folder, env=environment, capture_output=True, check=False, timeout=180,
             )  # fmt: skip
             return begun, time.time()
@@ -58,22 +59,45 @@ def _first_arrival(hlog: Path) -> float:
     return float(line.split("StartTime: ")[1].split()[0])
 
 
+def release(python: str) -> str:
+    """The commit of the kycgate that this Python has."""
+    code = "import kycgate, pathlib; print(pathlib.Path(kycgate.__file__).parent)"
+    folder = subprocess.run([python, "-P", "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    commit = ["git", "-C", folder, "rev-parse", "--short", "HEAD"]
+    return subprocess.run(commit, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    runs = parser.parse_args().runs
+    parser.add_argument("--beside", help="the Python of another environment")
+    chosen = parser.parse_args()
+    pythons = [sys.executable, *([chosen.beside] if chosen.beside else [])]
     print("# How long one waits\n")
-    print(f"Printed by `benchmarks/start.py`, the median of {runs}, Python {platform.python_version()}, "
+    print(f"Printed by `benchmarks/start.py`, the median of {chosen.runs}, Python {platform.python_version()}, "
           f"{os.cpu_count()} cores, {datetime.now().astimezone():%Y-%m-%d}. Seconds.\n")  # fmt: skip
-    print("| bytecode | first arrival of a load | report after its end | check on the sandbox |")
-    print("| --- | --- | --- | --- |")
-    with embedded_sandbox(Profile()) as sandbox, tempfile.TemporaryDirectory() as compiled:
+    print("| commit | bytecode | first arrival of a load | report after its end | check on the sandbox |")
+    print("| --- | --- | --- | --- | --- |")
+    with embedded_sandbox(Profile()) as sandbox, tempfile.TemporaryDirectory() as folder:
         url = str(sandbox.profile.base_url)
-        measure(url, compiled, bytecode=True)  # compiles
+        compiled = {python: str(Path(folder) / str(number)) for number, python in enumerate(pythons)}
+        for python in pythons:
+            measure(python, url, compiled[python], bytecode=True)  # compiles
         for bytecode in (True, False):
-            seconds = [measure(url, compiled, bytecode=bytecode) for _ in range(runs)]
-            columns = [f"{statistics.median(column):.1f}" for column in zip(*seconds, strict=True)]
-            print(f"| {'compiled' if bytecode else 'none'} | {' | '.join(columns)} |")
+            turns = [
+                {python: measure(python, url, compiled[python], bytecode=bytecode) for python in pythons}
+                for _ in range(chosen.runs)
+            ]
+            medians = {
+                python: [statistics.median(column) for column in zip(*(turn[python] for turn in turns), strict=True)]
+                for python in pythons
+            }
+            kept = "compiled" if bytecode else "none"
+            for python, seconds in medians.items():
+                print(f"| {release(python)} | {kept} | {' | '.join(f'{value:.1f}' for value in seconds)} |")
+            if chosen.beside:
+                ratios = [now / before for now, before in zip(*medians.values(), strict=True)]
+                print(f"| ratio | {kept} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |")
 
 
 if __name__ == "__main__":
