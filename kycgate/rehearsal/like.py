@@ -75,6 +75,7 @@ _CHOICES: dict[str, tuple[str, dict[str, Any]]] = {
     "not-base64": ("not_base64", {"400": "400", "200, isSuccess false": "result"}),
     "approve-back-broken-body": ("last_step_broken_body", {"ignored": "ignored", "400": "refused"}),
     "empty-english-names": ("empty_text", {"accepted": "accepted", "400": "refused"}),
+    "edited-values, another number": ("another_number", {"accepted": "accepted", "400": "refused"}),
     "words": ("words", {"Arabic": "Arabic", "English": "English"}),
     "date-times": ("date_times", {"Z": "Z", "offset": "offset", "naive": "naive"}),
     "missing-tenant": ("missing_tenant_status", {"400": 400, "401": 401}),
@@ -152,6 +153,10 @@ def _settings(
     unread = [_parse(_usual(counts)) for subject, counts in answers.items() if _about(subject, _INTENTS["unreadable"])]
     if unread:
         found["unreadable"] = "result" if unread[0].status == 200 else "400"
+        prefixed = answers.get("upload_front a data: prefix, in its turn")
+        if prefixed and _parse(_usual(prefixed)) == unread[0]:
+            # What is not base64 is a picture without a card, too, though both are a 400.
+            found["not_base64"] = "result"
     out_of_turn = [_parse(_usual(counts)).status for s, counts in answers.items() if s.endswith(" legal, out of turn")]
     if 404 in out_of_turn:
         found["order_status"] = 404

@@ -106,6 +106,21 @@ def test_what_only_some_variants_show_is_learnt() -> None:
     assert (plain.manner.success_code, plain.foreign_photos) == (None, False)
 
 
+def test_what_is_no_base64_is_told_from_an_unreadable_picture_where_both_are_400() -> None:
+    unread = ("answers", "upload_front a PDF, in its turn", {"400, code 10001": 2})
+    for code, meant in (("10001", "result"), ("400", "400")):
+        prefixed = ("answers", "upload_front a data: prefix, in its turn", {f"400, code {code}": 1})
+        settings = learn([recorded(unread, prefixed, ("choices", "not-base64", {"400": 2}))], [[]])
+        assert (settings.unreadable, settings.not_base64) == ("400", meant)
+
+
+def test_whether_an_approval_may_have_another_number_is_learnt() -> None:
+    for answer, meant in (("400", "refused"), ("accepted", "accepted")):
+        assert (
+            learn([recorded(("choices", "edited-values, another number", {answer: 1}))], [[]]).another_number == meant
+        )
+
+
 def test_a_body_that_is_nested_too_deep_is_refused_in_that_manner() -> None:
     refused = recorded(("answers", "upload_front JSON cut short, in its turn", {"403, code E9": 2}))
     learnt = learn([refused], [[]]).model_copy(update={"deep_nesting": "refused"})
