@@ -41,7 +41,8 @@ def _naming(gate: Gate, other: Session, session: Session, step: Step) -> Variati
     named = {"customerId": other.reading.get("customerId")}
     own = "cookie" in map(str.lower, gate.profile.headers)
     headers = {"Cookie": other.cookie} if other.cookie and not own else {}
-    return Variation("naming another session's customer", body=session.body_with(step, **named), headers=headers)
+    what = "naming another session's customer" + (", with its cookie" if headers else "")
+    return Variation(what, body=session.body_with(step, **named), headers=headers)
 
 
 @judges("session.own-order", "session.own-customer", "reading.number-birthdate", "reading.number-gender",

@@ -83,8 +83,9 @@ def test_the_recorded_request_is_what_went_out(command: tuple[str, ...], tmp_pat
         assert done.returncode == 0, done.stdout + done.stderr
     wire = b"".join(seen)
     assert len(_HEAD.findall(wire)) >= 2
-    assert not re.search(rb"(?i)\r\ncookie:", wire)
+    cookies = len(re.findall(rb"(?i)\r\ncookie:", wire))
     if command[0] != "check":
+        assert cookies == 0
         return
     went_out = []
     for method, path, head in _HEAD.findall(wire):
@@ -94,6 +95,10 @@ def test_the_recorded_request_is_what_went_out(command: tuple[str, ...], tmp_pat
         json.loads(line)
         for line in (tmp_path / "run" / "exchanges.ndjson").read_text(encoding="utf-8").strip("\n").split("\n")
     ]
+    # None goes back by itself: a test sends another session's, and says so.
+    with_cookie = [one for one in recorded if "Cookie" in one["request_headers"]]
+    assert {one["intent"] for one in with_cookie} == {"naming another session's customer, with its cookie"}
+    assert len(with_cookie) == cookies
     ours = [(one["method"], one["path"], one["request_headers"]) for one in recorded]
     assert len(ours) == len(went_out)
     shown, sent = _sent(ours), _sent(went_out)
