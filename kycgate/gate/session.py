@@ -379,7 +379,7 @@ class Session:
         """Why this refusal is not a breach (vendor-api.md, "Where the sources leave room"), in words."""
         if is_firewall(exchange):
             return "something before the target took the request for an attack (403)"
-        if variation.authorization != KEEP:
+        if variation.authorization != KEEP or "Cookie" in variation.headers:
             return ""
         if exchange.status == 401 and self._sender.has_newer(self.credential.value, self._worked_at):
             self._sender.note("older-tokens", "an older token ends when newer ones are given out (401)")

@@ -117,7 +117,9 @@ class SandboxSettings(BaseModel):
     problem_details: bool = Field(
         default=False, description="Refusals are problem details (RFC 9457) whose errors name the property image."
     )
-    cookie: bool = Field(default=False, description="Whether a gateway in front knows a caller again by a cookie.")
+    cookie: bool | Literal["bound"] = Field(
+        default=False, description="Whether a gateway in front knows a caller again by a cookie; bound: by no other."
+    )
     firewall: bool = Field(default=False, description="What looks like an attack meets 403 and a page.")
     foreign_photos: bool = Field(default=False, description="Read any decodable picture as an invented person's.")
     extra_properties: bool = False

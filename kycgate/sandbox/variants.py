@@ -36,6 +36,7 @@ _LIBERTIES: dict[str, dict[str, Any]] = {
     "empty-text-refused": {"empty_text": "refused"},
     "problem-details": {"problem_details": True},
     "cookie": {"cookie": True},
+    "cookie-bound": {"cookie": "bound"},
     "firewall": {"firewall": True},
     "401-before-405": {"credentials_before_method": True},
     "known-person-refused": {"known_person": "refused"},
@@ -82,7 +83,9 @@ LIBERTIES: dict[str, tuple[str, ...]] = {
     "An approval's number may differ from the one read, or is a 400.": ("default", "another-number-refused"),
     "Free text that people's names hold, such as a hyphen, is taken, or a 400.": ("default", "plain-letters-only"),
     "Refusals are plain objects, or problem details as RFC 9457 has them.": ("default", "problem-details"),
-    "A gateway in front sets no cookie, or one that it knows a caller again by.": ("default", "cookie"),
+    "A gateway in front sets no cookie, one that it knows a caller again by, or one that fits one token.": (
+        *("default", "cookie", "cookie-bound"),
+    ),
     "Answers have the page's properties, or further ones.": ("default", "extra-properties"),
     "A wrong method with wrong credentials is a 405, or a 401.": ("default", "401-before-405"),
     "What looks like an attack is answered by the vendor, or by a firewall with a 403 page.": ("default", "firewall"),

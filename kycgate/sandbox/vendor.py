@@ -235,9 +235,11 @@ class Vendor:
 
     def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
         """The session that the Authorization header names, or None."""
-        header = request.headers.get("authorization") or self._by_cookie.get(
-            request.headers.get("cookie", "").removeprefix("gateway="), ""
-        )
+        header, cookie = request.headers.get("authorization"), request.headers.get("cookie", "")
+        named = self._by_cookie.get(cookie.removeprefix("gateway="), "")
+        if self.settings.cookie == "bound" and cookie and named != header:
+            return None
+        header = header or named
         scheme = "bearer" if header.startswith("Bearer ") else "bare"
         if scheme not in self.settings.schemes:
             return None
