@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--beside", help="the Python of another environment")
     chosen = parser.parse_args()
-    pythons = [sys.executable, *([chosen.beside] if chosen.beside else [])]
+    commits = {python: release(python) for python in (sys.executable, chosen.beside) if python}
     print("# How long one waits\n")
     print(f"Printed by `benchmarks/start.py`, the median of {chosen.runs}, Python {platform.python_version()}, "
           f"{os.cpu_count()} cores, {datetime.now().astimezone():%Y-%m-%d}. Seconds.\n")  # fmt: skip
@@ -80,21 +80,21 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- |")
     with embedded_sandbox(Profile()) as sandbox, tempfile.TemporaryDirectory() as folder:
         url = str(sandbox.profile.base_url)
-        compiled = {python: str(Path(folder) / str(number)) for number, python in enumerate(pythons)}
-        for python in pythons:
+        compiled = {python: str(Path(folder) / str(number)) for number, python in enumerate(commits)}
+        for python in commits:
             measure(python, url, compiled[python], bytecode=True)  # compiles
         for bytecode in (True, False):
             turns = [
-                {python: measure(python, url, compiled[python], bytecode=bytecode) for python in pythons}
+                {python: measure(python, url, compiled[python], bytecode=bytecode) for python in commits}
                 for _ in range(chosen.runs)
             ]
             medians = {
                 python: [statistics.median(column) for column in zip(*(turn[python] for turn in turns), strict=True)]
-                for python in pythons
+                for python in commits
             }
             kept = "compiled" if bytecode else "none"
             for python, seconds in medians.items():
-                print(f"| {release(python)} | {kept} | {' | '.join(f'{value:.1f}' for value in seconds)} |")
+                print(f"| {commits[python]} | {kept} | {' | '.join(f'{value:.1f}' for value in seconds)} |")
             if chosen.beside:
                 ratios = [now / before for now, before in zip(*medians.values(), strict=True)]
                 print(f"| ratio | {kept} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |")

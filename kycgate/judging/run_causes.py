@@ -85,6 +85,15 @@ def _in_its_answers(clause: Broken, cause: Broken) -> bool:
     return None not in clause.numbers and clause.numbers <= cause.numbers
 
 
+def _at_its_endpoints(clause: Broken, cause: Broken) -> bool:
+    """Whether each breach was met at an endpoint that broke the other clause, too."""
+    return clause.each(_endpoint) <= cause.each(_endpoint)
+
+
+def _endpoint(breach: Breach) -> object:
+    return breach.endpoint
+
+
 def _status(breach: Breach) -> object:
     return breach.endpoint, breach.status
 
@@ -104,7 +113,7 @@ def _no_such_path(clause: Broken, cause: Broken) -> bool:
 
 def _of_the_sibling(clause: Broken, cause: Broken) -> bool:
     """The vendor's second token path fails as a whole."""
-    return cause.id == "token.sibling" and clause.each(lambda breach: breach.endpoint) == {"token_sibling"}
+    return cause.id == "token.sibling" and clause.each(_endpoint) == {"token_sibling"}
 
 
 def _of_the_other(clause: Broken, cause: Broken) -> bool:
@@ -135,8 +144,7 @@ def _same_property(clause: Broken, cause: Broken) -> bool:
 
 
 def _same_endpoint(clause: Broken, cause: Broken) -> bool:
-    at = [broken.each(lambda breach: breach.endpoint) for broken in (clause, cause)]
-    return _among(_SAME_ENDPOINT, clause, cause) and at[0] <= at[1]
+    return _among(_SAME_ENDPOINT, clause, cause) and _at_its_endpoints(clause, cause)
 
 
 def _same_answers(clause: Broken, cause: Broken) -> bool:
@@ -145,8 +153,8 @@ def _same_answers(clause: Broken, cause: Broken) -> bool:
 
 
 def _begins_with(clause: Broken, cause: Broken) -> bool:
-    at = [broken.each(lambda breach: breach.endpoint) for broken in (clause, cause)]
-    return _among(_BEGINS_WITH, clause, cause) and at[0] <= at[1] and clause.breaches[0].number in cause.numbers
+    begun = clause.breaches[0].number in cause.numbers
+    return _among(_BEGINS_WITH, clause, cause) and begun and _at_its_endpoints(clause, cause)
 
 
 def _same_words(clause: Broken, cause: Broken) -> bool:
