@@ -156,7 +156,8 @@ def ours(
 ) -> tuple[list[float], list[float], str]:
     """Our figures and the truth for the same arrivals, in ms at each of PERCENTILES."""
     with Target(name, seed) as target:
-        plan = LoadPlan(base_url=target.url, rate=rate, duration_s=seconds, poisson=True, seed=seed)
+        # A session out of turn would be an arrival that the truth knows nothing of.
+        plan = LoadPlan(base_url=target.url, rate=rate, duration_s=seconds, poisson=True, seed=seed, out_of_turn=0)
         secrets, topology = Secrets(tenant_id="t", tenant_secret=SecretStr("s")), Topology(processes=processes)
         outcome = run_load(plan, secrets, folder, topology=topology)
         arrived = httpx.get(f"{target.url}/arrivals").json()

@@ -31,7 +31,7 @@ def measured(rate: float, seconds: float, seed: int, processes: int) -> dict[str
         SystemExit: the run is void.
     """
     with Target("slow", seed) as target, tempfile.TemporaryDirectory() as folder:
-        plan = LoadPlan(base_url=target.url, rate=rate, duration_s=seconds, seed=seed)
+        plan = LoadPlan(base_url=target.url, rate=rate, duration_s=seconds, seed=seed, out_of_turn=0)
         secrets = Secrets(tenant_id="t", tenant_secret=SecretStr("s"))
         outcome = run_load(plan, secrets, Path(folder), topology=Topology(processes=processes))
     if outcome.void:

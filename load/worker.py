@@ -41,6 +41,7 @@ from kycgate.load.client import NoAnswer, OwnFault
 from kycgate.load.files import take_all_files
 from kycgate.load.generator import LEAVING_S, ArrivalUser, Generator
 from kycgate.load.interval import Interval
+from kycgate.load.otel import choose_protocol
 from kycgate.load.plan import SECRET, Job, LoadPlan, for_workers
 
 HERE, PLAN, READY, GO, INTERVAL, STOP = (
@@ -108,6 +109,7 @@ def _environment(user: type[ArrivalUser], job: Job) -> Environment:
     from locust import events
     from locust.opentelemetry import setup_opentelemetry
 
+    choose_protocol()
     setup_opentelemetry("kycgate", None)
     return Environment(user_classes=[user], events=events)
 

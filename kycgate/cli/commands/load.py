@@ -1,5 +1,6 @@
 """`kycgate load`: the four-step onboarding under load, alone, on all cores, or with workers on other machines."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -199,7 +200,6 @@ def load(
         "Show the advanced options too, and exit.", "--help-all", is_eager=True, callback=show_all)] = False,
 ) -> None:  # fmt: skip
     """Start onboardings at a rate, or by a number of people; response times count from when each was due."""
-    from importlib.util import find_spec
 
     from kycgate.extras import demand_load
     from kycgate.processes import Spare
@@ -211,11 +211,12 @@ def load(
 
     from kycgate.cli.load_part import LoadOptions
     from kycgate.cli.progress import run_and_exit
+    from kycgate.load.otel import demand_export
 
     chosen = target_of(run.target, run.cards, quiet=output.quiet, limits__time_s=stops.time_limit)
     plan = workload.plan(chosen, stops)
-    if otel and not (find_spec("opentelemetry") and find_spec("opentelemetry.sdk")):
-        raise UsageError("--otel takes the extra: install kycgate[otel]")
+    if otel:
+        demand_export(os.environ)
     if machines.worker:
         _serve_master(chosen, plan, machines.master_host, machines.master_port, otel=otel)
         return

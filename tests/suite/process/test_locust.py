@@ -6,9 +6,12 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -166,15 +169,32 @@ def test_a_worker_sends_its_credentials_nowhere_else(tmp_path: Path) -> None:
     assert "a worker's target is http://127.0.0.1:9" in done.stdout
 
 
-def test_locusts_export_is_switched_on(tmp_path: Path) -> None:
-    """Locust's own histogram leaves by its own exporter; here to the terminal of the generator's process."""
-    exporters = {"OTEL_METRICS_EXPORTER": "console", "OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
-    with embedded_sandbox(Profile()) as sandbox:
+class Collector(BaseHTTPRequestHandler):
+    """Takes what an exporter sends over HTTP, and keeps it."""
+
+    taken: ClassVar[list[tuple[str, bytes]]] = []
+
+    def do_POST(self) -> None:
+        self.taken.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def test_locusts_export_arrives_at_a_collector(tmp_path: Path) -> None:
+    """Locust's own histogram leaves by its own exporter: over HTTP, unless the environment names another protocol."""
+    with embedded_sandbox(Profile()) as sandbox, HTTPServer(("127.0.0.1", 0), Collector) as collector:
+        threading.Thread(target=collector.serve_forever, daemon=True).start()
+        variables = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
+            "OTEL_TRACES_EXPORTER": "none",
+            "OTEL_LOGS_EXPORTER": "none",
+        }
         plan = LoadPlan(
             base_url=str(sandbox.profile.base_url), rate=5, duration_s=1, tenant_id=TENANT, tenant_secret=TENANT_SECRET
         )
         process = subprocess.Popen(
-            [sys.executable, "-m", "kycgate.load.worker"], cwd=tmp_path, env=CLEAN | exporters, text=True,
+            [sys.executable, "-m", "kycgate.load.worker"], cwd=tmp_path, env=CLEAN | variables, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         assert process.stdin is not None
@@ -182,10 +202,14 @@ def test_locusts_export_is_switched_on(tmp_path: Path) -> None:
         process.stdin.write(Job(role="local", plan=plan, otel=True).model_dump_json() + "\n")
         process.stdin.flush()
         process.wait(timeout=60)
-        measured, exported = process.communicate()
+        measured, errors = process.communicate()
+        collector.shutdown()
     assert "upload_front response" in measured
-    assert "locust.client.duration" in exported
-    assert "upload_front" in exported
+    assert Collector.taken, errors
+    path, sent = Collector.taken[-1]
+    assert path == "/v1/metrics"
+    assert b"locust.client.duration" in sent
+    assert b"upload_front" in sent
 
 
 @pytest.mark.parametrize(
