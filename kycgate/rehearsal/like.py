@@ -54,6 +54,8 @@ _INTENTS: dict[Why, tuple[str, ...]] = {
     "tenant-unknown": ("an unknown tenant", "the secret with a letter more", "an empty secret"),
 }
 """By which of the check's requests each refusal is learnt, as pins name them."""
+_OTHER_FORMS = ("a data: prefix", "URL-safe base64")
+"""What a reader of base64 may take for no base64, as pins name it."""
 _CHOICES: dict[str, tuple[str, dict[str, Any]]] = {
     "credentials-form": (
         "schemes",
@@ -153,9 +155,11 @@ def _settings(
     unread = [_parse(_usual(counts)) for subject, counts in answers.items() if _about(subject, _INTENTS["unreadable"])]
     if unread:
         found["unreadable"] = "result" if unread[0].status == 200 else "400"
-        prefixed = answers.get("upload_front a data: prefix, in its turn")
-        if prefixed and _parse(_usual(prefixed)) == unread[0]:
-            # What is not base64 is a picture without a card, too, though both are a 400.
+        forms = [answers.get(f"upload_front {form}, in its turn") for form in _OTHER_FORMS]
+        refusals = [said for said in (_parse(_usual(counts)) for counts in forms if counts) if not said.success]
+        if refusals and all(said == unread[0] for said in refusals):
+            # What is not base64 is a picture without a card, too, though both are a 400. One form alone may have met
+            # the limit of tries, whose refusal is the same for both.
             found["not_base64"] = "result"
     out_of_turn = [_parse(_usual(counts)).status for s, counts in answers.items() if s.endswith(" legal, out of turn")]
     if 404 in out_of_turn:

@@ -114,6 +114,17 @@ def test_what_is_no_base64_is_told_from_an_unreadable_picture_where_both_are_400
         assert (settings.unreadable, settings.not_base64) == ("400", meant)
 
 
+@pytest.mark.parametrize(
+    ("url_safe", "meant"),
+    [("400, code 10001", "result"), ("400, code 400", "400"), ("200, isSuccess true", "result")],
+)
+def test_one_form_that_met_the_limit_of_tries_does_not_tell(url_safe: str, meant: str) -> None:
+    """The limit's refusal is the same for what cannot be read and for what is no base64; what is read says nothing."""
+    seen = {"a PDF": "400, code 10001", "a data: prefix": "400, code 10001", "URL-safe base64": url_safe}
+    answers = [("answers", f"upload_front {form}, in its turn", {answer: 1}) for form, answer in seen.items()]
+    assert learn([recorded(*answers, ("choices", "not-base64", {"400": 2}))], [[]]).not_base64 == meant
+
+
 def test_whether_an_approval_may_have_another_number_is_learnt() -> None:
     for answer, meant in (("400", "refused"), ("accepted", "accepted")):
         assert (
