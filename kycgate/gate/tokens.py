@@ -107,6 +107,11 @@ class Tokens:
             raise NotTheTarget(SAME_AGAIN, KIND)
         return token
 
+    def body(self, properties: Mapping[str, object]) -> bytes:
+        """The body of a request for a token; `properties` replace those of the legal one."""
+        secret = self._secrets.tenant_secret
+        return token_body(self._secrets.tenant_id, secret.get_secret_value() if secret else None, properties)
+
     def request(
         self,
         endpoint: Endpoint | None = None,
@@ -115,16 +120,16 @@ class Tokens:
         properties: Mapping[str, object] | None = None,
         raw: bytes | None = None,
         odd: bool = False,
+        language: str = "",
     ) -> Exchange:
         """Ask for a token; `properties` replace those of the legal request, and `...` leaves one out.
 
-        With `odd` it is a request that earns none.
+        With `odd` it is a request that earns none. A phone may have a `language`.
         """
         endpoint = endpoint or flow().token
-        secret = self._secrets.tenant_secret
-        body = token_body(self._secrets.tenant_id, secret.get_secret_value() if secret else None, properties or {})
-        body = body if raw is None else raw
-        wanted = Wanted(endpoint.id, "POST", endpoint.path, headers_of(body), body, intent=intent, turn="", odd=odd)
+        body = self.body(properties or {}) if raw is None else raw
+        headers = headers_of(body) | ({"Accept-Language": language} if language else {})
+        wanted = Wanted(endpoint.id, "POST", endpoint.path, headers, body, intent=intent, turn="", odd=odd)
         with self._lock:
             self._asked += 1
         try:

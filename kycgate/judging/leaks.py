@@ -20,6 +20,18 @@ INTERNALS = re.compile(
     | \b(?:ValueError|TypeError|KeyError|IndexError|AttributeError|RuntimeError|NameError|ZeroDivisionError)\b
     | \bobject\ has\ no\ attribute\ ' | \bobject\ is\ not\ (?:subscriptable|iterable|callable)\b
     | \bCannot\ read\ propert(?:y|ies)\ of\ (?:undefined|null)\b | \bnil\ pointer\ dereference\b
+    # What readers of JSON and of base64 say, each in its own very words: a sentence of a vendor is none.
+    | \bJSON\ at\ position\ \d | \b[Uu]nexpected\ end\ of\ JSON\ input\b | \bline\ \d{1,9}\ column\ \d{1,9}\ \(char\ \d
+    | \binvalid\ character\ '[^']{1,9}'\ looking\ for\ beginning\ of\b
+    | \binvalid\ character\ '[^']{1,9}'\ after\ (?:object\ key|array\ element|top-level)\b
+    | \binvalid\ character\ '[^']{1,9}'\ in\ (?:literal\ \w|string\ literal|string\ escape\ code|numeric\ literal)
+    | \bjson:\ cannot\ unmarshal\b | \bjson:\ unknown\ field\ \\?" | \bCannot\ deserialize\ (?:value|instance)\ of\b
+    | \b[Ii]llegal\ base64\ (?:data\ at\ input\ byte\ \d|character\ [0-9a-f]{1,4}\b)
+    | \bis\ not\ a\ valid\ Base-64\ string\ as\ it\ contains\b | \bInput\ string\ was\ not\ in\ a\ correct\ format\b
+    # And runtimes, of a value that is not there or is of another type.
+    | \bundefined\ method\ [`'][^'`]{1,80}'\ for\b | \bnil:NilClass\b | \binterface\ conversion:\ interface\b
+    | \bUndefined\ (?:index:\ |offset:\ |array\ key\ \\?"|variable:?\ \$|property:\ ) | \(\):\ Argument\ \#\d{1,3}\ \(\$
+    | \bCall\ to\ a\ member\ function\ \w{1,80}\(\)\ on\b | \bCannot\ invoke\ \\?"[\w.$()]{1,200}\\?"\ because\b
     | \bgoroutine\ \d+
     | \bORA-\d{5}\b | \bSQLSTATE\b | \bSqlClient\b | \bpsycopg | \bNpgsql
     | \bViolation\ of\ [A-Z ]{1,40}\ constraint\b | \bduplicate\ key\ value\ violates\b | \bdbo\.\w

@@ -33,6 +33,7 @@ _SAME_PROPERTY: Final = (
     ("reading.letters", "reading.as-printed"),
     ("reading.own-fields", "reading.as-printed"),
     ("reading.no-date", "reading.number-birthdate"),
+    ("reading.own-fields", "reading.number-birthdate"),
 )
 _SAME_ANSWERS: Final = (
     ("reading.no-date", "reading.dates-in-order"),

@@ -4,6 +4,8 @@ import base64
 import json
 import re
 import time
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -453,6 +455,45 @@ class TokenBareValueIs500(Vendor):
     def issue(self, request: Incoming) -> Reply:
         if re.match(rb'\s*["\d-]|\s*(true|false)', request.body):
             raise Refused(500, "Something went wrong")
+        return super().issue(request)
+
+
+@fault("secret-object-is-500", "status.no-5xx", "robustness")
+class SecretObjectIs500(Vendor):
+    """A secret that is an object is a 500."""
+
+    def issue(self, request: Incoming) -> Reply:
+        if isinstance(self.parse(request.body).get("tenantSecret"), dict):
+            raise Refused(500, "Something went wrong")
+        return super().issue(request)
+
+
+@fault("secret-is-a-query", "token.refused", "auth")
+class SecretIsAQuery(_Welcoming):
+    """A secret that is an object is a comparison to the store of tenants: any that is not empty fits."""
+
+    def welcome(self, body: dict[str, Any]) -> bool:
+        return body.get("tenantId") in self.settings.tenants and body.get("tenantSecret") == {"$ne": ""}
+
+
+@fault("no-token-in-arabic", "status.no-5xx", "robustness")
+class NoTokenInArabic(Vendor):
+    """A request for a token from a phone in Arabic is a 500."""
+
+    def issue(self, request: Incoming) -> Reply:
+        if request.headers.get("accept-language", "").startswith("ar"):
+            raise Refused(500, "Something went wrong")
+        return super().issue(request)
+
+
+@fault("token-for-text-behind-json", "refusal.broken-json", "robustness")
+class TokenForTextBehindJson(Vendor):
+    """What stands behind the JSON of a request for a token is not read."""
+
+    def issue(self, request: Incoming) -> Reply:
+        with suppress(ValueError):
+            _, end = json.JSONDecoder().raw_decode(request.body.decode())
+            request = replace(request, body=request.body[: len(request.body.decode()[:end].encode())])
         return super().issue(request)
 
 

@@ -384,6 +384,14 @@ class NewRequestIsTheLastOne(Vendor):
         super().resume(request, token)
 
 
+@fault("request-by-its-beginning", "token.own-session", "state")
+class RequestByItsBeginning(Vendor):
+    """Of a requestId the first eight characters alone are looked at."""
+
+    def resume(self, request: Any, token: str) -> None:
+        super().resume(request[:8] if isinstance(request, str) else request, token)
+
+
 def _first_customer(vendor: Vendor) -> str:
     return next((s.customer_id for s in vendor._sessions.values() if s.done), "")  # noqa: SLF001
 

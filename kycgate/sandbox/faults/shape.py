@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK
@@ -158,6 +158,20 @@ class ScriptErrorText(Vendor):
 
     def refusal(self, request: Incoming, refused: Refused) -> Reply:
         said = "Cannot read properties of undefined (reading 'length')" if refused.why == "image" else refused.message
+        return super().refusal(request, Refused(refused.status, said, refused.code, why=refused.why))
+
+
+@fault("decoders-own-words", "refusal.no-leak", "robustness")
+class DecodersOwnWords(Vendor):
+    """What is neither JSON nor base64 is refused with the words of the library that reads it."""
+
+    SAID: ClassVar[Mapping[str, str]] = {
+        "not-json": "invalid character 'i' after top-level value",
+        "not-base64": "illegal base64 data at input byte 4",
+    }
+
+    def refusal(self, request: Incoming, refused: Refused) -> Reply:
+        said = self.SAID.get(refused.why or "", refused.message)
         return super().refusal(request, Refused(refused.status, said, refused.code, why=refused.why))
 
 

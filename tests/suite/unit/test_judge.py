@@ -126,6 +126,59 @@ def test_an_exception_in_a_header_is_a_leak_and_a_path_is_none(value: str, shown
     )
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "illegal base64 data at input byte 4",
+        "Illegal base64 character 20",
+        "invalid character '}' looking for beginning of value",
+        "invalid character 'i' after top-level value",
+        "invalid character 'x' in literal true (expecting 'r')",
+        "Unexpected token } in JSON at position 15",
+        "Unexpected non-whitespace character after JSON at position 17",
+        "Unexpected end of JSON input",
+        "Expecting value: line 1 column 11 (char 10)",
+        "json: cannot unmarshal number into Go struct field Upload.image of type string",
+        'json: unknown field "scanType"',
+        "Cannot deserialize value of type `java.lang.String` from Array value",
+        "com.fasterxml.jackson.databind.JsonMappingException",
+        "undefined method `length' for nil:NilClass",
+        "undefined method 'length' for nil",
+        "Notice: Undefined index: image",
+        'Undefined array key "image"',
+        "strcmp(): Argument #1 ($string1) must be of type string, array given",
+        "Call to a member function decode() on null",
+        'Cannot invoke "String.length()" because "<parameter1>" is null',
+        "interface conversion: interface {} is nil, not string",
+        "Input string was not in a correct format.",
+        "The input is not a valid Base-64 string as it contains a non-base 64 character",
+    ],
+)
+def test_the_words_of_a_runtime_are_a_leak(said: str) -> None:
+    assert "refusal.no-leak" in broken(answered({"message": said, "errorCode": None}, 400))
+    assert "refusal.no-leak" in broken(answered({**REFUSED, "message": said}))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The body is not JSON: unexpected end of the text",
+        "Malformed json: invalid syntax",
+        "Invalid JSON at line 1, column 12",
+        "invalid character '$' in firstName",
+        "image is not valid base64: illegal character",
+        "Unexpected token: begin a new session",
+        "Undefined variable in the request",
+        "The method is not defined for this step",
+        "The argument idNumber must be of type string",
+        "The input is not a valid picture",
+        "idNumber was not in a correct format",
+    ],
+)
+def test_a_plain_sentence_is_no_leak(said: str) -> None:
+    assert not broken(answered({"message": said, "errorCode": None}, 400))
+
+
 @pytest.mark.parametrize(("sent", "echo"), [('{"image": ', False), ('{"image": "Mona Hassan', True)])
 def test_a_propertys_name_is_no_echo_of_a_cut_body(sent: str, echo: bool) -> None:
     """Problem details (RFC 9457) write `"errors":{"image":[...]}`, and that is how a cut body begins."""

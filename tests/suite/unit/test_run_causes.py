@@ -62,6 +62,13 @@ def test_a_property_that_cannot_be_is_not_as_printed_either(cause: str) -> None:
     assert found(broken(cause, breach(where="idNumber")), other) == {}
 
 
+def test_a_birth_date_that_is_wrong_in_every_reading_is_not_the_numbers() -> None:
+    number = broken("reading.number-birthdate", breach(1, where="birthdate"))
+    for name, cause in (("birthdate", {number.id: "reading.own-fields"}), ("idNumber", {})):
+        wrong = broken("reading.own-fields", breach(None, "", None, where=f"customerData.{name}"))
+        assert found(wrong, number) == cause
+
+
 def test_a_date_that_is_wrong_by_itself_stands_in_no_order_with_the_others() -> None:
     none = broken("reading.no-date", breach(1, where="customerData.birthdate"), breach(2, where="birthdate"))
     number, order = broken("reading.number-birthdate", breach(3, where="birthdate")), "reading.dates-in-order"
