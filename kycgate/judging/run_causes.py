@@ -144,6 +144,13 @@ def _same_property(clause: Broken, cause: Broken) -> bool:
     return _among(_SAME_PROPERTY, clause, cause) and named and clause.each(_property) <= cause.each(_property)
 
 
+def _no_such_day(clause: Broken, cause: Broken) -> bool:
+    """A date that is always wrong falls now and then on a day that its month does not have."""
+    named = clause.id == "result.date-times" and cause.id == "reading.own-fields"
+    days = all("day is out of range" in breach.actual for breach in clause.breaches)
+    return named and days and clause.each(_property) <= cause.each(_property)
+
+
 def _same_endpoint(clause: Broken, cause: Broken) -> bool:
     return _among(_SAME_ENDPOINT, clause, cause) and _at_its_endpoints(clause, cause)
 
@@ -174,8 +181,8 @@ def _mostly(clause: Broken, cause: Broken) -> bool:
 
 
 _RULES: Final = (
-    _no_such_path, _of_the_sibling, _of_the_other, _cannot_be_read, _refused_alike, _same_property, _same_answers,
-    _begins_with, _same_words, _same_endpoint, _wherever, _mostly,
+    _no_such_path, _of_the_sibling, _of_the_other, _cannot_be_read, _refused_alike, _same_property, _no_such_day,
+    _same_answers, _begins_with, _same_words, _same_endpoint, _wherever, _mostly,
 )  # fmt: skip
 
 

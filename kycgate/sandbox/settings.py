@@ -84,6 +84,7 @@ class SandboxSettings(BaseModel):
     approve_front_again: Literal["accepted", "refused"] = "accepted"
     back_after_front_again: Literal["kept", "dropped"] = "kept"
     back_carries_front: bool = False
+    front_carries_kept_back: bool = False
     ill_formed_optional: Literal["refused", "accepted"] = "refused"
     empty_text: Literal["accepted", "refused"] = Field(
         default="accepted", description="Empty texts in ApproveFrontImage: no source grants them, none forbids them."

@@ -44,6 +44,7 @@ _LIBERTIES: dict[str, dict[str, Any]] = {
     "known-person-first": {"known_person": "refused first"},
     "another-number-refused": {"another_number": "refused"},
     "plain-letters-only": {"english_names": "letters"},
+    "front-carries-kept-back": {"front_carries_kept_back": True},
 }
 
 
@@ -52,7 +53,9 @@ LIBERTIES: dict[str, tuple[str, ...]] = {
     "A fixed key opens a new flow after a completed one, or is refused.": ("fixed-keys",),
     "The front after its approval starts over, or is refused.": ("default", "front-after-approval-refused"),
     "ApproveFront again before the flow completes is accepted, or refused.": ("default", "approve-front-again-refused"),
-    "After the front is uploaded again the back is kept, or must be uploaded again.": ("default", "back-dropped"),
+    "After the front is uploaded again the back is kept, or must be uploaded again.": (
+        *("default", "front-carries-kept-back", "back-dropped"),
+    ),
     "The back's answer carries its own fields alone, or the front's too.": ("default", "back-carries-front"),
     "Arabic-Indic digits in idNumber are accepted, or refused with 400.": ("default", "arabic-digits-refused"),
     "Text that is not base64 is a 400, or a 200 with isSuccess false.": ("default", "not-base64-result"),

@@ -104,6 +104,7 @@ class Onboarding:
     fixed_key: bool
     done: set[Step] = field(default_factory=set)
     front: Mapping[str, str] = field(default_factory=dict)
+    back: Mapping[str, str] = field(default_factory=dict)
     calls: int = 0
     tries: dict[str, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -474,6 +475,8 @@ class Vendor:
             return self.known()
         if step == UPLOAD_FRONT:
             session.front = fields
+        elif step == UPLOAD_BACK:
+            session.back = fields
         if step.sample:
             return self.taken(session, step)
         self.mark(session, step)
@@ -534,6 +537,8 @@ class Vendor:
     def customer_data(self, session: Onboarding, step: Step, fields: Mapping[str, str]) -> dict[str, Any]:
         """The 27 properties for what was read; null for what the side does not carry."""
         carried = {**session.front, **fields} if self.settings.back_carries_front else fields
+        if step == UPLOAD_FRONT and self.settings.front_carries_kept_back and UPLOAD_BACK in session.done:
+            carried = {**session.back, **carried}
         data: dict[str, Any] = {name: carried.get(name) for name in CUSTOMER_PROPERTIES}
         data["customerId"] = session.customer_id
         data["documentTypeId"], data["documentTypeCode"] = "1", "NID"

@@ -69,6 +69,17 @@ def test_a_birth_date_that_is_wrong_in_every_reading_is_not_the_numbers() -> Non
         assert found(wrong, number) == cause
 
 
+def test_a_date_that_is_always_wrong_falls_on_days_that_there_are_not() -> None:
+    wrong = broken("reading.own-fields", breach(None, "", None, where="customerData.expirationDate"))
+    for where, actual, explained in (
+        ("expirationDate", "customerData.expirationDate: day is out of range for month", True),
+        ("issueDate", "customerData.issueDate: day is out of range for month", False),
+        ("expirationDate", "customerData.expirationDate: not a date-time", False),
+    ):
+        clause = broken("result.date-times", breach(1, actual=actual, where=f"customerData.{where}"))
+        assert found(wrong, clause) == ({clause.id: wrong.id} if explained else {})
+
+
 def test_a_date_that_is_wrong_by_itself_stands_in_no_order_with_the_others() -> None:
     none = broken("reading.no-date", breach(1, where="customerData.birthdate"), breach(2, where="birthdate"))
     number, order = broken("reading.number-birthdate", breach(3, where="birthdate")), "reading.dates-in-order"
