@@ -32,6 +32,12 @@ INTERNALS = re.compile(
     | \bundefined\ method\ [`'][^'`]{1,80}'\ for\b | \bnil:NilClass\b | \binterface\ conversion:\ interface\b
     | \bUndefined\ (?:index:\ |offset:\ |array\ key\ \\?"|variable:?\ \$|property:\ ) | \(\):\ Argument\ \#\d{1,3}\ \(\$
     | \bCall\ to\ a\ member\ function\ \w{1,80}\(\)\ on\b | \bCannot\ invoke\ \\?"[\w.$()]{1,200}\\?"\ because\b
+    | \bCannot\ (?:read\ field|load\ from\ \w{1,20}\ array|throw\ exception)\b.{1,300}\bbecause\b
+    | \bclass\ [\w.$]{1,200}\ cannot\ be\ cast\ to\ class\b | \bNo\ enum\ constant\ [\w.$]
+    | \b[Ii]ndex\ -?\d{1,20}(?:,\ length:?\ |\ out\ of\ bounds\ for\ length\ )\d
+    | \bFor\ input\ string:\ " | \bcould\ not\ be\ parsed\ at\ index\ \d | \[Source:\ \(
+    | \bthrough\ reference\ chain: | \bInput\ byte\ array\ has\ (?:wrong|incorrect)\b
+    | \bnested\ exception\ is\b | \bcould\ not\ execute\ (?:statement|query)\b
     | \bgoroutine\ \d+
     | \bORA-\d{5}\b | \bSQLSTATE\b | \bSqlClient\b | \bpsycopg | \bNpgsql
     | \bViolation\ of\ [A-Z ]{1,40}\ constraint\b | \bduplicate\ key\ value\ violates\b | \bdbo\.\w

@@ -45,7 +45,9 @@ def _ill_formed_uploads(place: int) -> Iterator[Variation]:
     for value in values:
         kind = "refusal.image-missing" if value is None else "refusal.image-type"
         yield Variation(f"image {json.dumps(value)}", Outcome.BAD_REQUEST, kind, to_json({"image": value}))
-    for name, body in (("a JSON array", b"[]"), ("a JSON null", b"null")):
+    # Who unwraps a list of one takes it for what stands in it; who looks into an empty one may find nothing, and crash.
+    listed = b'[{"image": "AAAA"}]' if place % 2 == 0 else b"[]"
+    for name, body in (("a JSON array", listed), ("a JSON null", b"null")):
         yield Variation(name, Outcome.BAD_REQUEST, "refusal.image-missing", body)
 
 
@@ -212,9 +214,10 @@ def test_refused_approvals(gate: Gate, session: Session) -> None:
     else:
         for name in ("approve.names-mandatory", "approve.value-as-read"):
             gate.ledger.unclear(name, "translation is off at this target")
-    # Well-formed JSON that is no object has no names either.
+    # Well-formed JSON that is no object has no names either, not even a list of one that has them.
+    listed = b"[" + to_json(session.approval()) + b"]"
     outcome, clause = (Outcome.BAD_REQUEST, "approve.names-mandatory") if translated else (Outcome.ANY, None)
-    for name, body in (("a JSON null", b"null"), ("a JSON array", b"[]"), ("a JSON text", b'"SPECIMEN"')):
+    for name, body in (("a JSON null", b"null"), ("a JSON array", listed), ("a JSON text", b'"SPECIMEN"')):
         session.do(APPROVE_FRONT, variation=Variation(name, outcome, clause, body))
     # What the page does not list approves nothing, on this side either.
     body = session.body_with(UPLOAD_BACK, **UNLISTED)

@@ -192,6 +192,24 @@ _reads_no_further("text-behind-an-approval", "What follows an approval's object 
 _reads_no_further("text-behind-a-back", "What follows the object of the back is not read.", UPLOAD_BACK)
 
 
+def _unwraps(name: str, clause: str, sentence: str, step: Step) -> None:
+    class Unwraps(Vendor):
+        def perform(self, session: Onboarding, performed: Step, request: Incoming) -> Reply:
+            if performed == step:
+                with contextlib.suppress(ValueError, RecursionError):
+                    match json.loads(request.body):
+                        case [dict(inner)]:
+                            request = replace(request, body=json.dumps(inner).encode())
+            return super().perform(session, performed, request)
+
+    Unwraps.__doc__ = sentence
+    fault(name, clause, "robustness")(Unwraps)
+
+
+_unwraps("list-of-one-uploads", "refusal.image-missing", "A list of one object is taken for it.", UPLOAD_FRONT)
+_unwraps("list-of-one-approves", "approve.names-mandatory", "A list of one approval approves.", APPROVE_FRONT)
+
+
 @fault("broken-approval-approves", "refusal.broken-json", "state")
 class BrokenApprovalApproves(Vendor):
     """An approval whose JSON is broken approves."""

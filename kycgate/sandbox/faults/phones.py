@@ -489,6 +489,22 @@ class CustomerBySayingSo(Vendor):
         return super().perform(session, step, request)
 
 
+@fault("reading-by-saying-so", "safety.no-mass-assignment", "semantics")
+class ReadingBySayingSo(Vendor):
+    """What an upload's customerData says is answered in place of what was read."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        reply = super().perform(session, step, request)
+        try:
+            answer, sent = json.loads(reply.body), json.loads(request.body)
+        except (ValueError, RecursionError):
+            return reply
+        told = sent.get("customerData") if step.is_upload and isinstance(sent, dict) else None
+        if isinstance(told, dict) and answer.get("customerData"):
+            reply.body = json.dumps(answer | {"customerData": answer["customerData"] | told}).encode()
+        return reply
+
+
 # Symmetry and values
 
 

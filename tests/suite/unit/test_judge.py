@@ -179,6 +179,36 @@ def test_a_plain_sentence_is_no_leak(said: str) -> None:
     assert not broken(answered({"message": said, "errorCode": None}, 400))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Cannot read field "image" because "upload" is null',
+        "class java.lang.Integer cannot be cast to class java.lang.String",
+        "No enum constant com.vendor.kyc.ScanType.X",
+        "Index 1 out of bounds for length 1",
+        'For input string: "2987453214569A"',
+        "Text '31/02' could not be parsed at index 2",
+        "Unexpected end-of-input\n at [Source: (String)]",
+        "Input byte array has wrong 4-byte ending unit",
+        "could not execute statement; SQL [n/a]",
+    ],
+)
+def test_what_java_says_of_itself_is_a_leak(text: str) -> None:
+    assert broken(answered({"message": text, "errorCode": None}, 400)) == {"refusal.no-leak"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "This index of cards is out of bounds for you, because the input string is empty.",
+        "We cannot read the card because the picture is dark.",
+        "The class of this document cannot be used.",
+    ],
+)
+def test_what_is_said_of_the_request_is_no_leak(text: str) -> None:
+    assert not broken(answered({"message": text, "errorCode": None}, 400))
+
+
 @pytest.mark.parametrize(("sent", "echo"), [('{"image": ', False), ('{"image": "Mona Hassan', True)])
 def test_a_propertys_name_is_no_echo_of_a_cut_body(sent: str, echo: bool) -> None:
     """Problem details (RFC 9457) write `"errors":{"image":[...]}`, and that is how a cut body begins."""
