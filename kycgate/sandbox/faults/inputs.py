@@ -60,6 +60,7 @@ _crash(
 )
 _crash("crash-on-property-twice", "A property given twice is a 500.", lambda _, request: _names_twice(request.body))
 _crash("crash-on-empty-body", "An upload without a body is a 500.", lambda step, r: step.is_upload and not r.body)
+_crash("crash-on-letters-in-two-parts", "A letter with a combining mark is a 500.", lambda _, r: b"\xcc\x83" in r.body)
 _crash("crash-on-array", "A JSON array for an upload is a 500.", lambda step, r: step.is_upload and r.body[:1] == b"[")
 _crash("crash-on-arabic-digits", "Arabic-Indic digits in idNumber are a 500.", _field("idNumber", "[\u0660-\u0669]"))
 _crash("crash-on-quote", "A quote in address is a 500.", _field("address", "'"))
