@@ -134,7 +134,7 @@ MILD_TEXTS = (
     "SPECIMEN " * 40,
     "\tSPECIMEN\r\n\u200fآخر\u200e",
 )
-"""Apostrophes, line breaks, vowel marks, letters in two parts, other scripts, format characters, a long value, direction marks."""
+"""Apostrophes, line breaks, marks, letters in two parts, other scripts, format characters, long and turned texts."""
 ODD_APPROVALS: dict[str, dict[str, object]] = {
     "a 13-digit number": {"idNumber": "2990101123456"},
     # Longer than 64 bits hold.
