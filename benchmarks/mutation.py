@@ -54,7 +54,7 @@ AREAS = {
 }
 """What is mutated."""
 TESTS = {
-    "judge": ("golden/test_judge_words.py", "golden/judge.txt"),
+    "judge": ("unit/test_judge.py", "golden/test_judge_words.py", "golden/judge.txt"),
     "causes": ("unit/test_run_causes.py",),
     "order": ("unit/test_journey.py",),
     "statistics": (

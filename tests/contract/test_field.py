@@ -20,7 +20,11 @@ from kycgate.target.requests import LEGAL, UNLISTED, Outcome, Variation
 
 IDLE_S = 3.3
 """Seconds between two steps: people look for the card longer than that."""
-ANOTHER_PHONE = {"Accept-Language": "ar", "User-Agent": "okhttp/4.12.0", "X-Forwarded-For": "198.51.100.7"}
+ANOTHER_PHONE = {
+    "Accept-Language": "ar-EG,ar;q=0.9,en;q=0.8",
+    "User-Agent": "okhttp/4.12.0",
+    "X-Forwarded-For": "198.51.100.7",
+}
 """What may be sent once the phone's language, app or network was changed; what the profile demands stays.
 
 The address is one of those kept for documentation (RFC 5737): a proxy on the way names its client so.

@@ -225,6 +225,16 @@ class BrokenApprovalApproves(Vendor):
             raise
 
 
+@fault("trailing-comma-approves", "refusal.broken-json", "robustness")
+class TrailingCommaApproves(Vendor):
+    """A comma after the last property of an approval is overlooked."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        if step == APPROVE_FRONT:
+            request = replace(request, body=re.sub(rb",\s*}\s*$", b"}", request.body))
+        return super().perform(session, step, request)
+
+
 @fault("number-becomes-text", "refusal.image-type", "status")
 class NumberBecomesText(Vendor):
     """An image that is a number is taken for its digits."""
@@ -512,3 +522,13 @@ class PickyReader(Vendor):
     def read(self, picture: bytes, step: Step) -> Mapping[str, str] | None:
         found = super().read(picture, step)
         return None if self.uploads % 4 == 0 else found
+
+
+@fault("languages-by-quality-are-500", "status.no-5xx", "robustness")
+class LanguagesByQualityAre500(Vendor):
+    """A list of languages with their qualities is a 500."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        if ";q=" in request.headers.get("accept-language", ""):
+            raise Refused(500, "Something went wrong")
+        return super().perform(session, step, request)

@@ -1,4 +1,4 @@
-"""The flow as a value: paths that a gateway gives, and reports that read the recorded flow alone."""
+"""The flow as a value: a further step, and reports that read the recorded flow alone."""
 
 import ast
 import dataclasses
@@ -51,18 +51,6 @@ def test_a_further_step_is_derived_everywhere() -> None:
     assert found.state_after(found.steps).complete
     assert found.predecessors(SIGN) == set(NATIONAL_ID.steps)
     assert RecordedFlow.of(found).rank("sign") == 3
-
-
-def test_a_gateway_gives_other_paths() -> None:
-    moved = NATIONAL_ID.relocated("/ekyc/v2/", {"upload_front": "/scan"})
-    paths = {endpoint.id: endpoint.path for endpoint in moved.endpoints}
-    assert paths["upload_front"] == "/scan"
-    assert paths["upload_back"] == "/ekyc/v2/onboarding/NationalIdKyc/UploadBackImage"
-    assert paths["token"] == "/ekyc/v2/Auth/GenerateKycOnboardingSessionToken"
-    assert moved.orders["order.client"][0].path == "/scan"
-    assert all(edge.first in moved.steps for edge in moved.edges)
-    with pytest.raises(KeyError, match="upload_side"):
-        NATIONAL_ID.relocated(None, {"upload_side": "/x"})
 
 
 def test_the_flow_in_force_is_put_back() -> None:

@@ -1,9 +1,11 @@
 """The order of the steps, state by state: what is accepted, refused or open, and what a step leaves behind."""
 
+from dataclasses import replace
+
 import pytest
 
 from kycgate.contracts.clauses import Level
-from kycgate.contracts.flow import Expected, State, Step
+from kycgate.contracts.flow import Expected, Flow, State, Step
 from kycgate.contracts.flows import flow
 from kycgate.contracts.flows.national_id import (
     APPROVE_BACK,
@@ -106,3 +108,36 @@ def test_edges_levels_and_names() -> None:
     assert [str(word) for word in Expected] == ["accept", "refuse", "open"]
     assert flow().state_after((UF, UB, AF, AB)).complete
     assert not flow().state_after((UF, UB, AF)).complete
+
+
+def paths_of(moved: Flow) -> dict[str, str]:
+    return {endpoint.id: endpoint.path for endpoint in moved.endpoints}
+
+
+def test_a_gateway_gives_other_paths() -> None:
+    before, here = paths_of(flow()), flow().base_path
+    moved = flow().relocated("/ekyc/v2/", {"upload_front": "/scan"})
+    elsewhere = {name: path.replace(here, "/ekyc/v2", 1) for name, path in before.items()}
+    assert paths_of(moved) == elsewhere | {"upload_front": "/scan"}
+    assert (moved.base_path, moved.steps, tuple(map(str, moved.tokens))) == (
+        *("/ekyc/v2", flow().steps),
+        tuple(map(str, [replace(token, path=elsewhere[token.id]) for token in flow().tokens])),
+    )
+    for clause, order in moved.orders.items():
+        assert [step.path for step in order] == [paths_of(moved)[step] for step in flow().orders[clause]]
+    assert [(str(edge.first), str(edge.then), edge.clause) for edge in moved.edges] == [
+        (str(edge.first), str(edge.then), edge.clause) for edge in flow().edges
+    ]
+    for edge in moved.edges:
+        both = (edge.first, edge.then)
+        assert [step.path for step in both] == [paths_of(moved)[step] for step in both]
+    for step, old in zip(moved.steps, flow().steps, strict=True):
+        assert vars(step) == vars(old) | {"path": paths_of(moved)[step]}
+
+
+def test_single_paths_may_be_given_others() -> None:
+    moved = flow().relocated(None, {"token": "/oauth/token"})
+    assert paths_of(moved) == paths_of(flow()) | {"token": "/oauth/token"}
+    assert paths_of(flow().relocated()) == paths_of(flow())
+    with pytest.raises(KeyError, match="upload_side"):
+        flow().relocated(None, {"upload_side": "/x", "upload_front": "/y"})

@@ -19,6 +19,7 @@ from kycgate.runs.model import Run
 from kycgate.target.exchange import Clocks, Exchange, Picture
 from kycgate.target.known_values import Found, Needles, letters
 from kycgate.target.redaction import MAX_TEXT, Redactor, redacted
+from kycgate.target.writings import found as found_writings
 from kycgate.text import theirs
 
 SECRET = "Zq7-Kx2_Vn9.Ws4Ty8Rb3Lm6"
@@ -469,6 +470,16 @@ def test_pins_hold_no_word_that_was_redacted() -> None:
     behaviour = Behaviour(redactor := Redactor())
     redactor.add_reading({"address": "No address given, Vendor street"})
     assert [behaviour._safe(name) for name in ("address", "date", "vendor")] == ["address", "date", NOT_SHOWN]
+
+
+def test_which_writings_of_a_value_are_found() -> None:
+    secrets, values = found_writings()
+    missed = [way for seen in (secrets, values) for way, was in seen.items() if not was]
+    assert missed == [
+        *("base85", "base64, backwards", "ROT13", "pieces under 12 letters"),
+        *("the number as a hexadecimal integer", "the number's last four digits"),
+    ]
+    assert (len(secrets), len(values)) == (32, 17)
 
 
 # Any JSON
