@@ -21,7 +21,8 @@ INTERNALS = re.compile(
     | \bobject\ has\ no\ attribute\ ' | \bobject\ is\ not\ (?:subscriptable|iterable|callable)\b
     | \bCannot\ read\ propert(?:y|ies)\ of\ (?:undefined|null)\b | \bnil\ pointer\ dereference\b
     # What readers of JSON and of base64 say, each in its own very words: a sentence of a vendor is none.
-    | \bJSON\ at\ position\ \d | \b[Uu]nexpected\ end\ of\ JSON\ input\b | \bline\ \d{1,9}\ column\ \d{1,9}\ \(char\ \d
+    | \b(?:in|after)\ JSON\ at\ position\ \d | \b[Uu]nexpected\ end\ of\ JSON\ input\b
+    | \bline\ \d{1,9}\ column\ \d{1,9}\ \(char\ \d
     | \binvalid\ character\ '[^']{1,9}'\ looking\ for\ beginning\ of\b
     | \binvalid\ character\ '[^']{1,9}'\ after\ (?:object\ key|array\ element|top-level)\b
     | \binvalid\ character\ '[^']{1,9}'\ in\ (?:literal\ \w|string\ literal|string\ escape\ code|numeric\ literal)
@@ -32,7 +33,7 @@ INTERNALS = re.compile(
     | \bundefined\ method\ [`'][^'`]{1,80}'\ for\b | \bnil:NilClass\b | \binterface\ conversion:\ interface\b
     | \bUndefined\ (?:index:\ |offset:\ |array\ key\ \\?"|variable:?\ \$|property:\ ) | \(\):\ Argument\ \#\d{1,3}\ \(\$
     | \bCall\ to\ a\ member\ function\ \w{1,80}\(\)\ on\b | \bCannot\ invoke\ \\?"[\w.$()]{1,200}\\?"\ because\b
-    | \bCannot\ (?:read\ field|load\ from\ \w{1,20}\ array|throw\ exception)\b.{1,300}\bbecause\b
+    | \bCannot\ (?:read\ field\ \\?"[\w.$]{1,200}\\?"|load\ from\ \w{1,20}\ array|throw\ exception)\ because\ \\?["\w<]
     | \bclass\ [\w.$]{1,200}\ cannot\ be\ cast\ to\ class\b | \bNo\ enum\ constant\ [\w.$]
     | \b[Ii]ndex\ -?\d{1,20}(?:,\ length:?\ |\ out\ of\ bounds\ for\ length\ )\d
     | \bFor\ input\ string:\ " | \bcould\ not\ be\ parsed\ at\ index\ \d | \[Source:\ \(

@@ -183,6 +183,7 @@ def test_a_plain_sentence_is_no_leak(said: str) -> None:
     "text",
     [
         'Cannot read field "image" because "upload" is null',
+        "Cannot load from byte array because <local4> is null",
         "class java.lang.Integer cannot be cast to class java.lang.String",
         "No enum constant com.vendor.kyc.ScanType.X",
         "Index 1 out of bounds for length 1",
@@ -202,6 +203,8 @@ def test_what_java_says_of_itself_is_a_leak(text: str) -> None:
     [
         "This index of cards is out of bounds for you, because the input string is empty.",
         "We cannot read the card because the picture is dark.",
+        "Cannot read field idNumber of the card because the picture is dark.",
+        "Malformed JSON at position 12.",
         "The class of this document cannot be used.",
     ],
 )
