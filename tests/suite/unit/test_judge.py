@@ -152,10 +152,20 @@ def test_an_exception_in_a_header_is_a_leak_and_a_path_is_none(value: str, shown
         "interface conversion: interface {} is nil, not string",
         "Input string was not in a correct format.",
         "The input is not a valid Base-64 string as it contains a non-base 64 character",
+        'Cannot read field "image" because "upload" is null',
+        "Cannot load from byte array because <local4> is null",
+        "class java.lang.Integer cannot be cast to class java.lang.String",
+        "No enum constant com.vendor.kyc.ScanType.X",
+        "Index 1 out of bounds for length 1",
+        'For input string: "2987453214569A"',
+        "Text '31/02' could not be parsed at index 2",
+        "Unexpected end-of-input\n at [Source: (String)]",
+        "Input byte array has wrong 4-byte ending unit",
+        "could not execute statement; SQL [n/a]",
     ],
 )
 def test_the_words_of_a_runtime_are_a_leak(said: str) -> None:
-    assert "refusal.no-leak" in broken(answered({"message": said, "errorCode": None}, 400))
+    assert broken(answered({"message": said, "errorCode": None}, 400)) == {"refusal.no-leak"}
     assert "refusal.no-leak" in broken(answered({**REFUSED, "message": said}))
 
 
@@ -173,34 +183,6 @@ def test_the_words_of_a_runtime_are_a_leak(said: str) -> None:
         "The argument idNumber must be of type string",
         "The input is not a valid picture",
         "idNumber was not in a correct format",
-    ],
-)
-def test_a_plain_sentence_is_no_leak(said: str) -> None:
-    assert not broken(answered({"message": said, "errorCode": None}, 400))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        'Cannot read field "image" because "upload" is null',
-        "Cannot load from byte array because <local4> is null",
-        "class java.lang.Integer cannot be cast to class java.lang.String",
-        "No enum constant com.vendor.kyc.ScanType.X",
-        "Index 1 out of bounds for length 1",
-        'For input string: "2987453214569A"',
-        "Text '31/02' could not be parsed at index 2",
-        "Unexpected end-of-input\n at [Source: (String)]",
-        "Input byte array has wrong 4-byte ending unit",
-        "could not execute statement; SQL [n/a]",
-    ],
-)
-def test_what_java_says_of_itself_is_a_leak(text: str) -> None:
-    assert broken(answered({"message": text, "errorCode": None}, 400)) == {"refusal.no-leak"}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
         "This index of cards is out of bounds for you, because the input string is empty.",
         "We cannot read the card because the picture is dark.",
         "Cannot read field idNumber of the card because the picture is dark.",
@@ -208,8 +190,8 @@ def test_what_java_says_of_itself_is_a_leak(text: str) -> None:
         "The class of this document cannot be used.",
     ],
 )
-def test_what_is_said_of_the_request_is_no_leak(text: str) -> None:
-    assert not broken(answered({"message": text, "errorCode": None}, 400))
+def test_a_plain_sentence_is_no_leak(said: str) -> None:
+    assert not broken(answered({"message": said, "errorCode": None}, 400))
 
 
 @pytest.mark.parametrize(("sent", "echo"), [('{"image": ', False), ('{"image": "Mona Hassan', True)])
