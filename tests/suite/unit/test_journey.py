@@ -100,6 +100,10 @@ def test_violations_in_their_order() -> None:
     ]  # fmt: skip
 
 
+def test_a_step_is_found_by_its_id() -> None:
+    assert [flow().get(step) for step in ("upload_back", "token", "sign")] == [UB, None, None]
+
+
 def test_edges_levels_and_names() -> None:
     assert [(edge.first, edge.then, edge.level) for edge in flow().edges] == [
         (UF, UB, Level.DOCUMENTED), (UF, AF, Level.DOCUMENTED), (UB, AB, Level.DOCUMENTED), (AF, AB, Level.EXPECTED),
