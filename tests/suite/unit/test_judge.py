@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
 from kycgate.contracts.models import CUSTOMER_PROPERTIES, FRONT_PROPERTIES
-from kycgate.judging.answers import already_registered, parse_json
+from kycgate.judging.answers import already_registered, is_firewall, is_page, parse_json
 from kycgate.judging.card import judge_photo
 from kycgate.judging.contradictions import Memory
 from kycgate.judging.order import judge_order
@@ -458,3 +458,23 @@ def test_another_customer_is_seen_in_either_refusal_and_in_headers(second: Any, 
     assert [(seen.clause, seen.ok) for seen in memory.judge(other)] == [(clause, False)]
     own = answered(second, status, headers=headers)
     assert not [seen for seen in memory.judge(own) if not seen.ok]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "page"),
+    [
+        ("text/html", b"<html>", True),
+        ("Text/HTML ; charset=utf-8", b" \n<!doctype html>", True),
+        ("application/xhtml+xml;charset=utf-8", b"<html>", True),
+        ("text/html", b'{"message": null}', False),
+        ("application/json", b"<html>", False),
+        ("text/plain; text/html", b"<html>", False),
+        (None, b"<html>", False),
+    ],
+)
+def test_a_page_is_told_from_an_answer(kind: str | None, body: bytes, page: bool) -> None:
+    headers = [("content-type", kind)] if kind else []
+    forbidden = answered(body, 403, headers=headers, odd=True)
+    assert (is_page(forbidden), is_firewall(forbidden)) == (page, page)
+    assert not is_firewall(replace(forbidden, odd=False))
+    assert not is_firewall(replace(forbidden, status=401))

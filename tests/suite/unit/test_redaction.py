@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -107,6 +108,13 @@ def test_encodings_at_each_length() -> None:
                 assert len(hits) == 1, (size, before, behind)
                 # All but what the neighbours' bits are mixed into.
                 assert hits[0][1] - hits[0][0] >= size * 4 // 3 - 3
+
+
+@pytest.mark.parametrize("coding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("packed", [base64.b64encode, base64.b32encode], ids=["base64", "base32"])
+def test_two_bytes_a_letter_are_found_encoded(coding: str, packed: Callable[[bytes], bytes]) -> None:
+    text = packed("Mohamed Ali Street 15".encode(coding)).decode()
+    assert found(text, "Mohamed Ali Street 15") == [(0, len(text), "v0")]
 
 
 def test_a_value_of_six_bytes_is_found_encoded() -> None:
