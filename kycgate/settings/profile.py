@@ -423,6 +423,10 @@ class Profile(BaseSettings):
         """The base URL of the file, where one from outside of it is used; else empty."""
         return self._instead_of
 
+    def sets(self, header: str) -> bool:
+        """Whether `headers` give this one (names in any case): a test then sends none of its own in its place."""
+        return header.lower() in map(str.lower, self.headers)
+
     def rules(self, *, strict: bool = False) -> Rules:
         """What a breach comes to today (UTC)."""
         return Rules(strict or self.strict, self.severity, self.waiver, datetime.now(UTC).date())

@@ -34,8 +34,7 @@ The address is one of those kept for documentation (RFC 5737): a proxy on the wa
 @judges("session.any-connection", "answer.compressed", "image.turned", requests=7, uploads=4, telling=8)
 def test_as_phones_and_networks_do(gate: Gate, session: Session) -> None:
     """Each step over a connection of its own, with other headers, compressed; a capture that its tag says to turn."""
-    own = {name.lower() for name in gate.profile.headers}
-    headers = {name: value for name, value in ANOTHER_PHONE.items() if name.lower() not in own}
+    headers = {name: value for name, value in ANOTHER_PHONE.items() if not gate.profile.sets(name)}
     session.dress = Dress(fresh=True, gzip=True, headers=headers, lower=True, forms=list(TURNED)[:1])
     for step in flow().steps:
         try:

@@ -39,7 +39,7 @@ def _naming(gate: Gate, other: Session, session: Session, step: Step) -> Variati
     neither what is named nor what is shown may stand in for the token.
     """
     named = {"customerId": other.reading.get("customerId")}
-    own = "cookie" in map(str.lower, gate.profile.headers)
+    own = gate.profile.sets("Cookie")
     what, body = "naming another session's customer", session.body_with(step, **named)
     if own or not other.cookie:
         return Variation(what, body=body)

@@ -211,11 +211,12 @@ def load(
 
     from kycgate.cli.load_part import LoadOptions
     from kycgate.cli.progress import run_and_exit
-    from kycgate.load.otel import demand_export
 
     chosen = target_of(run.target, run.cards, quiet=output.quiet, limits__time_s=stops.time_limit)
     plan = workload.plan(chosen, stops)
     if otel:
+        from kycgate.load.otel import demand_export
+
         demand_export(os.environ)
     if machines.worker:
         _serve_master(chosen, plan, machines.master_host, machines.master_port, otel=otel)

@@ -4,7 +4,6 @@ import base64
 import json
 import re
 import time
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +11,7 @@ import jwt
 
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, TOKEN_SIBLING, UPLOAD_BACK, UPLOAD_FRONT
+from kycgate.sandbox.faults.bodies import first_value
 from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
 
@@ -491,10 +491,7 @@ class TokenForTextBehindJson(Vendor):
     """What stands behind the JSON of a request for a token is not read."""
 
     def issue(self, request: Incoming) -> Reply:
-        with suppress(ValueError):
-            _, end = json.JSONDecoder().raw_decode(request.body.decode())
-            request = replace(request, body=request.body[: len(request.body.decode()[:end].encode())])
-        return super().issue(request)
+        return super().issue(replace(request, body=first_value(request.body)))
 
 
 @fault("wrong-secret-is-403", "token.refused", "auth")

@@ -10,6 +10,7 @@ from typing import Any
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.contracts.models import CUSTOMER_PROPERTIES, ENGLISH_NAMES
+from kycgate.sandbox.faults.bodies import first_value
 from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
 
@@ -176,39 +177,42 @@ class BrokenJsonIsAResult(Vendor):
             raise
 
 
-def _reads_no_further(name: str, sentence: str, step: Step) -> None:
-    class ReadsNoFurther(Vendor):
+def _reads(name: str, clause: str, sentence: str, step: Step, as_what: Callable[[bytes], bytes]) -> None:
+    class Reads(Vendor):
         def perform(self, session: Onboarding, performed: Step, request: Incoming) -> Reply:
             if performed == step:
-                with contextlib.suppress(ValueError, RecursionError):
-                    value, _ = json.JSONDecoder().raw_decode(request.body.decode())
-                    request = replace(request, body=json.dumps(value).encode())
+                request = replace(request, body=as_what(request.body))
             return super().perform(session, performed, request)
 
-    ReadsNoFurther.__doc__ = sentence
-    fault(name, "refusal.broken-json", "robustness")(ReadsNoFurther)
+    Reads.__doc__ = sentence
+    fault(name, clause, "robustness")(Reads)
 
 
-_reads_no_further("text-behind-an-approval", "What follows an approval's object is not read.", APPROVE_FRONT)
-_reads_no_further("text-behind-a-back", "What follows the object of the back is not read.", UPLOAD_BACK)
+def _only_item(body: bytes) -> bytes:
+    """The object of a list of one; any other body as it is."""
+    with contextlib.suppress(ValueError, RecursionError):
+        match json.loads(body):
+            case [dict(inner)]:
+                return json.dumps(inner).encode()
+    return body
 
 
-def _unwraps(name: str, clause: str, sentence: str, step: Step) -> None:
-    class Unwraps(Vendor):
-        def perform(self, session: Onboarding, performed: Step, request: Incoming) -> Reply:
-            if performed == step:
-                with contextlib.suppress(ValueError, RecursionError):
-                    match json.loads(request.body):
-                        case [dict(inner)]:
-                            request = replace(request, body=json.dumps(inner).encode())
-            return super().perform(session, performed, request)
-
-    Unwraps.__doc__ = sentence
-    fault(name, clause, "robustness")(Unwraps)
-
-
-_unwraps("list-of-one-uploads", "refusal.image-missing", "A list of one object is taken for it.", UPLOAD_FRONT)
-_unwraps("list-of-one-approves", "approve.names-mandatory", "A list of one approval approves.", APPROVE_FRONT)
+_reads(
+    "text-behind-an-approval", "refusal.broken-json", "What follows an approval's object is not read.",
+    APPROVE_FRONT, first_value,
+)  # fmt: skip
+_reads(
+    "text-behind-a-back", "refusal.broken-json", "What follows the object of the back is not read.",
+    UPLOAD_BACK, first_value,
+)  # fmt: skip
+_reads(
+    "list-of-one-uploads", "refusal.image-missing", "A list of one object is taken for it.",
+    UPLOAD_FRONT, _only_item,
+)  # fmt: skip
+_reads(
+    "list-of-one-approves", "approve.names-mandatory", "A list of one approval approves.",
+    APPROVE_FRONT, _only_item,
+)  # fmt: skip
 
 
 @fault("broken-approval-approves", "refusal.broken-json", "state")
@@ -225,14 +229,10 @@ class BrokenApprovalApproves(Vendor):
             raise
 
 
-@fault("trailing-comma-approves", "refusal.broken-json", "robustness")
-class TrailingCommaApproves(Vendor):
-    """A comma after the last property of an approval is overlooked."""
-
-    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
-        if step == APPROVE_FRONT:
-            request = replace(request, body=re.sub(rb",\s*}\s*$", b"}", request.body))
-        return super().perform(session, step, request)
+_reads(
+    "trailing-comma-approves", "refusal.broken-json", "A comma after the last property of an approval is overlooked.",
+    APPROVE_FRONT, lambda body: re.sub(rb",\s*}\s*$", b"}", body),
+)  # fmt: skip
 
 
 @fault("number-becomes-text", "refusal.image-type", "status")
@@ -524,11 +524,7 @@ class PickyReader(Vendor):
         return None if self.uploads % 4 == 0 else found
 
 
-@fault("languages-by-quality-are-500", "status.no-5xx", "robustness")
-class LanguagesByQualityAre500(Vendor):
-    """A list of languages with their qualities is a 500."""
-
-    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
-        if ";q=" in request.headers.get("accept-language", ""):
-            raise Refused(500, "Something went wrong")
-        return super().perform(session, step, request)
+_crash(
+    "languages-by-quality-are-500", "A list of languages with their qualities is a 500.",
+    lambda _, request: ";q=" in request.headers.get("accept-language", ""),
+)  # fmt: skip

@@ -1,5 +1,6 @@
 """A share of `kycgate prove` for every run of the tests; the whole of it is the command's."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,11 @@ NINE_VARIANTS = (
 )
 
 
+def committed() -> list[str]:
+    """The lines of docs/prove.md."""
+    return (Path(__file__).parents[3] / "docs" / "prove.md").read_text(encoding="utf-8").splitlines()
+
+
 def test_there_are_enough_of_each() -> None:
     kinds = {fault.kind for fault in FAULTS.load().values()}
     assert kinds == {"shape", "status", "auth", "order", "semantics", "robustness", "state"}
@@ -32,32 +38,31 @@ def test_every_clause_is_broken_by_a_fault() -> None:
 
 def test_the_committed_proof_is_of_these_faults() -> None:
     """docs/prove.md is the whole of it: a new fault, or one that is not found, shows here."""
-    text = (Path(__file__).parents[3] / "docs" / "prove.md").read_text(encoding="utf-8")
-    found = {line.split("|")[1].strip() for line in text.splitlines() if "| yes |" in line}
+    found = {line.split("|")[1].strip() for line in committed() if "| yes |" in line}
     assert found == set(FAULTS.load())
 
 
 def test_the_committed_proof_holds_what_only_a_load_meets_with() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "prove.md").read_text(encoding="utf-8").splitlines()
+    text = committed()
     assert f"| {FAITHFUL} |  | not accused |  |" in text
     for name, fault in LOAD_FAULTS.items():
         assert any(line.startswith(f"| {name} | {fault.clause} | found |") for line in text), name
 
 
 def test_the_committed_proof_lists_every_liberty_and_accuses_no_variant() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "prove.md").read_text(encoding="utf-8")
+    text = committed()
     for what, names in LIBERTIES.items():
-        assert f"| {what} | {', '.join(names)} | none |" in text.splitlines()
+        assert f"| {what} | {', '.join(names)} | none |" in text
 
 
 FEW = 250
 """Requests: more than the tests of one clause send, less than the whole check does."""
 
 
+@cache
 def committed_requests() -> dict[str, int]:
     """By fault: what `kycgate prove --quick` sent until it was found, as docs/prove.md has it."""
-    text = (Path(__file__).parents[3] / "docs" / "prove.md").read_text(encoding="utf-8")
-    rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines()]
+    rows = [[cell.strip() for cell in line.split("|")] for line in committed()]
     return {row[1]: int(row[6]) for row in rows if len(row) > 6 and row[1] in FAULTS.load() and row[6].isdigit()}
 
 
