@@ -49,7 +49,7 @@ strict = false
 pins = "kycgate.pins.toml"     # what `kycgate pin` wrote
 
 [limits]
-requests = 416
+requests = 400
 uploads = 120
 rate = 5.0
 time_s = 1800                  # what a whole run may take (--time-limit)

@@ -43,12 +43,12 @@ def learn(
         CannotJudge: the target is unreachable, refuses the credentials, or refuses our cards.
     """
     schemes: tuple[Scheme, ...] = ("bearer", "bare") if scheme == "auto" else (scheme,)
-    probe = Variation("a first upload", Outcome.ANY, by_chance=True)
     refusals: list[Exchange] = []
     for written in schemes:
         session = sessions.new_session(Credential(credential.value, written, credential.fixed), None)
         for wrapping in ("none", "lf", "none", "none"):
-            exchange = session.do(flow().first, probe, wrapping=wrapping)
+            probe = Variation("a first upload", Outcome.ANY, wrapping=wrapping, by_chance=True)
+            exchange = session.do(flow().first, probe)
             if exchange.status is None:
                 raise why_not(exchange, base_url, "a first upload")
             if accepted(exchange):

@@ -31,8 +31,6 @@ from kycgate.target.requests import (
     authorization_of,
     body_of,
     headers_of,
-    to_json,
-    upload_body,
 )
 
 REGISTERED = "the card is already registered (10103): bring fresh cards, or another --seed"
@@ -154,7 +152,6 @@ class Session:
         variation: Variation = LEGAL,
         *,
         image: bytes | None = None,
-        wrapping: str = "none",
         media_type: str | None = None,
         demand: bool = True,
         again: bool = True,
@@ -170,18 +167,19 @@ class Session:
         step = flow()[step]
         expected = self.expect(step)
         if self.dress.forms and step.is_upload and variation is LEGAL and image is None and expected is Expected.ACCEPT:
-            in_form = self._show_in_form(step, self.dress.forms.pop(0), wrapping)
+            in_form = self._show_in_form(step, self.dress.forms.pop(0))
             if accepted(in_form):
                 return in_form
         picture: Picture | None = None
         body = variation.body
         if step.is_upload and body is None:
             shown = image if image is not None else self.card.image(step.shows)
-            body = self._legal_body(step, shown, wrapping)
-            picture = Picture(self.card.id, step.shows, len(shown), media_type or self.card.media_type, wrapping)
+            body = self._legal_body(step, shown, variation)
+            kind = media_type or self.card.media_type
+            picture = Picture(self.card.id, step.shows, len(shown), kind, variation.wrapping)
             self._sender.show(self.card, self.label)
         elif body is None:
-            body = self._legal_body(step, None, wrapping)
+            body = self._legal_body(step, None, variation)
         if step.is_upload and picture is None and variation.outcome is Outcome.BY_ORDER:
             picture = Picture(self.card.id, step.shows, len(body or b""))
             self._sender.show(self.card, self.label)
@@ -211,17 +209,17 @@ class Session:
         lost = not is_evidence(exchange) and not exchange.may_be_limited
         if again and lost and expected is Expected.REFUSE and variation is LEGAL:
             # A failure is not a refusal: ask once more.
-            return self.do(step, image=image, wrapping=wrapping, media_type=media_type, demand=demand, again=False)
+            return self.do(step, image=image, media_type=media_type, demand=demand, again=False)
         if interrupt and demand:
             raise Interrupted(interrupt[0], exchange, excused=self._excused)
         return exchange
 
-    def _show_in_form(self, step: Step, form: str, wrapping: str) -> Exchange:
+    def _show_in_form(self, step: Step, form: str) -> Exchange:
         """Show the picture in another form: read or refused, as the target likes, but for one that is merely turned."""
         shown = in_form(self.card.image(step.shows), form)
         kind = "image/png" if "PNG" in form else "image/jpeg"
         variation = Variation(f"the card as {form}", Outcome.ANY, by_chance=True)
-        exchange = self.do(step, variation, image=shown, wrapping=wrapping, media_type=kind, demand=False)
+        exchange = self.do(step, variation, image=shown, media_type=kind, demand=False)
         if not self._excused and not exchange.may_be_limited:
             self._sender.note_form(form, exchange)
         return exchange
@@ -252,15 +250,11 @@ class Session:
         """What `step` sends back of what was read; empty for a step without a body."""
         return step.body(self.reading, self.card.truth, self._sender.translation) if step.body else {}
 
-    def body_with(self, step: Step, /, **more: Any) -> bytes:
-        """The legal body of `step` with further properties."""
-        if step.is_upload:
-            return upload_body(self.card.image(step.shows), **more)
-        return to_json({**self.confirmation(step), **more})
-
-    def _legal_body(self, step: Step, image: bytes | None, wrapping: str) -> bytes | None:
-        translation = self._sender.translation
-        return body_of(step, image, self.reading, self.card.truth, translation=translation, wrapping=wrapping)
+    def _legal_body(self, step: Step, image: bytes | None, variation: Variation) -> bytes | None:
+        return body_of(
+            step, image, self.reading, self.card.truth,
+            translation=self._sender.translation, wrapping=variation.wrapping, more=variation.more,
+        )  # fmt: skip
 
     def expect(self, step: Step) -> Expected:
         """What the contract says of `step` now."""

@@ -287,6 +287,7 @@ class Ledger:
                 entry.observation.actual,
                 entry.observation.where,
                 entry.observation.because,
+                str(entry.facts.get("request", "")),
             )
             for entry in entries
             if not entry.ok

@@ -46,6 +46,8 @@ _SAME_WORDS: Final = (("request.unknown-properties", "image.line-feeds"),)
 _SAME_ENDPOINT: Final = (("refusal.no-leak", "safety.no-echo"),)
 _WHEREVER: Final = (("reading.number", "reading.numbers-agree"), ("token.expiry-agrees", "token.lives"))
 _ACCEPTED: Final = ("upload.accepted", "approve.accepted")
+_FORGED, _BEHIND = "a token with ", " behind it"
+"""How the intents of requests begin that send a token changed, and end that send a good one with more."""
 _MOST: Final = 0.9
 """The share of a clause's breaches from which the rest, met at the same endpoints, has the same cause."""
 
@@ -59,6 +61,7 @@ class Breach(NamedTuple):
     actual: str
     where: str
     because: str
+    intent: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,14 @@ def _refused_alike(clause: Broken, cause: Broken) -> bool:
     return False
 
 
+def _unverified(clause: Broken, cause: Broken) -> bool:
+    """Who does not verify a token takes one with a word behind it, too."""
+    if (cause.id, clause.id) != ("auth.unknown", "auth.malformed"):
+        return False
+    forged = {_words(breach) for breach in cause.breaches if breach.intent.startswith(_FORGED)}
+    return all(breach.intent.endswith(_BEHIND) for breach in clause.breaches) and clause.each(_words) <= forged
+
+
 def _same_property(clause: Broken, cause: Broken) -> bool:
     """What cannot be, or is always wrong, is not as the card prints it, either."""
     named = all(clause.each(_property))
@@ -181,8 +192,8 @@ def _mostly(clause: Broken, cause: Broken) -> bool:
 
 
 _RULES: Final = (
-    _no_such_path, _of_the_sibling, _of_the_other, _cannot_be_read, _refused_alike, _same_property, _no_such_day,
-    _same_answers, _begins_with, _same_words, _same_endpoint, _wherever, _mostly,
+    _no_such_path, _of_the_sibling, _of_the_other, _cannot_be_read, _refused_alike, _unverified, _same_property,
+    _no_such_day, _same_answers, _begins_with, _same_words, _same_endpoint, _wherever, _mostly,
 )  # fmt: skip
 
 

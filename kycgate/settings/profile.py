@@ -293,7 +293,7 @@ class Environment(_Section):
 class Limits(_Section):
     """What a check may send. The defaults are for four steps, two of them uploads: see `within_flow`."""
 
-    requests: int = Field(default=416, ge=1, description="Requests in all.")
+    requests: int = Field(default=400, ge=1, description="Requests in all.")
     uploads: int = Field(default=120, ge=1, description="Billed uploads among them.")
     jobs: int | None = Field(
         default=None,
@@ -323,7 +323,7 @@ class Limits(_Section):
 
     def within_flow(self, flow: Flow) -> "Limits":
         """What was not chosen, by the flow: each step is tried at each point of it, and each upload in as many ways."""
-        most = {"requests": 26 * len(flow.steps) ** 2, "uploads": 60 * len(flow.uploads)}
+        most = {"requests": 25 * len(flow.steps) ** 2, "uploads": 60 * len(flow.uploads)}
         return self.model_copy(
             update={name: value for name, value in most.items() if name not in self.model_fields_set}
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kycgate.contracts.models import FRONT_PROPERTIES
-from kycgate.target.exchange import Exchange
+from kycgate.target.exchange import Exchange, Picture
 from kycgate.target.oauth import TOKEN_NAME
 from kycgate.target.requests import token_body
 from kycgate.target.route import Route
@@ -22,11 +22,12 @@ _WRONG = {"tenantId": "WRONG_TENANT_ID", "tenantSecret": "WRONG_TENANT_SECRET"}
 _WRONG_CREDENTIAL = "WRONG_CREDENTIAL"
 _GIVEN = frozenset({"KYCGATE_BASE_URL", "KYCGATE_TOKEN", *_CREDENTIALS.values()})
 """Variables that the lines before the first command give."""
+_PLACE = "<a value>"
 _OWN = "what this header takes"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _READ = frozenset(_HUMP.sub("_", name).upper() for name in FRONT_PROPERTIES)
-_USED = re.compile(r"""(?:'"|: (?:Bearer )?)\$([A-Z][A-Z0-9_]*)\"""")
+_USED = re.compile(r"""(?:'"|" "|: (?:Bearer )?)\$([A-Z][A-Z0-9_]*)\"""")
 """A variable in the place of a body's text, or of a header's value: what else looks like one is sent as it stands."""
 _HEADERS_LEFT_OUT = frozenset({"host", "content-length", "connection", "accept-encoding", "user-agent"})
 
@@ -56,10 +57,7 @@ def curl_for(exchange: Exchange, route: Route | None = None) -> str:
             parts += ["-H", shlex.quote(f"{name}: {value}")]
     body = exchange.request_body
     if exchange.picture is not None:
-        command = {"none": "base64 -w0", "lf": "base64 -w76"}.get(exchange.picture.wrapping, "base64 -w0")
-        breaks = "" if exchange.picture.wrapping == "none" else r""" | sed ':a;N;$!ba;s/\n/\\n/g'"""
-        card = f"{CARDS}/card0000-{exchange.picture.side}.jpg"
-        return f"""printf '{{"image":"%s"}}' "$({command} {card}{breaks})" | {" ".join(parts)} --data-binary @-"""
+        return f"{_with_picture(exchange.picture, body)} | {' '.join(parts)} --data-binary @-"
     if not body:
         return " ".join(parts)
     try:
@@ -97,6 +95,32 @@ def word_for_token() -> str:
     return _token_word(json.loads(token_body("-", "-", {})), "legal")
 
 
+_WRAPPED = {
+    "none": "base64 -w0 {}",
+    "lf": r"base64 -w76 {} | sed ':a;N;$!ba;s/\n/\\n/g'",
+    "crlf": r"base64 -w76 {} | sed ':a;N;$!ba;s/\n/\\r\\n/g'",
+}
+
+
+def _with_picture(picture: Picture, body: bytes) -> str:
+    """The command that prints an upload's body: the picture from its file, and what else was sent with it."""
+    try:
+        value = json.loads(body)
+    except ValueError:
+        value = {"image": ""}
+    texts = {name: _variable(name) for name in value if isinstance(value[name], str) and _NAME.fullmatch(name)}
+    texts["image"] = f"$({_WRAPPED[picture.wrapping].format(f'{CARDS}/card0000-{picture.side}.jpg')})"
+    shown = json.dumps(value | dict.fromkeys(texts, _PLACE), separators=(", ", ":"))
+    # To printf a backslash and a percent sign are its own.
+    shown = shown.replace("\\", "\\\\").replace("%", "%%").replace(_PLACE, "%s")
+    words = [f'"{word}"' if name == "image" else f'"${word}"' for name, word in texts.items()]
+    return " ".join(["printf", shlex.quote(shown), *words])
+
+
+def _variable(name: str) -> str:
+    return _HUMP.sub("_", name).upper()
+
+
 def _credential(value: str, *, own: bool) -> str:
     if not own:
         return f"${_WRONG_CREDENTIAL}"
@@ -128,7 +152,7 @@ def _word(value: object, size: int) -> str:
     """A step's body as a shell word, a variable in the place of each text in it."""
     if isinstance(value, dict):
         texts = [name for name, item in value.items() if isinstance(item, str) and item]
-        variables = {name: _HUMP.sub("_", name).upper() for name in texts if _NAME.fullmatch(name)}
+        variables = {name: _variable(name) for name in texts if _NAME.fullmatch(name)}
         word = _with_variables(value | {name: f"<{name}>" for name in texts}, variables)
     else:
         word = shlex.quote(json.dumps(value))

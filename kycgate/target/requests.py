@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from kycgate.contracts.flow import Step
@@ -32,15 +33,17 @@ KEEP = "\0keep"
 class Variation:
     """How a request differs from the legal one, and what the contract says of it.
 
-    `body` replaces the legal body; `headers` are added, and those given as None taken away; `authorization` is the
-    whole header, None for no header. `clause` is what the outcome speaks to, when it is not the order's or the step's
-    own.
+    `body` replaces the legal body. Else `wrapping` breaks the lines of its base64 (`to_base64`), and `more` properties
+    are added to it. `headers` are added, and those given as None taken away; `authorization` is the whole header, None
+    for no header. `clause` is what the outcome speaks to, when it is not the order's or the step's own.
     """
 
     name: str = "legal"
     outcome: Outcome = Outcome.BY_ORDER
     clause: str | None = None
     body: bytes | None = field(default=None, repr=False)
+    more: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    wrapping: str = "none"
     headers: Mapping[str, str | None] = field(default_factory=dict, repr=False)
     method: str = "POST"
     authorization: str | None = field(default=KEEP, repr=False)
@@ -103,11 +106,16 @@ def body_of(
     *,
     translation: str = "auto",
     wrapping: str = "none",
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> bytes | None:
     """The legal body of `step`: the picture that it shows, or what the flow makes of the first reading; None for none.
+
+    `more` properties are added to it; a step that has no body then has one of these alone.
 
     The one place where check, probe, load and Locust take it from.
     """
     if step.is_upload:
-        return upload_body(image or b"", wrapping)
-    return None if step.body is None else to_json(step.body(reading, truth, translation))
+        return upload_body(image or b"", wrapping, **more)
+    if step.body is None and not more:
+        return None
+    return to_json({**(step.body(reading, truth, translation) if step.body else {}), **more})

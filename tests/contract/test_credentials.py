@@ -15,9 +15,10 @@ from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
 from kycgate.gate.session import Session
-from kycgate.judging.answers import accepted
+from kycgate.judging.answers import accepted, success_of
 from kycgate.judging.shape import jwt_claims
-from kycgate.target.requests import Outcome, Variation
+from kycgate.target.client import Wanted
+from kycgate.target.requests import Outcome, Variation, headers_of
 
 NO_CREDENTIALS_CAN_BE = "xkycgate-unknown"
 WAIT_S = 20
@@ -73,7 +74,7 @@ def _wrong(session: Session, step: Step) -> Iterator[Variation]:
     else:
         # Two in one header are what a proxy makes of two headers of one name (RFC 9110, 5.3).
         name, behind = (
-            ("two credentials in one header", f", {prefix}{NO_CREDENTIALS_CAN_BE}")
+            ("a credential with another behind it", f", {prefix}{NO_CREDENTIALS_CAN_BE}")
             if final
             else ("a credential with a word behind it", f" {NO_CREDENTIALS_CAN_BE}")
         )
@@ -138,15 +139,27 @@ def test_wrong_credentials(session: Session, step: Step) -> None:
     session.do(step)
 
 
+def _spelled(path: str) -> Iterator[tuple[str, str]]:
+    """Other ways to write a path, which some servers take for the same one."""
+    above, _, last = path.rpartition("/")
+    yield "a slash behind the path", f"{path}/"
+    yield "two slashes within the path", f"{above}//{last}"
+    yield "a parameter behind the path", f"{path};x=1"
+    yield "the path in another case", path.lower() if path != path.lower() else path.upper()
+
+
 @judges(
     *("auth.missing", "auth.unknown", "refusal.changes-nothing"),
     *("order.approve-front-after-upload-front", "order.approve-back-after-upload-back"),
-    requests=10,
-    uploads=5,
+    requests=14,
+    uploads=9,
     telling=7,
 )
-def test_unauthorized_step_is_not_performed(session: Session) -> None:
-    """A whole, legal upload with wrong credentials does nothing, on either side: what leans on it is still refused."""
+def test_unauthorized_step_is_not_performed(gate: Gate, session: Session) -> None:
+    """A whole, legal upload with wrong credentials does nothing, on either side: what leans on it is still refused.
+
+    However its path is written: a server may look for credentials at one spelling, and serve another.
+    """
     no_credentials = Variation("no Authorization header", Outcome.UNAUTHORIZED, "auth.missing", authorization=None)
     stranger = Variation(
         "a legal body with a forged credential",
@@ -154,7 +167,13 @@ def test_unauthorized_step_is_not_performed(session: Session) -> None:
         "auth.unknown",
         authorization=session.credential.header()[:-3] + "xyz",
     )
-    session.do(UPLOAD_FRONT, variation=no_credentials)
+    whole = session.do(UPLOAD_FRONT, variation=no_credentials)
+    for spelling, path in _spelled(whole.path):
+        intent = f"no Authorization header, and {spelling}"
+        wanted = Wanted("elsewhere", "POST", path, headers_of(whole.request_body), whole.request_body, "", intent)
+        exchange = gate.send(wanted)
+        performed = success_of(exchange) is True
+        gate.observe("auth.missing", exchange, not performed, "not performed: no credentials were sent", "performed")
     session.do(UPLOAD_FRONT, variation=stranger)
     session.do(APPROVE_FRONT)
     session.do(UPLOAD_FRONT)

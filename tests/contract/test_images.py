@@ -20,15 +20,6 @@ from kycgate.specimens import pad_jpeg
 from kycgate.target.requests import Outcome, Variation, to_base64, to_json
 
 
-@judges("image.crlf", requests=5, uploads=2, telling=8)
-def test_wrapped_base64(session: Session) -> None:
-    """Base64 as MIME writes it, on each side; as Android writes it, the client's own test has it."""
-    for step in flow().uploads:
-        session.reach(step)
-        session.do(step, Variation("base64 with CRLF line breaks", clause="image.crlf"), wrapping="crlf")
-    session.finish()
-
-
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
@@ -102,10 +93,10 @@ def test_full_size_captures(gate: Gate, session: Session) -> None:
 
     def show(step: Step, size: int) -> None:
         own = session.card.image(step.shows)
-        variation = Variation(f"a capture of {size / 1e6:g} MB", clause="image.full-size")
+        variation = Variation(f"a capture of {size / 1e6:g} MB", clause="image.full-size", wrapping="lf")
         # A card of one's own may be larger than that already.
         large = pad_jpeg(own, size) if size > len(own) + 4 else own
-        exchange = session.do(step, variation, image=large, wrapping="lf", demand=False)
+        exchange = session.do(step, variation, image=large, demand=False)
         if exchange.status == 413 and len(large) >= LARGE_CAPTURE:
             warning = "413 where captures run to several MB" if size < 2_000_000 else ""
             gate.ledger.open_point("image-limit", f"413 at {size / 1e6:g} MB", warning=warning)

@@ -225,8 +225,7 @@ def test_refused_approvals(gate: Gate, session: Session) -> None:
     for name, body in (("a JSON null", b"null"), ("a JSON array", listed), ("a JSON text", b'"SPECIMEN"')):
         session.do(APPROVE_FRONT, variation=Variation(name, outcome, clause, body))
     # What the page does not list approves nothing, on this side either.
-    body = session.body_with(UPLOAD_BACK, **UNLISTED)
-    unlisted = Variation("unlisted properties that would set something", Outcome.ANY, body=body)
+    unlisted = Variation("unlisted properties that would set something", Outcome.ANY, more=UNLISTED)
     if not accepted(session.do(UPLOAD_BACK, unlisted, demand=False)):
         session.do(UPLOAD_BACK)
     lacking = APPROVE_FRONT not in session.state.done
@@ -388,19 +387,6 @@ def test_optional_properties(gate: Gate) -> None:
                 )
         finally:
             gate.release(session)
-
-
-@judges("request.unknown-properties", "request.approve-back-with-body", requests=5, uploads=2, telling=7)
-def test_unknown_properties(session: Session) -> None:
-    """Servers ignore what they do not know, whatever its type."""
-    more: dict[str, Any] = {"scanType": 1, "customerId": "SPECIMEN", "fullNameAr": None, "nested": {"a": [1, {}]}}
-    for step in (UPLOAD_FRONT, UPLOAD_BACK):
-        body = session.body_with(step, **more)
-        session.do(step, Variation("unknown properties", clause="request.unknown-properties", body=body))
-    body = session.body_with(APPROVE_FRONT, **more)
-    session.do(APPROVE_FRONT, variation=Variation("unknown properties", clause="request.unknown-properties", body=body))
-    empty = Variation("an empty object", clause="request.approve-back-with-body", body=b"{}")
-    session.do(APPROVE_BACK, variation=empty)
 
 
 @judges("route.only-post", "status.no-5xx", requests=10, uploads=4, telling=5)

@@ -1,13 +1,13 @@
 """vendor-api.md: the session, and with it the order of the steps, hangs on the token. Two people need two tokens."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
-from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK, UPLOAD_FRONT
+from kycgate.contracts.flows.national_id import APPROVE_FRONT, UPLOAD_FRONT
 from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
@@ -32,7 +32,7 @@ def _with_sessions(gate: Gate, count: int, use: Callable[[list[Session]], None])
             gate.release(session)
 
 
-def _naming(gate: Gate, other: Session, session: Session, step: Step) -> Variation:
+def _naming(gate: Gate, other: Session) -> Variation:
     """A legal request that names the other session's customer, as the client's unlisted property does, and its cookie.
 
     A server that calls for many people may keep cookies for all of them. Both show the same card meanwhile, so that
@@ -40,11 +40,11 @@ def _naming(gate: Gate, other: Session, session: Session, step: Step) -> Variati
     """
     named = {"customerId": other.reading.get("customerId")}
     own = gate.profile.sets("Cookie")
-    what, body = "naming another session's customer", session.body_with(step, **named)
+    what = "naming another session's customer"
     if own or not other.cookie:
-        return Variation(what, body=body)
+        return Variation(what, more=named)
     # Who binds a cookie to its token may refuse the two together as it likes.
-    return Variation(f"{what}, with its cookie", Outcome.ANY, body=body, headers={"Cookie": other.cookie})
+    return Variation(f"{what}, with its cookie", Outcome.ANY, more=named, headers={"Cookie": other.cookie})
 
 
 @judges("session.own-order", "session.own-customer", "reading.number-birthdate", "reading.number-gender",
@@ -74,7 +74,7 @@ def test_interleaved_sessions(gate: Gate) -> None:
                 ahead.because = "session.own-order"
             # A fixed key that takes one flow alone has begun it with its front.
             if following and flow().predecessors(following[0]) - behind.state.done:
-                variation = _naming(gate, ahead, behind, following[0])
+                variation = _naming(gate, ahead)
                 exchange = behind.do(following[0], variation, demand=False)
                 refused = not accepted(exchange)
                 required = f"refused: only the other session has done {step}"
@@ -93,68 +93,64 @@ def test_interleaved_sessions(gate: Gate) -> None:
     _with_sessions(gate, 2, interleave)
 
 
-@judges("session.own-order", requests=11, uploads=4, telling=7)
-def test_completion_is_ones_own(gate: Gate) -> None:
-    """One session's completion completes no other."""
-
-    def complete(sessions: list[Session]) -> None:
-        first, second = sessions
-        second.do(UPLOAD_FRONT)
-        second.do(UPLOAD_BACK)
-        first.finish()
-        exchange = second.do(APPROVE_BACK, demand=False)
-        alone = not accepted(exchange)
-        gate.observe("session.own-order", exchange, alone, "refused: only the other has approved", "accepted")
-        if not alone:
-            return
-        try:
-            second.finish()
-        except Interrupted as error:
-            required = "accepted: this session's flow is its own"
-            if not error.excused:
-                gate.observe(
-                    "session.own-order", error.exchange, False, required, str(error), because="approve.accepted"
-                )
-            raise
-        gate.ledger.add([Observation("session.own-order", True)], None, None)
-
-    _with_sessions(gate, 2, complete)
-
-
-@judges("session.own-customer", "session.own-order", "order.closed", requests=21, uploads=8, telling=8)
+@judges("session.own-customer", "session.own-order", "order.closed", requests=22, uploads=8, telling=8)
 def test_concurrent_sessions(gate: Gate) -> None:
-    """People who take the same step at the same moment never get each other's customer, order or result."""
+    """People who take the same step at the same moment never get each other's customer, order or result.
+
+    One of them stays behind: what the others approve and complete meanwhile is theirs alone.
+    """
+    held = max(flow().predecessors(flow().final), key=flow().steps.index)
 
     def together(sessions: list[Session]) -> None:
-        barrier = threading.Barrier(len(sessions))
-
-        def take(session: Session, step: Step) -> Exchange:
-            barrier.wait(timeout=30)
-            return session.do(step, demand=False)
-
-        with ThreadPoolExecutor(len(sessions)) as pool:
-            for step in flow().steps[:-1]:
-                for future in [pool.submit(copy_context().run, take, session, step) for session in sessions]:
-                    exchange = future.result(timeout=120)
-                    kept = exchange.status not in (400, 404) or step is flow().steps[0]
-                    required = f"{step} taken, as what it needs was"
-                    gate.observe("session.own-order", exchange, kept, required, "refused", plainly=step.acceptance)
-                    if not accepted(exchange):
-                        raise CannotJudge(f"{step} was not accepted in its turn: status {exchange.status}")
-            # The last step comes twice at the same moment for one of them: it is performed once.
-            twice = Variation("the last step twice at the same moment", Outcome.ANY, by_chance=True)
-
-            def last(session: Session) -> Exchange:
-                barrier.wait(timeout=30)
-                return session.do(flow().final, twice)
-
-            answers = [pool.submit(copy_context().run, last, session) for session in (*sessions[1:], sessions[1])]
-            taken = [future.result(timeout=120) for future in answers]
-        again = [exchange for exchange in taken if exchange.session == sessions[1].label]
+        behind, *others = sessions
+        for place, step in enumerate(flow().steps[:-1]):
+            taking = others if place >= flow().steps.index(held) else sessions
+            for exchange in _at_once(taking, lambda session, step=step: session.do(step, demand=False)):  # type: ignore[misc]
+                kept = exchange.status not in (400, 404) or step is flow().steps[0]
+                required = f"{step} taken, as what it needs was"
+                gate.observe("session.own-order", exchange, kept, required, "refused", plainly=step.acceptance)
+                if not accepted(exchange):
+                    raise CannotJudge(f"{step} was not accepted in its turn: status {exchange.status}")
+        # The last step comes twice at the same moment for one of them: it is performed once.
+        twice = Variation("the last step twice at the same moment", Outcome.ANY, by_chance=True)
+        tapping = others[0]
+        taken = _at_once([*others, tapping], lambda session: session.do(flow().final, twice))
+        again = [exchange for exchange in taken if exchange.session == tapping.label]
         once = sum(map(accepted, again)) < len(again)
         gate.observe("order.closed", again[-1], once, "performed once", "performed twice at the same moment")
-        sessions[0].do(flow().final)
+        _judge_own_completion(gate, behind, held)
 
     people = min(PEOPLE, gate.concurrent_sessions)
     for _ in range(ROUNDS):
         _with_sessions(gate, max(people, 2), together)
+
+
+def _at_once(sessions: Sequence[Session], act: Callable[[Session], Exchange]) -> list[Exchange]:
+    """What each is answered; all begin at the same moment."""
+    barrier = threading.Barrier(len(sessions))
+
+    def wait_and_act(session: Session) -> Exchange:
+        barrier.wait(timeout=30)
+        return act(session)
+
+    with ThreadPoolExecutor(len(sessions)) as pool:
+        begun = [pool.submit(copy_context().run, wait_and_act, session) for session in sessions]
+        return [future.result(timeout=120) for future in begun]
+
+
+def _judge_own_completion(gate: Gate, behind: Session, held: Step) -> None:
+    """Others have completed; the session that has not done `held` is as far as it was, and goes on."""
+    early = behind.do(flow().final, demand=False)
+    alone = not accepted(early)
+    required = f"refused: only other sessions have done {held}"
+    gate.observe("session.own-order", early, alone, required, "accepted")
+    if not alone:
+        return
+    try:
+        behind.finish()
+    except Interrupted as error:
+        required = "accepted: this session's flow is its own"
+        if not error.excused:
+            gate.observe("session.own-order", error.exchange, False, required, str(error), because="approve.accepted")
+        raise
+    gate.ledger.add([Observation("session.own-order", True)], None, None)

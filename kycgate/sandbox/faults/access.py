@@ -4,13 +4,21 @@ import base64
 import json
 import re
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import jwt
 
 from kycgate.contracts.flow import Step
-from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, TOKEN_SIBLING, UPLOAD_BACK, UPLOAD_FRONT
+from kycgate.contracts.flows.national_id import (
+    APPROVE_BACK,
+    APPROVE_FRONT,
+    NATIONAL_ID,
+    TOKEN_SIBLING,
+    UPLOAD_BACK,
+    UPLOAD_FRONT,
+)
 from kycgate.sandbox.faults.bodies import first_value
 from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
@@ -44,6 +52,38 @@ _answers_to_strangers("long-credential-is-500", "status.no-5xx", "Credentials ov
                       UPLOAD_BACK, header=lambda h: len(h or "") > 4_000)  # fmt: skip
 _answers_to_strangers("expired-is-403", "auth.expired", "ApproveBackImage with an expired token is a 403.", 403,
                       APPROVE_BACK, header=lambda h: _expired(h or ""))  # fmt: skip
+
+
+def _unguarded(name: str, sentence: str, plain: Callable[[str], str]) -> None:
+    """A fault that looks for credentials at a step's own path alone, and serves what `plain` makes of others."""
+
+    class Odd(Vendor):
+        def dispatch(self, request: Incoming) -> Reply:
+            path = plain(request.path)
+            unguarded = {"x-unguarded": "yes"} if path != request.path else {}
+            return super().dispatch(replace(request, path=path, headers={**request.headers, **unguarded}))
+
+        def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
+            session = super().authenticate(request, step)
+            if session is None and "x-unguarded" in request.headers:
+                return self.session_of("nobody", fixed=False)
+            return session
+
+    Odd.__doc__ = sentence
+    fault(name, "auth.missing", "auth")(Odd)
+
+
+def _known_case(path: str) -> str:
+    return next((step.path for step in NATIONAL_ID.steps if step.path.lower() == path.lower()), path)
+
+
+_unguarded("slash-skips-credentials", "A step's path with a slash behind it takes no credentials.",
+           lambda path: path.removesuffix("/"))  # fmt: skip
+_unguarded("slashes-skip-credentials", "A step's path with two slashes in it takes no credentials.",
+           lambda path: path.replace("//", "/"))  # fmt: skip
+_unguarded("parameter-skips-credentials", "A step's path with a parameter behind it takes no credentials.",
+           lambda path: path.partition(";")[0])  # fmt: skip
+_unguarded("case-skips-credentials", "A step's path in small letters takes no credentials.", _known_case)
 
 
 @fault("page-to-log-in", "auth.missing", "auth")
@@ -131,16 +171,6 @@ class AlgNoneOnLastStep(AlgNoneAccepted):
     """For ApproveBackImage a token may say that it is not signed."""
 
     only = APPROVE_BACK
-
-
-@fault("null-for-a-token-is-500", "status.no-5xx", "robustness")
-class NullForATokenIs500(Vendor):
-    """A request for a token whose body is null is a 500."""
-
-    def issue(self, request: Incoming) -> Reply:
-        if request.body.strip() == b"null":
-            raise Refused(500, "Error")
-        return super().issue(request)
 
 
 @fault("signature-prefix-enough", "auth.unknown", "auth")
@@ -278,24 +308,44 @@ class NullUserRefused(Vendor):
         return super().issue(request)
 
 
-@fault("arabic-user-is-500", "status.no-5xx", "robustness")
-class ArabicUserIs500(Vendor):
-    """A token for a userName in Arabic letters is a 500."""
+def _no_token_when(name: str, sentence: str, when: Callable[[Vendor, Incoming], bool]) -> None:
+    """A fault that answers 500 to some requests for a token."""
 
-    def issue(self, request: Incoming) -> Reply:
-        if not str(self.parse(request.body).get("userName") or "").isascii():
-            raise Refused(500, "Something went wrong")
-        return super().issue(request)
+    class Crash(Vendor):
+        def issue(self, request: Incoming) -> Reply:
+            if when(self, request):
+                raise Refused(500, "Something went wrong")
+            return super().issue(request)
+
+    Crash.__doc__ = sentence
+    fault(name, "status.no-5xx", "robustness")(Crash)
 
 
-@fault("long-user-is-500", "status.no-5xx", "robustness")
-class LongUserIs500(Vendor):
-    """A token for a userName of over 200 characters is a 500."""
+def _user(vendor: Vendor, request: Incoming) -> str:
+    return str(vendor.parse(request.body).get("userName") or "")
 
-    def issue(self, request: Incoming) -> Reply:
-        if len(str(self.parse(request.body).get("userName") or "")) > 200:
-            raise Refused(500, "Something went wrong")
-        return super().issue(request)
+
+def _secret_of_a_tenant_is_no_text(vendor: Vendor, request: Incoming) -> bool:
+    body = vendor.parse(request.body)
+    return body.get("tenantId") in vendor.settings.tenants and isinstance(body.get("tenantSecret"), list | dict)
+
+
+_no_token_when("null-for-a-token-is-500", "A request for a token whose body is null is a 500.",
+               lambda _, request: request.body.strip() == b"null")  # fmt: skip
+_no_token_when("arabic-user-is-500", "A token for a userName in Arabic letters is a 500.",
+               lambda vendor, request: not _user(vendor, request).isascii())  # fmt: skip
+_no_token_when("long-user-is-500", "A token for a userName of over 200 characters is a 500.",
+               lambda vendor, request: len(_user(vendor, request)) > 200)  # fmt: skip
+_no_token_when("secret-list-is-500", "A known tenant's secret that is an array or an object is a 500.",
+               _secret_of_a_tenant_is_no_text)  # fmt: skip
+_no_token_when("token-list-is-500", "An array at the token endpoint is a 500.",
+               lambda _, request: request.body.lstrip()[:1] == b"[")  # fmt: skip
+_no_token_when("token-bare-value-is-500", "A bare text, number or truth value at the token endpoint is a 500.",
+               lambda _, request: re.match(rb'\s*["\d-]|\s*(true|false)', request.body) is not None)  # fmt: skip
+_no_token_when("secret-object-is-500", "A secret that is an object is a 500.",
+               lambda vendor, request: isinstance(vendor.parse(request.body).get("tenantSecret"), dict))  # fmt: skip
+_no_token_when("no-token-in-arabic", "A request for a token from a phone in Arabic is a 500.",
+               lambda _, request: request.headers.get("accept-language", "").startswith("ar"))  # fmt: skip
 
 
 @fault("sibling-refuses", "token.sibling", "status")
@@ -427,63 +477,12 @@ class SecretComparedAsATruth(_Welcoming):
         return body.get("tenantId") in self.settings.tenants and body.get("tenantSecret") is True
 
 
-@fault("secret-list-is-500", "status.no-5xx", "robustness")
-class SecretListIs500(Vendor):
-    """A secret that is no text is a 500 where the secret is looked at, after the tenant."""
-
-    def issue(self, request: Incoming) -> Reply:
-        body = self.parse(request.body)
-        if body.get("tenantId") in self.settings.tenants and isinstance(body.get("tenantSecret"), list | dict):
-            raise Refused(500, "Something went wrong")
-        return super().issue(request)
-
-
-@fault("token-list-is-500", "status.no-5xx", "robustness")
-class TokenListIs500(Vendor):
-    """An array at the token endpoint is a 500."""
-
-    def dispatch(self, request: Incoming) -> Reply:
-        if self.endpoint_of(request).startswith("token") and request.body.lstrip()[:1] == b"[":
-            raise Refused(500, "Something went wrong")
-        return super().dispatch(request)
-
-
-@fault("token-bare-value-is-500", "status.no-5xx", "robustness")
-class TokenBareValueIs500(Vendor):
-    """JSON that is neither an object nor an array nor null is a 500 at the token endpoint."""
-
-    def issue(self, request: Incoming) -> Reply:
-        if re.match(rb'\s*["\d-]|\s*(true|false)', request.body):
-            raise Refused(500, "Something went wrong")
-        return super().issue(request)
-
-
-@fault("secret-object-is-500", "status.no-5xx", "robustness")
-class SecretObjectIs500(Vendor):
-    """A secret that is an object is a 500."""
-
-    def issue(self, request: Incoming) -> Reply:
-        if isinstance(self.parse(request.body).get("tenantSecret"), dict):
-            raise Refused(500, "Something went wrong")
-        return super().issue(request)
-
-
 @fault("secret-is-a-query", "token.refused", "auth")
 class SecretIsAQuery(_Welcoming):
     """A secret that is an object is a comparison to the store of tenants: any that is not empty fits."""
 
     def welcome(self, body: dict[str, Any]) -> bool:
         return body.get("tenantId") in self.settings.tenants and body.get("tenantSecret") == {"$ne": ""}
-
-
-@fault("no-token-in-arabic", "status.no-5xx", "robustness")
-class NoTokenInArabic(Vendor):
-    """A request for a token from a phone in Arabic is a 500."""
-
-    def issue(self, request: Incoming) -> Reply:
-        if request.headers.get("accept-language", "").startswith("ar"):
-            raise Refused(500, "Something went wrong")
-        return super().issue(request)
 
 
 @fault("token-for-text-behind-json", "refusal.broken-json", "robustness")

@@ -37,7 +37,11 @@ def sent_by(base_url: str) -> tuple[Gate, dict[str, Exchange]]:
         for name, body in raw.items()
     }
     found["a picture"] = session.do(front)
-    found["a picture in lines"] = gate.session().do(front, wrapping="lf")
+    for wrapping in ("lf", "crlf"):
+        more = {"scanType": 1, "a": {"note": "it's 100% \\"}, "userName": "SPECIMEN"}
+        found[f"a picture in lines ({wrapping})"] = gate.session().do(
+            front, Variation("more properties", wrapping=wrapping, more=more)
+        )
     found["no Authorization"] = session.do(
         front, Variation("no Authorization", Outcome.UNAUTHORIZED, authorization=None), demand=False
     )

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from kycgate.check.prove import prove, trial, trials_named
+from kycgate.check.prove import checked, prove, trial, trials_named
+from kycgate.check.runner import run_contract_tests
 from kycgate.check.trial import KEY_VARIANTS
 from kycgate.check.under_load import FAITHFUL
 from kycgate.contracts.clauses import CATALOGUE
+from kycgate.contracts.flows import flow
 from kycgate.errors import UsageError
 from kycgate.sandbox import FAULTS, LOAD_FAULTS, variants
 from kycgate.sandbox.variants import LIBERTIES
+from kycgate.settings.profile import Limits
 from kycgate.tests.suite.shares import share
 
 NINE_VARIANTS = (
@@ -86,6 +89,17 @@ def test_a_faithful_variant_is_not_accused(name: str) -> None:
     """By a whole check: credentials, words, dates, translation, order of refusals. `default` is the command's below."""
     judged = trial("variant", name)
     assert judged.passed, judged
+
+
+def test_the_default_budget_has_room_for_all_but_what_is_said_to_need_more() -> None:
+    """400 requests and 120 uploads by default: the most telling first, and only repetition is left out."""
+    limits = Limits().within_flow(flow())
+    assert (limits.requests, limits.uploads) == (400, 120)
+    gate = checked().gate
+    begun = {exchange.test.partition("[")[0] for exchange in gate.recorded}
+    planned = {test.test.partition("[")[0] for test in run_contract_tests(None).plan}
+    assert planned - begun <= {"test_open_repeats", "test_random_walks"}
+    assert len(gate.recorded) <= limits.requests
 
 
 @pytest.mark.whole

@@ -7,9 +7,9 @@ from kycgate.judging.run_causes import Breach, Broken, causes
 
 def breach(
     number: int | None = 1, endpoint: str = "upload_front", status: int | None = 400, *, actual: str = "",
-    where: str = "", because: str = "",
+    where: str = "", because: str = "", intent: str = "",
 ) -> Breach:  # fmt: skip
-    return Breach(number, endpoint, status, actual or f"status {status}", where, because)
+    return Breach(number, endpoint, status, actual or f"status {status}", where, because, intent)
 
 
 def found(*broken: Broken, caused: tuple[str, ...] = ()) -> dict[str, str]:
@@ -28,6 +28,26 @@ def test_whatever_is_sent_to_a_path_that_is_not_there_is_refused_alike() -> None
         assert found(path, broken(clause, step)) == {clause: "route.post"}
         assert found(path, broken(clause, step, other)) == {}
         assert found(path, broken(clause, breach(2, "approve_front", 500))) == {}
+
+
+def test_who_does_not_verify_a_token_takes_one_with_a_word_behind_it() -> None:
+    intent = "a token with a tampered signature"
+    everywhere = (breach(1, status=200, intent=intent), breach(3, "upload_back", 200, intent=intent))
+    forged = broken("auth.unknown", *everywhere)
+    behind = "a credential with a word behind it"
+    assert found(forged, broken("auth.malformed", breach(2, status=200, intent=behind))) == {
+        "auth.malformed": "auth.unknown"
+    }
+    # Refused in another way, at another step, or wrong in itself: that has a cause of its own.
+    for other in (
+        breach(2, status=403, intent=behind),
+        breach(2, "approve_back", 200, intent=behind),
+        breach(2, status=200, intent="an unknown scheme"),
+    ):
+        assert found(forged, broken("auth.malformed", other)) == {}
+    # A token cut short that is taken says nothing of signatures.
+    short = broken("auth.unknown", *(each._replace(intent="a credential cut short") for each in everywhere))
+    assert found(short, broken("auth.malformed", breach(2, status=200, intent=behind))) == {}
 
 
 def test_of_an_answer_that_cannot_be_read_nothing_else_is_known() -> None:
