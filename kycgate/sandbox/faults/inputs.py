@@ -235,6 +235,33 @@ _reads(
 )  # fmt: skip
 
 
+@fault("line-end-within-a-text", "refusal.broken-json", "status")
+class LineEndWithinAText(Vendor):
+    """A line end within a JSON text, which JSON does not allow, is taken."""
+
+    def parse(self, body: bytes) -> dict[str, Any]:
+        with contextlib.suppress(ValueError, RecursionError):
+            match json.loads(body, strict=False):
+                case dict(value):
+                    return value
+        return super().parse(body)
+
+
+@fault("no-image-answers-the-last-back", "refusal.image-missing", "status")
+class NoImageAnswersTheLastBack(Vendor):
+    """A back without an image is answered with what was read last."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        try:
+            return super().perform(session, step, request)
+        except Refused as refused:
+            missing = refused.why == "image" and "image" not in self.parse(request.body)
+            if step == UPLOAD_BACK and UPLOAD_BACK in session.done and missing:
+                data = self.customer_data(session, step, session.back)
+                return self.personal(Reply.json(200, self.result(True, None, None, data)))
+            raise
+
+
 @fault("number-becomes-text", "refusal.image-type", "status")
 class NumberBecomesText(Vendor):
     """An image that is a number is taken for its digits."""

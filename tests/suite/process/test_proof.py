@@ -12,6 +12,7 @@ from kycgate.check.under_load import FAITHFUL
 from kycgate.contracts.clauses import CATALOGUE
 from kycgate.contracts.flows import flow
 from kycgate.errors import UsageError
+from kycgate.runs.clause import Verdict
 from kycgate.sandbox import FAULTS, LOAD_FAULTS, variants
 from kycgate.sandbox.variants import LIBERTIES
 from kycgate.settings.profile import Limits
@@ -100,6 +101,15 @@ def test_the_default_budget_has_room_for_all_but_what_is_said_to_need_more() -> 
     planned = {test.test.partition("[")[0] for test in run_contract_tests(None).plan}
     assert planned - begun <= {"test_open_repeats", "test_random_walks"}
     assert len(gate.recorded) <= limits.requests
+
+
+@pytest.mark.parametrize("requests", [9, 13, 21])
+@pytest.mark.parametrize("name", ["nested-unknown-refused", "crlf-refused"])
+def test_what_is_refused_among_several_liberties_is_named_though_the_budget_ends(name: str, requests: int) -> None:
+    """Nine requests hold one onboarding in which two steps are taken in pieces; 21 hold one for each liberty, too."""
+    judged = checked(faults=(name,), only={"image.crlf"}, limits=Limits(requests=requests))
+    results = judged.gate.ledger.results(judged.not_tried)
+    assert [r.id for r in results if r.verdict is Verdict.BROKEN and not r.cause] == [FAULTS.load()[name].clause]
 
 
 @pytest.mark.whole
