@@ -25,6 +25,11 @@ _FORMS: Final = re.compile("[\ufb50-\ufbb1\ufbd3-\ufd3d\ufe70-\ufefc]")
 """Presentation forms: the shape of a letter in its place, which no keyboard types; ligatures of whole words apart."""
 _PERSIAN: Final = re.compile("[\u06a9\u06be\u06c1\u06cc\u06d5]")
 """Letters of Persian and Urdu keyboards that look like Arabic ones; no Egyptian keyboard has them."""
+_NO_TEXT: Final = re.compile(
+    r"null|NULL|\(null\)|<null>|undefined|Optional(?:\.empty|\[.{0,200}\])|\[object [A-Z]\w{1,40}\]"
+    r"|(?:\w{1,60}\.){1,9}\w[\w$]{0,80}@[0-9a-f]{1,16}|System\.[A-Z][\w.`\[\],]{1,80}"
+)
+"""What programs write for a value that is not there, or for one that they do not know how to write."""
 _NO_DATE: Final = re.compile(r"(?:0001-01-0[12]|1601-01-01|1753-01-01|1899-12-3[01]|9999-12-31)")
 _NO_DATE_OF_A_CARD: Final = re.compile(r"(?:1900-01-01|1970-01-01|0000-|1969-12-31)")
 
@@ -53,6 +58,8 @@ def what_is_wrong(value: str) -> str:
         return "holds presentation forms of letters"
     if _PERSIAN.search(value):
         return "holds Persian or Urdu letters for Arabic ones"
+    if _NO_TEXT.fullmatch(value.strip()):
+        return "is what a program writes for no value, or for one that it cannot write"
     return ""
 
 

@@ -162,6 +162,25 @@ def _no_such_day(clause: Broken, cause: Broken) -> bool:
     return named and days and clause.each(_property) <= cause.each(_property)
 
 
+def _same_number(clause: Broken, cause: Broken) -> bool:
+    """A number that is always wrong is another one than the card's others, too."""
+    named = (cause.id, clause.id) == ("reading.own-fields", "reading.numbers-agree")
+    wrong = cause.each(_property)
+    return named and all(_differing(breach) <= wrong for breach in clause.breaches)
+
+
+def _differing(breach: Breach) -> set[str]:
+    return {*breach.actual.partition(" differ from ")[0].split(", ")}
+
+
+def _in_another_charset(clause: Broken, cause: Broken) -> bool:
+    """What is not written in UTF-8 has lost the letters that its own character set does not have."""
+    named = (cause.id, clause.id) == ("body.media-type", "reading.letters")
+    said = [breach.actual.lower().replace("-", "") for breach in cause.breaches]
+    another = all("charset" in written and "utf8" not in written for written in said)
+    return named and another and _in_its_answers(clause, cause)
+
+
 def _same_endpoint(clause: Broken, cause: Broken) -> bool:
     return _among(_SAME_ENDPOINT, clause, cause) and _at_its_endpoints(clause, cause)
 
@@ -193,7 +212,8 @@ def _mostly(clause: Broken, cause: Broken) -> bool:
 
 _RULES: Final = (
     _no_such_path, _of_the_sibling, _of_the_other, _cannot_be_read, _refused_alike, _unverified, _same_property,
-    _no_such_day, _same_answers, _begins_with, _same_words, _same_endpoint, _wherever, _mostly,
+    _no_such_day, _same_number, _in_another_charset, _same_answers, _begins_with, _same_words, _same_endpoint,
+    _wherever, _mostly,
 )  # fmt: skip
 
 

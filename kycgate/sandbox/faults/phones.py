@@ -306,6 +306,10 @@ _written("names-in-presentation-forms", "reading.letters", "Names come in the sh
          _each(_NAMES, lambda text: text.translate(_FORM_OF)))  # fmt: skip
 _written("marital-status-lost", "reading.letters", "The marital status holds replacement characters.",
          _each(("maritalStatus",), lambda text: _ARABIC.sub("\ufffd", text)))  # fmt: skip
+_written("marital-status-the-word-null", "reading.letters", "The front's marital status is the word null.",
+         lambda data: {"maritalStatus": "null"} if "fullName" in data else {})  # fmt: skip
+_written("profession-as-an-object", "reading.letters", "The profession is how a program writes an object.",
+         lambda data: {"profession": "com.vendor.Profession@1b2c3d"} if "profession" in data else {})  # fmt: skip
 _written("issue-date-year-one", "reading.no-date", "An issue date that was not read is in the year 1.",
          lambda data: {"issueDate": "0001-01-01T00:00:00Z"} if "profession" in data else {})  # fmt: skip
 _written("front-expires-in-year-one", "reading.no-date", "The front expires in the year 1.",

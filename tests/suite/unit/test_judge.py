@@ -209,6 +209,16 @@ def test_lost_letters_are_one_finding() -> None:
     assert broken(answered(result(fullName="سارة علي", firstName="منى", familyName="حسن"))) == {"reading.names-agree"}
 
 
+@pytest.mark.parametrize("written", ["null", "undefined ", "Optional[مسلم]", "[object Object]", "com.v.Faith@1b2c3d"])
+def test_what_a_program_writes_for_no_value_is_not_the_cards(written: str) -> None:
+    assert broken(answered(result(religion=written))) == {"reading.letters"}
+
+
+@pytest.mark.parametrize("written", ["None", "Undefined", "Muslim", "مسلم"])
+def test_a_word_for_a_religion_is_the_vendors_own(written: str) -> None:
+    assert not broken(answered(result(religion=written)))
+
+
 @pytest.mark.parametrize("code", ["10103", 10103])
 def test_a_registered_person_is_known_by_the_code_in_whatever_form(code: object) -> None:
     assert already_registered(answered({"message": None, "errorCode": code}, 400))

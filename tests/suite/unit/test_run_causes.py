@@ -100,6 +100,28 @@ def test_a_date_that_is_always_wrong_falls_on_days_that_there_are_not() -> None:
         assert found(wrong, clause) == ({clause.id: wrong.id} if explained else {})
 
 
+def test_a_number_that_is_always_wrong_is_not_the_cards_other_one() -> None:
+    always = broken("reading.own-fields", breach(None, where="customerData.idBackScan"))
+    differing = "idBackScan differ from idNumber"
+    agree = broken("reading.numbers-agree", breach(actual=differing))
+    assert found(always, agree) == {"reading.numbers-agree": "reading.own-fields"}
+    # That another number differs has a cause of its own, also where both do.
+    for other in ("idNumberBack differ from idNumber", "idBackScan, idNumberBack differ from idNumber"):
+        breaches = breach(actual=differing), breach(2, actual=other)
+        assert found(always, broken("reading.numbers-agree", *breaches)) == {}
+
+
+def test_letters_are_lost_in_what_is_not_written_in_utf_8() -> None:
+    letters = broken("reading.letters", breach(2, actual="firstName holds question marks"))
+    latin = "application/json;charset=ISO-8859-1"
+    assert found(broken("body.media-type", breach(1, actual=latin), breach(2, actual=latin)), letters) == {
+        "reading.letters": "body.media-type"
+    }
+    # In another answer, or where UTF-8 is said: a wrong name for JSON loses no letters.
+    for other in (breach(1, actual=latin), breach(2, actual="text/html"), breach(2, actual="text/html; charset=UTF-8")):
+        assert found(broken("body.media-type", other), letters) == {}
+
+
 def test_a_date_that_is_wrong_by_itself_stands_in_no_order_with_the_others() -> None:
     none = broken("reading.no-date", breach(1, where="customerData.birthdate"), breach(2, where="birthdate"))
     number, order = broken("reading.number-birthdate", breach(3, where="birthdate")), "reading.dates-in-order"
