@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 
+from kycgate.contracts.flows import flow
 from kycgate.errors import CannotJudge
 from kycgate.gate.fixed_keys import FixedKeys
+from kycgate.gate.forms import FormsLeft
 from kycgate.gate.minting import seconds_to_expiry
 from kycgate.gate.preflight import learn
 from kycgate.gate.recorder import Recorder
@@ -38,7 +40,7 @@ from kycgate.judging.shape import judge_answer, jwt_expiry
 from kycgate.runs.folder import RunFolder
 from kycgate.settings.profile import Profile, Secrets
 from kycgate.specimens.deck import Card, Cards
-from kycgate.specimens.forms import FORMS, TURNED
+from kycgate.specimens.forms import TURNED
 from kycgate.target.budget import Budget
 from kycgate.target.client import Target, Wanted
 from kycgate.target.clock import now_of
@@ -49,8 +51,6 @@ from kycgate.target.redaction import Redactor
 
 _FIRST_DRESSED = 8
 """The number of the first session that goes about its steps in another way: those before it are as plain as can be."""
-_FORMS_TRIED = 3
-"""Pictures in other forms that may be refused before the target counts as one that reads only the cards it knows."""
 GONE_AFTER = 3
 """Unanswered requests in a row at the end of a run from which the target counts as gone, not as flaky."""
 DEFAULT_JOBS = 4
@@ -97,7 +97,7 @@ class Gate:
         """Unanswered exchanges: breaches of answer.in-time once a later request is answered, else it is gone."""
         self._went_away = ""
         self._sessions = 0
-        self._forms_read = self._forms_refused = 0
+        self._forms = FormsLeft(step.shows for step in flow().uploads)
         self._suspected: list[tuple[str, str, Exchange, str]] = []
         self._first_shown: dict[str, str] = {}
         """The first session that showed a card, by the card's id."""
@@ -315,6 +315,10 @@ class Gate:
         self.memory.show(card.id, card.truth)
         self.redactor.add_reading(card.truth)
 
+    def next_form(self, side: str) -> str:
+        """In which form a session shows this side next; empty for none."""
+        return self._forms.take(side)
+
     def note_form(self, form: str, exchange: Exchange) -> None:
         """Record what became of a picture in another form; where none is read at first, no more are shown."""
         read = accepted(exchange)
@@ -325,19 +329,14 @@ class Gate:
             # What no picture explains, such as a 401, says nothing of how it lies.
             # Decided at the end of the run: a step that is refused whatever is shown is another cause.
             self.suspect("image.turned", "upload.accepted", exchange, "refused, though its tag says how to turn it")
-        with self._lock:
-            self._forms_read += read
-            self._forms_refused += not read
+        self._forms.note(read=read)
 
     def _dress(self) -> Dress:
-        """What the next session wears: from the sixth on, each second and third one something, forms in turn."""
+        """What the next session wears: the first ones nothing."""
         number = self._sessions
         if not self.mints_tokens or number < _FIRST_DRESSED:
             return Dress()
-        names = list(FORMS)
-        shows = self._forms_read or self._forms_refused < _FORMS_TRIED
-        forms = [names[number % len(names)], names[(5 * number + 3) % len(names)]] if shows else []
-        return Dress(fresh=number % 3 == 1, gzip=number % 2 == 1, forms=forms)
+        return Dress(fresh=number % 3 == 1, gzip=number % 2 == 1, other_forms=True)
 
     def note(self, point: str, choice: str) -> None:
         """What the target chose where the sources leave room."""

@@ -64,6 +64,8 @@ class Sender(Protocol):
 
     def show(self, card: Card, session: str) -> None: ...
 
+    def next_form(self, side: str) -> str: ...
+
     def note_form(self, form: str, exchange: Exchange) -> None: ...
 
     def suspect(self, clause: str, own: str, exchange: Exchange, came: str) -> None: ...
@@ -82,10 +84,10 @@ class Sender(Protocol):
 class Dress:
     """How a session goes about its legal steps, as phones and networks do: nothing of it may change a verdict.
 
-    With `fresh` each request ends its connection, with `gzip` compressed answers are accepted, and the legal uploads
-    take the picture `forms` in turn (`kycgate.specimens.forms`), then the card's own. Every second
-    request carries `headers`; with `lower` it has all names of headers in small letters, as gateways write them.
-    A phone keeps its `language`.
+    With `fresh` each request ends its connection, with `gzip` compressed answers are accepted. The first legal upload
+    of a side shows its form of `forms` (`kycgate.specimens.forms`), and with `other_forms` the others show one that no
+    session has shown yet. Every second request carries `headers`; with `lower` it has all names of headers in small
+    letters, as gateways write them. A phone keeps its `language`.
     """
 
     fresh: bool = False
@@ -93,7 +95,8 @@ class Dress:
     headers: Mapping[str, str] = field(default_factory=dict)
     lower: bool = False
     language: str = ""
-    forms: list[str] = field(default_factory=list)
+    forms: dict[str, str] = field(default_factory=dict)
+    other_forms: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +169,9 @@ class Session:
         # As this flow has it: a gateway may give it another path.
         step = flow()[step]
         expected = self.expect(step)
-        if self.dress.forms and step.is_upload and variation is LEGAL and image is None and expected is Expected.ACCEPT:
-            in_form = self._show_in_form(step, self.dress.forms.pop(0))
+        due = variation is LEGAL and image is None and expected is Expected.ACCEPT
+        if due and step.is_upload and (form := self._next_form(step.shows)):
+            in_form = self._show_in_form(step, form)
             if accepted(in_form):
                 return in_form
         picture: Picture | None = None
@@ -213,6 +217,10 @@ class Session:
         if interrupt and demand:
             raise Interrupted(interrupt[0], exchange, excused=self._excused)
         return exchange
+
+    def _next_form(self, side: str) -> str:
+        form = self.dress.forms.pop(side, "")
+        return form or (self._sender.next_form(side) if self.dress.other_forms else "")
 
     def _show_in_form(self, step: Step, form: str) -> Exchange:
         """Show the picture in another form: read or refused, as the target likes, but for one that is merely turned."""

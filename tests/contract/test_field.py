@@ -35,7 +35,9 @@ The address is one of those kept for documentation (RFC 5737): a proxy on the wa
 def test_as_phones_and_networks_do(gate: Gate, session: Session) -> None:
     """Each step over a connection of its own, with other headers, compressed; a capture that its tag says to turn."""
     headers = {name: value for name, value in ANOTHER_PHONE.items() if not gate.profile.sets(name)}
-    session.dress = Dress(fresh=True, gzip=True, headers=headers, lower=True, forms=list(TURNED)[:1])
+    session.dress = Dress(
+        fresh=True, gzip=True, headers=headers, lower=True, forms={flow().first.shows: next(iter(TURNED))}
+    )
     for step in flow().steps:
         try:
             session.do(step)

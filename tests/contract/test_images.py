@@ -101,7 +101,7 @@ def test_full_size_captures(gate: Gate, session: Session) -> None:
             warning = "413 where captures run to several MB" if size < 2_000_000 else ""
             gate.ledger.open_point("image-limit", f"413 at {size / 1e6:g} MB", warning=warning)
 
-    session.dress.forms = []
+    session.dress.other_forms = False
     show(UPLOAD_FRONT, 400_000)
     # Within three tries of the front: after them a vendor may refuse it.
     if not _another_is_read(gate, session):

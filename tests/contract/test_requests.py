@@ -82,7 +82,7 @@ def test_ill_formed_upload(gate: Gate, session: Session, step: Step) -> None:
         session.dress.language = "ar"
     session.reach(step)
     # Each side gets all that is ill-formed; what is merely odd is dealt out over the sides, as requests are few.
-    session.dress.forms = []
+    session.dress.other_forms = False
     place = flow().uploads.index(step)
     tries = (*_ill_formed_uploads(place), *list(_odd_uploads())[place :: len(flow().uploads)])
     # What has no image is sent after the side was read, too: a vendor may answer what it read last.
@@ -365,7 +365,7 @@ def test_optional_properties(gate: Gate) -> None:
     """
     for how, turned in zip(("null", "left out", "empty English names"), TURNED, strict=True):
         session = gate.session()
-        session.dress.forms = [turned]
+        session.dress.forms = {UPLOAD_FRONT.shows: turned}
         try:
             session.do(UPLOAD_FRONT)
             approval = session.approval()

@@ -55,7 +55,7 @@ def test_interleaved_sessions(gate: Gate) -> None:
     def interleave(sessions: list[Session]) -> None:
         ahead, behind = sessions
         # One and the same picture in both: who keeps answers by picture gives the one's to the other.
-        ahead.dress.forms = behind.dress.forms = []
+        ahead.dress.other_forms = behind.dress.other_forms = False
         own, behind.card = behind.card, ahead.card
         try:
             apart = follow(ahead, behind)

@@ -16,6 +16,7 @@ from kycgate.runs.clause import Verdict
 from kycgate.sandbox import FAULTS, LOAD_FAULTS, variants
 from kycgate.sandbox.variants import LIBERTIES
 from kycgate.settings.profile import Limits
+from kycgate.specimens.forms import FORMS
 from kycgate.tests.suite.shares import share
 
 NINE_VARIANTS = (
@@ -101,6 +102,9 @@ def test_the_default_budget_has_room_for_all_but_what_is_said_to_need_more() -> 
     planned = {test.test.partition("[")[0] for test in run_contract_tests(None).plan}
     assert planned - begun <= {"test_open_repeats", "test_random_walks"}
     assert len(gate.recorded) <= limits.requests
+    # Every form of a picture is shown on each side.
+    shown = {(exchange.endpoint, exchange.intent.removeprefix("the card as ")) for exchange in gate.recorded}
+    assert shown >= {(step, form) for step in flow().uploads for form in FORMS}
 
 
 @pytest.mark.parametrize("requests", [9, 13, 21])
