@@ -73,7 +73,7 @@ def _odd_uploads() -> Iterator[Variation]:
     *("refusal.changes-nothing", "status.no-5xx", "safety.no-echo"),
     requests=22,
     uploads=2,
-    telling=7,
+    telling=8,
 )
 @pytest.mark.parametrize("step", flow().uploads)
 def test_ill_formed_upload(gate: Gate, session: Session, step: Step) -> None:
