@@ -58,15 +58,10 @@ class Checked(NamedTuple):
 
 
 def checked(
-    settings: SandboxSettings | None = None,
-    faults: tuple[str, ...] = (),
-    *,
-    keys: int = 0,
-    only: Collection[str] = (),
-    limits: Limits | None = None,
+    settings: SandboxSettings | None = None, faults: tuple[str, ...] = (), *, keys: int = 0, only: Collection[str] = ()
 ) -> Checked:
     """Check a sandbox of this process, as far as its faults leave it possible."""
-    profile = Profile(limits=limits or Limits().within_flow(flow()))
+    profile = Profile(limits=Limits().within_flow(flow()))
     with embedded_sandbox(profile, settings, faults, keys=keys) as embedded:
         gate = Gate(embedded.profile, embedded.secrets, seed=SEED, expired_token=embedded.expired_token)
         cannot, not_tried = "", dict[str, str]()

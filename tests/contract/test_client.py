@@ -70,12 +70,10 @@ def _at_once(liberties: Sequence[Variation]) -> Variation:
 
 
 @judges("image.crlf", "request.unknown-properties", "request.approve-back-with-body", "request.client-headers",
-        requests=5, uploads=2, telling=8)  # fmt: skip
+        requests=24, uploads=8, telling=8)  # fmt: skip
 def test_liberties_of_clients(gate: Gate) -> None:
     """As requests are few, all that a step allows comes at once; where that is refused, each by itself tells which."""
     refused: dict[Step, Exchange] = {}
-    taken: dict[str, bool] = {}
-    """By clause, whether a liberty by itself was, where all at once were refused."""
     with _session(gate) as session:
         for step in flow().steps:
             liberties = _liberties(step)
@@ -83,28 +81,15 @@ def test_liberties_of_clients(gate: Gate) -> None:
             if accepted(exchange):
                 for each in liberties:
                     gate.observe(str(each.clause), exchange, True, f"accepted: {each.name}", "accepted")
-                continue
-            refused[step] = exchange
-            # One of them by itself stands in for the plain step: what is left of the budget may be too little for more.
-            one = next((each for each in liberties if str(each.clause) not in taken), liberties[0])
-            taken[str(one.clause)] = accepted(session.do(step, one, demand=False))
-            if not taken[str(one.clause)]:
+            else:
+                refused[step] = exchange
                 session.do(step)
-    left = {str(each.clause): each for step in refused for each in _liberties(step)}
-    # What was never sent by itself comes first.
-    untried = sorted((clause for clause in left if taken.get(clause, True)), key=lambda clause: clause in taken)
-    try:
-        while untried:
-            taken[untried[0]] = _is_taken(gate, untried[0])
-            del untried[0]
-    finally:
-        if all(taken.values()):
-            suspects = [clause for clause in untried if clause not in taken] or untried
-            for step, exchange in refused.items():
-                # Where all but one are known to be taken, it is that one.
-                only = len(suspects) == 1 and any(each.clause == suspects[0] for each in _liberties(step))
-                clause = suspects[0] if only else step.acceptance
-                gate.observe(clause, exchange, False, "accepted, as parts of it are", status_words(exchange))
+    alone = {each.clause for step in refused for each in _liberties(step)}
+    taken = [_is_taken(gate, clause) for clause in sorted(map(str, alone))]
+    if all(taken):
+        for step, exchange in refused.items():
+            required = "accepted, as each of these is by itself"
+            gate.observe(step.acceptance, exchange, False, required, status_words(exchange))
 
 
 @contextmanager

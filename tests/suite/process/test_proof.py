@@ -12,7 +12,6 @@ from kycgate.check.under_load import FAITHFUL
 from kycgate.contracts.clauses import CATALOGUE
 from kycgate.contracts.flows import flow
 from kycgate.errors import UsageError
-from kycgate.runs.clause import Verdict
 from kycgate.sandbox import FAULTS, LOAD_FAULTS, variants
 from kycgate.sandbox.variants import LIBERTIES
 from kycgate.settings.profile import Limits
@@ -105,15 +104,6 @@ def test_the_default_budget_has_room_for_all_but_what_is_said_to_need_more() -> 
     # Every form of a picture is shown on each side.
     shown = {(exchange.endpoint, exchange.intent.removeprefix("the card as ")) for exchange in gate.recorded}
     assert shown >= {(step, form) for step in flow().uploads for form in FORMS}
-
-
-@pytest.mark.parametrize("requests", [9, 13, 21])
-@pytest.mark.parametrize("name", ["nested-unknown-refused", "crlf-refused"])
-def test_what_is_refused_among_several_liberties_is_named_though_the_budget_ends(name: str, requests: int) -> None:
-    """Nine requests hold one onboarding in which two steps are taken in pieces; 21 hold one for each liberty, too."""
-    judged = checked(faults=(name,), only={"image.crlf"}, limits=Limits(requests=requests))
-    results = judged.gate.ledger.results(judged.not_tried)
-    assert [r.id for r in results if r.verdict is Verdict.BROKEN and not r.cause] == [FAULTS.load()[name].clause]
 
 
 @pytest.mark.whole
