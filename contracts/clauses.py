@@ -417,6 +417,7 @@ OPEN_POINTS: tuple[OpenPoint, ...] = (
     OpenPoint("approve-front-again", "Is ApproveFront accepted a second time before the flow completes?"),
     OpenPoint("front-again-after-back", "Does uploading the front again keep the back?"),
     OpenPoint("back-carries-front", "Does the back's answer carry the front's fields too?"),
+    OpenPoint("front-carries-back", "Does the answer to a front that is shown after the back carry the back's fields?"),
     OpenPoint("ill-formed-optional", "Are ill-formed optional values of ApproveFrontImage refused (400 is expected)?"),
     OpenPoint("empty-english-names", "Are empty English names accepted?"),
     OpenPoint("arabic-indic-digits", "Are Arabic-Indic digits in idNumber accepted?"),

@@ -418,6 +418,8 @@ class Gate:
                 note("words", "English" if value.isascii() else "Arabic")
         if exchange.step.may_lack:
             note("back-carries-front", "yes" if data.get("idNumber") or data.get("fullName") else "no")
+        elif data.get("profession"):
+            note("front-carries-back", "yes")
 
     def demand_sessions(self, count: int) -> None:
         """Raises CannotJudge when this number of sessions cannot run at once."""

@@ -124,7 +124,7 @@ MET_WITH_A_PICTURE = (UPLOAD_FRONT, UPLOAD_BACK)
         "refusal.changes-nothing",
         "status.no-5xx",
     ),
-    requests=13,
+    requests=12,
     uploads=2,
     telling=8,
 )
