@@ -5,7 +5,7 @@ import html
 import re
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain, combinations
@@ -66,7 +66,7 @@ _SELDOM_SHARED = frozenset({*_DATED, "state"})
 _CARRIERS = str.maketrans("أإآىةؤئ", "ااايهوي")
 """Letters that software takes for one another to search names by, and the one that it keeps."""
 _ENOUGH_CARDS = 3
-_DIVIDED = ("firstName", "familyName")
+_DIVIDED = (("firstName", "familyName"), ("firstNameEn", "familyNameEn"))
 _SHORTEST_CUT = 8
 """Characters: what is cut off before them may be a word in another spelling."""
 _RIGHT = ""
@@ -144,10 +144,10 @@ def _replaced(letter: str, times: int, name: str = "") -> Observation:
     return Observation("reading.letters", False, required, f"{came} in {name}" if name else came, where)
 
 
-def _divided(data: Mapping[str, Any], truth: Mapping[str, str]) -> bool:
+def _divided(names: Sequence[str], data: Mapping[str, Any], truth: Mapping[str, str]) -> bool:
     """Whether the first and the family name are read right together, and divided at another word than the card does."""
-    given = [str(data.get(name) or "").split() for name in _DIVIDED]
-    printed = [truth.get(name, "").split() for name in _DIVIDED]
+    given = [str(data.get(name) or "").split() for name in names]
+    printed = [truth.get(name, "").split() for name in names]
     return all(given) and given != printed and [*chain(*given)] == [*chain(*printed)]
 
 
@@ -439,12 +439,13 @@ class Memory:
         yield from self._swapped(data, truth)
         slips: dict[str, str] = {}
         right = misread = 0
-        divided = _divided(data, truth)
-        if divided:
-            slips["firstName"] = "ends at another word than the card's own line"
+        divided = {name for names in _DIVIDED if _divided(names, data, truth) for name in names}
+        for first, _ in _DIVIDED:
+            if first in divided:
+                slips[first] = "ends at another word than the card's own line"
         for name in (*_AS_PRINTED, *ENGLISH_NAMES, *_DATED):
             value, printed = data.get(name), truth.get(name)
-            if not isinstance(value, str) or not value or not printed or (divided and name in _DIVIDED):
+            if not isinstance(value, str) or not value or not printed or name in divided:
                 continue
             if name in _DATED and _same_day(value, printed):
                 written = parse_date_time(value).date() == date.fromisoformat(printed)

@@ -84,6 +84,8 @@ _crash("crash-without-a-media-type-on-back", "A back without a Content-Type is a
        lambda step, r: step == UPLOAD_BACK and not r.headers.get("content-type"))  # fmt: skip
 _crash("crash-on-a-null-approval", "An approval that is null is a 500.",
        lambda step, r: step == APPROVE_FRONT and r.body.strip() == b"null")  # fmt: skip
+_crash("crash-on-an-approval-without-a-body", "An approval of the front without a body is a 500.",
+       lambda step, r: step == APPROVE_FRONT and not r.body)  # fmt: skip
 _crash("crash-on-an-array-approval", "An approval that is an array is a 500.",
        lambda step, r: step == APPROVE_FRONT and r.body[:1] == b"[")  # fmt: skip
 _crash("crash-on-bare-values", "An upload that is a text or a number by itself is a 500.",

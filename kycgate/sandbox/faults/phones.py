@@ -347,6 +347,9 @@ _written("state-cut-off", "reading.as-printed", "A column of 22 characters holds
 _written("first-name-ends-at-a-space", "reading.as-printed", "firstName is the first word of the full name.",
          lambda data: dict(zip(("firstName", "familyName"), data["fullName"].split(maxsplit=1), strict=True))
          if "fullName" in data else {})  # fmt: skip
+_written("english-first-name-ends-at-a-space", "reading.as-printed", "firstNameEn is the first word of fullNameEn.",
+         lambda data: dict(zip(("firstNameEn", "familyNameEn"), data["fullNameEn"].split(maxsplit=1), strict=True))
+         if "fullNameEn" in data else {})  # fmt: skip
 _written("issued-a-year-later", "reading.own-fields", "Every card was issued a year later.",
          _each(("issueDate",), lambda text: f"{int(text[:4]) + 1}{text[4:]}"))  # fmt: skip
 _written("born-the-evening-before", "reading.time-zone", "Midnight in Cairo is written as the evening before.",
