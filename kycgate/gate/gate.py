@@ -99,6 +99,7 @@ class Gate:
         self._sessions = 0
         self._forms = FormsLeft(step.shows for step in flow().uploads)
         self._suspected: list[tuple[str, str, Exchange, str]] = []
+        self._taken_early: list[tuple[str, Exchange, str]] = []
         self._first_shown: dict[str, str] = {}
         """The first session that showed a card, by the card's id."""
         self._shown_again: set[str] = set()
@@ -236,6 +237,7 @@ class Gate:
         refused = self._connections.refused_elsewhere({exchange.number for _, _, exchange, _ in self._suspected})
         self.ledger.put_down_to(ANY_CONNECTION, refused, "accepted over another connection, as over the first")
         self._suspected = []
+        self._judge_taken_early()
         for cause, explained in EXPLAINS.items():
             self.ledger.put_along(cause, explained)
         self._put_down_to_repeats()
@@ -252,6 +254,22 @@ class Gate:
         """A step was refused in a session that went about it in another way: `clause` says what may not matter."""
         with self._lock:
             self._suspected.append((clause, own, exchange, came))
+
+    def judge_apart(self, clause: str, exchange: Exchange, done: str) -> None:
+        """`clause` of a step for which only another session has done what it needs: it is refused."""
+        if not accepted(exchange):
+            self.observe(clause, exchange, True, f"refused: {done}", "refused")
+            return
+        # Decided at the end of the run: who keeps no such order in any session has taken nothing from another one.
+        with self._lock:
+            self._taken_early.append((clause, exchange, f"refused: {done}"))
+
+    def _judge_taken_early(self) -> None:
+        disordered = self.ledger.never_kept("order.", {exchange.number for _, exchange, _ in self._taken_early})
+        for clause, exchange, required in self._taken_early:
+            if exchange.number not in disordered:
+                self.observe(clause, exchange, False, required, f"accepted: status {exchange.status}")
+        self._taken_early = []
 
     def settle(self) -> str:
         """Nothing more is sent for now: since when there was no answer, in one line; empty when there was one.

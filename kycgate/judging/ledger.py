@@ -222,6 +222,16 @@ class Ledger:
             bad = [entry for entry in self._tallies[clause_id].entries if not entry.ok]
             return {entry.recorded.session if entry.recorded else "" for entry in bad}
 
+    def never_kept(self, family: str, numbers: Collection[int]) -> set[int]:
+        """Of these answers, those that broke a clause of the family (`order.`) that others broke too, and none kept."""
+        found: set[int] = set()
+        with self._lock:
+            for clause_id, tally in self._tallies.items():
+                if clause_id.startswith(family) and not any(entry.ok for entry in tally.entries):
+                    bad = {entry.recorded.number for entry in tally.entries if entry.recorded}
+                    found |= bad & {*numbers} if bad - {*numbers} else set()
+        return found
+
     def judged(self, clause_id: str) -> bool:
         """Whether anything was observed of this clause."""
         with self._lock:

@@ -76,10 +76,8 @@ def test_interleaved_sessions(gate: Gate) -> None:
             if following and flow().predecessors(following[0]) - behind.state.done:
                 variation = _naming(gate, ahead)
                 exchange = behind.do(following[0], variation, demand=False)
-                refused = not accepted(exchange)
-                required = f"refused: only the other session has done {step}"
-                gate.observe("session.own-order", exchange, refused, required, f"status {exchange.status}")
-                if not refused:
+                gate.judge_apart("session.own-order", exchange, f"only the other session has done {step}")
+                if accepted(exchange):
                     return False
         return True
 
@@ -141,10 +139,8 @@ def _at_once(sessions: Sequence[Session], act: Callable[[Session], Exchange]) ->
 def _judge_own_completion(gate: Gate, behind: Session, held: Step) -> None:
     """Others have completed; the session that has not done `held` is as far as it was, and goes on."""
     early = behind.do(flow().final, demand=False)
-    alone = not accepted(early)
-    required = f"refused: only other sessions have done {held}"
-    gate.observe("session.own-order", early, alone, required, "accepted")
-    if not alone:
+    gate.judge_apart("session.own-order", early, f"only other sessions have done {held}")
+    if accepted(early):
         return
     try:
         behind.finish()

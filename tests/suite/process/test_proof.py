@@ -12,6 +12,7 @@ from kycgate.check.under_load import FAITHFUL
 from kycgate.contracts.clauses import CATALOGUE
 from kycgate.contracts.flows import flow
 from kycgate.errors import UsageError
+from kycgate.runs.clause import Verdict
 from kycgate.sandbox import FAULTS, LOAD_FAULTS, variants
 from kycgate.sandbox.variants import LIBERTIES
 from kycgate.settings.profile import Limits
@@ -104,6 +105,14 @@ def test_the_default_budget_has_room_for_all_but_what_is_said_to_need_more() -> 
     # Every form of a picture is shown on each side.
     shown = {(exchange.endpoint, exchange.intent.removeprefix("the card as ")) for exchange in gate.recorded}
     assert shown >= {(step, form) for step in flow().uploads for form in FORMS}
+
+
+def test_who_keeps_no_order_takes_nothing_from_another_session() -> None:
+    """That ApproveFront comes first is expected alone: sessions that are kept apart are documented."""
+    judged = checked(faults=("loose-approve-front-approve-back",))
+    results = judged.gate.ledger.results(judged.not_tried)
+    roots = [r.id for r in results if r.verdict is Verdict.BROKEN and not r.cause]
+    assert roots == ["order.approve-back-after-approve-front"]
 
 
 @pytest.mark.whole
