@@ -30,11 +30,13 @@ _SAME_REFUSAL: Final = (
 """Clauses that one part of a vendor keeps, the broadest first: of credentials, of bodies."""
 _SAME_PROPERTY: Final = (
     ("reading.number", "reading.own-fields"),
+    ("result.scans", "reading.own-fields"),
     ("reading.letters", "reading.as-printed"),
     ("reading.own-fields", "reading.as-printed"),
     ("reading.no-date", "reading.number-birthdate"),
     ("reading.own-fields", "reading.number-birthdate"),
 )
+_DATES: Final = frozenset({"birthdate", "issueDate", "expirationDate"})
 _SAME_ANSWERS: Final = (
     ("reading.no-date", "reading.dates-in-order"),
     ("reading.number-birthdate", "reading.dates-in-order"),
@@ -162,6 +164,19 @@ def _no_such_day(clause: Broken, cause: Broken) -> bool:
     return named and days and clause.each(_property) <= cause.each(_property)
 
 
+def _in_no_order(clause: Broken, cause: Broken) -> bool:
+    """A date that is wrong in each reading stands in no order with the others."""
+    named = (cause.id, clause.id) == ("reading.own-fields", "reading.dates-in-order")
+    return named and any(_property(breach) in _DATES and breach.number is None for breach in cause.breaches)
+
+
+def _not_known(clause: Broken, cause: Broken) -> bool:
+    """Credentials that are good, and now and then not known, break whatever was sent with them then."""
+    sent = clause.id.startswith(("refusal.", "image.", "request.", "result.", "optional."))
+    unknown = all(breach.status == 401 for breach in (*clause.breaches, *cause.breaches))
+    return cause.id in _ACCEPTED and sent and unknown and clause.comes_and_goes and cause.comes_and_goes
+
+
 def _same_number(clause: Broken, cause: Broken) -> bool:
     """A number that is always wrong is another one than the card's others, too."""
     named = (cause.id, clause.id) == ("reading.own-fields", "reading.numbers-agree")
@@ -212,8 +227,8 @@ def _mostly(clause: Broken, cause: Broken) -> bool:
 
 _RULES: Final = (
     _no_such_path, _of_the_sibling, _of_the_other, _cannot_be_read, _refused_alike, _unverified, _same_property,
-    _no_such_day, _same_number, _in_another_charset, _same_answers, _begins_with, _same_words, _same_endpoint,
-    _wherever, _mostly,
+    _no_such_day, _in_no_order, _not_known, _same_number, _in_another_charset, _same_answers, _begins_with,
+    _same_words, _same_endpoint, _wherever, _mostly,
 )  # fmt: skip
 
 

@@ -100,6 +100,35 @@ def test_a_date_that_is_always_wrong_falls_on_days_that_there_are_not() -> None:
         assert found(wrong, clause) == ({clause.id: wrong.id} if explained else {})
 
 
+def test_a_scan_that_is_masked_is_wrong_in_every_reading() -> None:
+    masked = broken("result.scans", breach(where="customerData.idBackScan"))
+    assert found(masked, broken("reading.own-fields", breach(None, where="customerData.idBackScan"))) == {
+        "reading.own-fields": "result.scans"
+    }
+    assert found(masked, broken("reading.own-fields", breach(None, where="customerData.idFrontScan"))) == {}
+
+
+def test_a_date_that_is_always_wrong_stands_in_no_order() -> None:
+    order = broken("reading.dates-in-order", breach(4, "upload_back", 200))
+    always = broken("reading.own-fields", breach(None, where="customerData.issueDate"))
+    assert found(always, order) == {"reading.dates-in-order": "reading.own-fields"}
+    # Another property, or values of one reading that stand in each other's place.
+    for other in (breach(None, where="customerData.address"), breach(9, where="customerData.issueDate")):
+        assert found(broken("reading.own-fields", other), order) == {}
+
+
+def test_credentials_that_are_now_and_then_not_known_break_what_was_sent_then() -> None:
+    now_and_then = broken("approve.accepted", breach(1, "approve_front", 401), comes_and_goes=True)
+    unreadable = broken("refusal.unreadable", breach(2, status=401), comes_and_goes=True)
+    assert found(now_and_then, unreadable) == {"refusal.unreadable": "approve.accepted"}
+    for other in (
+        broken("refusal.unreadable", breach(2, status=401), breach(3, status=404), comes_and_goes=True),
+        broken("refusal.unreadable", breach(2, status=401)),
+        broken("session.any-connection", breach(2, status=401), comes_and_goes=True),
+    ):
+        assert found(now_and_then, other) == {}
+
+
 def test_a_number_that_is_always_wrong_is_not_the_cards_other_one() -> None:
     always = broken("reading.own-fields", breach(None, where="customerData.idBackScan"))
     differing = "idBackScan differ from idNumber"
