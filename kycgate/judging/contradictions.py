@@ -66,7 +66,7 @@ _SELDOM_SHARED = frozenset({*_DATED, "state"})
 _CARRIERS = str.maketrans("أإآىةؤئ", "ااايهوي")
 """Letters that software takes for one another to search names by, and the one that it keeps."""
 _ENOUGH_CARDS = 3
-_DIVIDED = (("firstName", "familyName"), ("firstNameEn", "familyNameEn"))
+_DIVIDED = {"fullName": ("firstName", "familyName"), "fullNameEn": ("firstNameEn", "familyNameEn")}
 _SHORTEST_CUT = 8
 """Characters: what is cut off before them may be a word in another spelling."""
 _RIGHT = ""
@@ -149,6 +149,13 @@ def _divided(names: Sequence[str], data: Mapping[str, Any], truth: Mapping[str, 
     given = [str(data.get(name) or "").split() for name in names]
     printed = [truth.get(name, "").split() for name in names]
     return all(given) and given != printed and [*chain(*given)] == [*chain(*printed)]
+
+
+def _lacks_words(full: str, first: str, data: Mapping[str, Any], truth: Mapping[str, str]) -> bool:
+    """Whether the first name ends early where the full name is right: no reader missed the end of its line."""
+    given, printed = str(data.get(first) or "").split(), truth.get(first, "").split()
+    whole = full in truth and data.get(full) == truth[full]
+    return whole and 0 < len(given) < len(printed) and given == printed[: len(given)]
 
 
 def _same_day(value: str, printed: str) -> bool:
@@ -439,10 +446,14 @@ class Memory:
         yield from self._swapped(data, truth)
         slips: dict[str, str] = {}
         right = misread = 0
-        divided = {name for names in _DIVIDED if _divided(names, data, truth) for name in names}
-        for first, _ in _DIVIDED:
-            if first in divided:
-                slips[first] = "ends at another word than the card's own line"
+        divided: set[str] = set()
+        for full, names in _DIVIDED.items():
+            if _divided(names, data, truth):
+                divided |= {*names}
+                slips[names[0]] = "ends at another word than the card's own line"
+            elif _lacks_words(full, names[0], data, truth):
+                divided.add(names[0])
+                slips[names[0]] = f"lacks words of it that {full} has"
         for name in (*_AS_PRINTED, *ENGLISH_NAMES, *_DATED):
             value, printed = data.get(name), truth.get(name)
             if not isinstance(value, str) or not value or not printed or name in divided:

@@ -347,6 +347,8 @@ _written("state-cut-off", "reading.as-printed", "A column of 22 characters holds
 _written("first-name-ends-at-a-space", "reading.as-printed", "firstName is the first word of the full name.",
          lambda data: dict(zip(("firstName", "familyName"), data["fullName"].split(maxsplit=1), strict=True))
          if "fullName" in data else {})  # fmt: skip
+_written("first-name-is-one-word", "reading.as-printed", "Of a first name of two words firstName has one.",
+         _each(("firstName",), lambda text: text.split()[0]))  # fmt: skip
 _written("english-first-name-ends-at-a-space", "reading.as-printed", "firstNameEn is the first word of fullNameEn.",
          lambda data: dict(zip(("firstNameEn", "familyNameEn"), data["fullNameEn"].split(maxsplit=1), strict=True))
          if "fullNameEn" in data else {})  # fmt: skip
