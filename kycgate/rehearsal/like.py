@@ -16,7 +16,8 @@ from typing import Any, Final
 from hdrh.histogram import HdrHistogram
 
 from kycgate.contracts.flows import flow
-from kycgate.contracts.models import ENGLISH_NAMES
+from kycgate.contracts.flows.national_id import UPLOAD_FRONT
+from kycgate.contracts.models import ENGLISH_NAMES, FRONT_PROPERTIES
 from kycgate.errors import UsageError
 from kycgate.runs.folder import RunFolder
 from kycgate.runs.model import Run
@@ -119,16 +120,23 @@ def learn(runs: Sequence[Run], exchanges: Sequence[Sequence[RecordedExchange]]) 
         raise UsageError("nothing was observed that a stand-in could be like: give a run of `kycgate check` or `load`")
     tried = seen["choices"].get("side-tries")
     limit = _tries([one for of_run in exchanges for one in of_run], tried)[1] if tried else None
+    settings, fields = _settings(seen, exchanges), _fields(seen["fields"])
+    if settings.get("front_carries_kept_back"):
+        # Whether the front has the back's properties depends on whether a back stands, not on chance.
+        front = fields.get(UPLOAD_FRONT, {})
+        fields[UPLOAD_FRONT] = {
+            name: shares for name, shares in front.items() if name in FRONT_PROPERTIES or len(shares) == 1
+        }
     manner = Manner(
         headers=_headers(seen["headers"], [one for of_run in exchanges for one in of_run], seen["order"]),
         order={kind: tuple(_usual(counts).split()) for kind, counts in seen["order"].items() if " of 200" not in kind},
         refusals=_refusals(seen["answers"], limit),
-        fields=_fields(seen["fields"]),
+        fields=fields,
         words={subject: _usual(counts) for subject, counts in seen["words"].items() if _is_word(subject, counts)},
         latency_ms=latency,
         success_code=_success_code(seen["answers"]),
     )
-    return SandboxSettings(**_settings(seen, exchanges), manner=manner)
+    return SandboxSettings(**settings, manner=manner)
 
 
 def _usual(counts: Answers) -> str:

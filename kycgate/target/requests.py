@@ -42,13 +42,13 @@ class Variation:
     outcome: Outcome = Outcome.BY_ORDER
     clause: str | None = None
     body: bytes | None = field(default=None, repr=False)
-    more: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    wrapping: str = "none"
     headers: Mapping[str, str | None] = field(default_factory=dict, repr=False)
     method: str = "POST"
     authorization: str | None = field(default=KEEP, repr=False)
     by_chance: bool = False
     """Chance decides what is sent, or what it meets: the answer is judged, and says nothing of drift."""
+    more: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    wrapping: str = "none"
 
 
 LEGAL = Variation()
