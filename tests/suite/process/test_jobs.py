@@ -22,8 +22,8 @@ from kycgate.target.exchange import Clocks, Exchange
 from kycgate.tests.suite.conftest import Call
 from kycgate.tests.suite.shares import share
 
-NAMES = share(random.Random(20).sample(sorted(FAULTS.load()), 20), 16)
-VARIANTS = share(sorted(variants()), 24)
+NAMES = share(random.Random(20).sample(sorted(FAULTS.load()), 20), 20)
+VARIANTS = share(sorted(variants()), 40)
 
 
 def broken(fault: str = "", variant: str = "", *, jobs: int, keys: int = 0) -> set[str]:

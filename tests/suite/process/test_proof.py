@@ -78,7 +78,7 @@ def test_nine_of_ten_faults_are_found_by_the_tests_of_their_clause() -> None:
     assert sum(requests < FEW for requests in sent.values()) > 0.9 * len(sent)
 
 
-@pytest.mark.parametrize("name", share(FAULTS.load(), 24))
+@pytest.mark.parametrize("name", share(FAULTS.load(), 40))
 def test_a_fault_is_found_by_the_tests_of_its_clause(name: str) -> None:
     """A share; `--only` sends fewer requests than the whole check, where the committed table says so."""
     found = trial("fault", name, quick=True)
@@ -86,7 +86,7 @@ def test_a_fault_is_found_by_the_tests_of_its_clause(name: str) -> None:
     assert found.requests < FEW or committed_requests()[name] >= FEW or name.startswith(("sometimes-", "race-")), found
 
 
-@pytest.mark.parametrize("name", share(NINE_VARIANTS, 3))
+@pytest.mark.parametrize("name", share(NINE_VARIANTS, 4))
 def test_a_faithful_variant_is_not_accused(name: str) -> None:
     """By a whole check: credentials, words, dates, translation, order of refusals. `default` is the command's below."""
     judged = trial("variant", name)
@@ -107,6 +107,7 @@ def test_the_default_budget_has_room_for_all_but_what_is_said_to_need_more() -> 
     assert shown >= {(step, form) for step in flow().uploads for form in FORMS}
 
 
+@pytest.mark.whole
 def test_who_keeps_no_order_takes_nothing_from_another_session() -> None:
     """That ApproveFront comes first is expected alone: sessions that are kept apart are documented."""
     judged = checked(faults=("loose-approve-front-approve-back",))
