@@ -251,12 +251,8 @@ class Session:
 
     def approval(self) -> dict[str, Any]:
         """The legal body of the step that confirms what was read."""
-        step = next(step for step in flow().steps if step.body is not None)
-        return self.confirmation(step)
-
-    def confirmation(self, step: Step) -> dict[str, Any]:
-        """What `step` sends back of what was read; empty for a step without a body."""
-        return step.body(self.reading, self.card.truth, self._sender.translation) if step.body else {}
+        body = next(step.body for step in flow().steps if step.body is not None)
+        return body(self.reading, self.card.truth, self._sender.translation)
 
     def _legal_body(self, step: Step, image: bytes | None, variation: Variation) -> bytes | None:
         return body_of(
