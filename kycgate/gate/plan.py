@@ -17,8 +17,8 @@ def judges(
     """Marks a contract test with the clauses it judges, what it sends at most, and how telling it is.
 
     `telling` orders the plan: 9 goes first, 0 last. A test that the budget has no room for is not begun. `asked` names
-    the profile's switch without which the test is not part of the plan. A `slow` one pauses: where several run at
-    once it begins first.
+    the profile's switch without which the test is not part of the plan. A `slow` one pauses, or uploads
+    many times in a row: where several run at once it begins first.
 
     Raises:
         KeyError: the catalogue has no such clause.

@@ -153,7 +153,7 @@ def test_image_limit(gate: Gate, session: Session) -> None:
     gate.ledger.open_point("image-limit", f"between {low / 1e6:.1f} and {high / 1e6:.1f} MB")
 
 
-@judges("status.no-5xx", "status.documented", "refusal.changes-nothing", requests=14, uploads=3, telling=3)
+@judges("status.no-5xx", "status.documented", "refusal.changes-nothing", requests=14, uploads=3, telling=6)
 def test_other_encodings(gate: Gate, session: Session) -> None:
     """What the sources leave open, of pictures and media types: recorded, and never a 5xx."""
     front = session.card.image("front")

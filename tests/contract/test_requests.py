@@ -74,6 +74,7 @@ def _odd_uploads() -> Iterator[Variation]:
     requests=22,
     uploads=2,
     telling=8,
+    slow=True,
 )
 @pytest.mark.parametrize("step", flow().uploads)
 def test_ill_formed_upload(gate: Gate, session: Session, step: Step) -> None:
