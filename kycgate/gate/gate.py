@@ -360,6 +360,10 @@ class Gate:
         """What the target chose where the sources leave room."""
         self.ledger.open_point(point, choice)
 
+    def bill(self) -> None:
+        """What was sent to be refused was read: it counts as an upload, too."""
+        self.target.bill()
+
     def enter(self, exchange: Exchange, observations: Iterable[Observation]) -> None:
         """Enter what is known of an exchange only now, as later ones have shown it."""
         exchange.excused = ""

@@ -72,6 +72,8 @@ class Sender(Protocol):
 
     def note(self, point: str, choice: str) -> None: ...
 
+    def bill(self) -> None: ...
+
     def has_newer(self, token: str, since: int = 0) -> bool: ...
 
     def enter(self, exchange: Exchange, observations: Iterator[Observation]) -> None: ...
@@ -208,6 +210,8 @@ class Session:
         self._excused = False
         interrupt: list[str] = []
         exchange = self._sender.send(wanted, lambda answer: self._judge(step, variation, expected, answer, interrupt))
+        if step.is_upload and not wanted.upload and accepted(exchange):
+            self._sender.bill()
         self._move(step, variation, exchange)
         self._cookies |= dict(_cookies_in(exchange))
         lost = not is_evidence(exchange) and not exchange.may_be_limited

@@ -130,9 +130,12 @@ def _judge_status(exchange: Exchange) -> Iterator[Observation]:
 
 
 def _sent_json(exchange: Exchange) -> bool:
-    content_type = next((v for k, v in exchange.request_headers.items() if k.lower() == "content-type"), "")
+    """Plain JSON: a server that knows no other coding or charset may take it for another media type."""
+    headers = {name.lower(): value.lower() for name, value in exchange.request_headers.items()}
+    kind, _, parameters = headers.get("content-type", "").partition(";")
+    plain = "content-encoding" not in headers and ("charset" not in parameters or "utf-8" in parameters)
     # The page documents ApproveBackImage without a body and so without a media type.
-    return content_type.partition(";")[0].strip().lower() == "application/json" or not exchange.request_body
+    return (kind.strip() == "application/json" and plain) or not exchange.request_body
 
 
 def _judge_media_type(exchange: Exchange) -> Observation:

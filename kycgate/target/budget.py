@@ -66,6 +66,11 @@ class Budget:
         if wait > 0:
             time.sleep(wait)
 
+    def bill(self) -> None:
+        """What was sent to be refused was read as a picture: it counts as an upload, too."""
+        with self._lock:
+            self.uploads_sent += 1
+
     def answered(self) -> None:
         """A request was answered, and not put off: the pace that a rate limit has slowed down grows again, slowly."""
         with self._lock:

@@ -210,6 +210,13 @@ class Target:
             self.gave_up = str(error)
             raise
 
+    def bill(self) -> None:
+        """An upload that was sent to be refused was read: it counts like the others."""
+        self.budget.bill()
+        with self._lock:
+            requests, uploads = self.sent_by(self.test)
+            self._sent_by[self.test] = (requests, uploads + 1)
+
     def _send_once(self, wanted: Wanted) -> Exchange:
         with self._gateway() as gateway:
             in_front = gateway.headers() if gateway is not None else {}

@@ -2,8 +2,7 @@
 
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from functools import partial
 from itertools import cycle
 
 from kycgate.contracts.flow import Step
@@ -13,6 +12,7 @@ from kycgate.gate.gate import Gate
 from kycgate.gate.minting import token_of
 from kycgate.gate.plan import judges
 from kycgate.gate.session import Dress, Interrupted, Session
+from kycgate.gate.together import at_once
 from kycgate.judging.answers import accepted, customer_data, is_evidence
 from kycgate.specimens.forms import TURNED
 from kycgate.target.exchange import Exchange
@@ -82,34 +82,30 @@ def test_pauses(gate: Gate) -> None:
             gate.release(session)
 
     walks = _pauses(gate)
-    with ThreadPoolExecutor(len(walks)) as pool:
-        for future in [pool.submit(copy_context().run, idle, steps, pauses) for steps, pauses in walks]:
-            future.result(timeout=300)
+    at_once([partial(idle, steps, pauses) for steps, pauses in walks])
 
 
 @judges("request.twice-at-once", "status.no-5xx", "session.own-customer", requests=9, uploads=4, telling=7)
 def test_double_taps(gate: Gate, session: Session) -> None:
     """Each step of one flow is sent twice at the same moment; at least one copy is performed, and the flow goes on."""
     twice = Variation("twice at the same moment", Outcome.ANY, by_chance=True)
-    with ThreadPoolExecutor(2) as pool:
-        for step in flow().steps:
-            copies = [pool.submit(copy_context().run, session.do, step, twice, demand=False) for _ in range(2)]
-            answers = [copy.result(timeout=120) for copy in copies]
-            if any(answer.status is None or answer.status in (413, 429) for answer in answers):
-                raise CannotJudge(f"two requests of {step} at once were put off or not answered")
-            done = any(accepted(answer) for answer in answers)
-            if not done and all(answer.status is not None and answer.status < 500 for answer in answers):
-                # Refused for being two, as some do: then the step is taken alone.
-                done = accepted(session.do(step, Variation("after two at once", Outcome.ANY), demand=False))
-            came = " and ".join(f"status {answer.status}" for answer in answers)
-            crashed = any(answer.status is not None and answer.status >= 500 for answer in answers)
-            # A copy that crashed may have been performed, and then the other one is refused: one cause.
-            gate.observe(
-                "request.twice-at-once", answers[-1], done, f"{step} performed by one of two copies", came,
-                because="status.no-5xx" if crashed else "", plainly=step.acceptance,
-            )  # fmt: skip
-            if not done:
-                return
+    for step in flow().steps:
+        answers = at_once([partial(session.do, step, twice, demand=False)] * 2)
+        if any(answer.status is None or answer.status in (413, 429) for answer in answers):
+            raise CannotJudge(f"two requests of {step} at once were put off or not answered")
+        done = any(accepted(answer) for answer in answers)
+        if not done and all(answer.status is not None and answer.status < 500 for answer in answers):
+            # Refused for being two, as some do: then the step is taken alone.
+            done = accepted(session.do(step, Variation("after two at once", Outcome.ANY), demand=False))
+        came = " and ".join(f"status {answer.status}" for answer in answers)
+        crashed = any(answer.status is not None and answer.status >= 500 for answer in answers)
+        # A copy that crashed may have been performed, and then the other one is refused: one cause.
+        gate.observe(
+            "request.twice-at-once", answers[-1], done, f"{step} performed by one of two copies", came,
+            because="status.no-5xx" if crashed else "", plainly=step.acceptance,
+        )  # fmt: skip
+        if not done:
+            return
 
 
 @judges("safety.no-mass-assignment", "safety.no-cors", requests=9, uploads=3, telling=5)

@@ -1,9 +1,7 @@
 """vendor-api.md: the session, and with it the order of the steps, hangs on the token. Two people need two tokens."""
 
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Callable
+from functools import partial
 
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
@@ -12,9 +10,9 @@ from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
 from kycgate.gate.session import Interrupted, Session
+from kycgate.gate.together import at_once
 from kycgate.judging.answers import accepted
 from kycgate.judging.ledger import Observation
-from kycgate.target.exchange import Exchange
 from kycgate.target.requests import Outcome, Variation
 
 ROUNDS = 1
@@ -103,7 +101,7 @@ def test_concurrent_sessions(gate: Gate) -> None:
         behind, *others = sessions
         for place, step in enumerate(flow().steps[:-1]):
             taking = others if place >= flow().steps.index(held) else sessions
-            for exchange in _at_once(taking, lambda session, step=step: session.do(step, demand=False)):  # type: ignore[misc]
+            for exchange in at_once([partial(session.do, step, demand=False) for session in taking]):
                 kept = exchange.status not in (400, 404) or step is flow().steps[0]
                 required = f"{step} taken, as what it needs was"
                 gate.observe("session.own-order", exchange, kept, required, "refused", plainly=step.acceptance)
@@ -112,7 +110,7 @@ def test_concurrent_sessions(gate: Gate) -> None:
         # The last step comes twice at the same moment for one of them: it is performed once.
         twice = Variation("the last step twice at the same moment", Outcome.ANY, by_chance=True)
         tapping = others[0]
-        taken = _at_once([*others, tapping], lambda session: session.do(flow().final, twice))
+        taken = at_once([partial(session.do, flow().final, twice) for session in [*others, tapping]])
         again = [exchange for exchange in taken if exchange.session == tapping.label]
         once = sum(map(accepted, again)) < len(again)
         gate.observe("order.closed", again[-1], once, "performed once", "performed twice at the same moment")
@@ -121,19 +119,6 @@ def test_concurrent_sessions(gate: Gate) -> None:
     people = min(PEOPLE, gate.concurrent_sessions)
     for _ in range(ROUNDS):
         _with_sessions(gate, max(people, 2), together)
-
-
-def _at_once(sessions: Sequence[Session], act: Callable[[Session], Exchange]) -> list[Exchange]:
-    """What each is answered; all begin at the same moment."""
-    barrier = threading.Barrier(len(sessions))
-
-    def wait_and_act(session: Session) -> Exchange:
-        barrier.wait(timeout=30)
-        return act(session)
-
-    with ThreadPoolExecutor(len(sessions)) as pool:
-        begun = [pool.submit(copy_context().run, wait_and_act, session) for session in sessions]
-        return [future.result(timeout=120) for future in begun]
 
 
 def _judge_own_completion(gate: Gate, behind: Session, held: Step) -> None:

@@ -90,6 +90,10 @@ _crash("crash-on-an-array-approval", "An approval that is an array is a 500.",
        lambda step, r: step == APPROVE_FRONT and r.body[:1] == b"[")  # fmt: skip
 _crash("crash-on-bare-values", "An upload that is a text or a number by itself is a 500.",
        lambda step, r: step.is_upload and re.fullmatch(rb'\s*("[^"]*"|[-\d.]+)\s*', r.body) is not None)  # fmt: skip
+_crash("crash-on-a-compressed-request", "A request with a Content-Encoding is a 500.",
+       lambda _, r: "content-encoding" in r.headers)  # fmt: skip
+_crash("crash-on-another-charset", "A request that names another charset than UTF-8 is a 500.",
+       lambda _, r: "windows" in r.headers.get("content-type", ""))  # fmt: skip
 _crash("crash-on-last-broken-body", "A broken body on ApproveBackImage is a 500.",
        lambda step, r: step == APPROVE_BACK and r.body[:1] == b"{" and r.body[-1:] != b"}")  # fmt: skip
 

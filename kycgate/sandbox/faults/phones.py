@@ -91,6 +91,17 @@ _forgets("forgets-before-the-back", 3.0, "After three seconds the back is refuse
 _forgets("forgets-before-the-end", 3.0, "After three seconds the last approval is refused.", APPROVE_BACK)
 
 
+@fault("sessions-live-for-seconds", "session.idle", "state")
+class SessionsLiveForSeconds(Vendor):
+    """A session is forgotten 3.7 s after its first upload, however busy it is."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        now = time.monotonic()
+        if now - session.__dict__.setdefault("began_at", now) > 3.7:
+            session.done.clear()
+        return super().perform(session, step, request)
+
+
 @fault("second-token-opens-anew", "session.resumed", "state")
 class SecondTokenOpensAnew(Vendor):
     """A second token for one requestId begins a session of its own."""

@@ -97,6 +97,17 @@ class SometimesAnotherNumber(ChangedData):
             data["idNumberBack"] = number[:-1] + str((int(number[-1]) + 1) % 10)
 
 
+@fault("back-number-from-the-front", "reading.as-printed", "semantics")
+class BackNumberFromTheFront(Vendor):
+    """idNumberBack is the number of the session's front, whatever the back shows."""
+
+    def customer_data(self, session: Onboarding, step: Step, fields: Mapping[str, str]) -> dict[str, Any]:
+        data = super().customer_data(session, step, fields)
+        if data["idNumberBack"]:
+            data["idNumberBack"] = session.front["idNumber"]
+        return data
+
+
 @fault("family-name-missing", "reading.names-agree", "semantics")
 class FamilyNameMissing(ChangedData):
     """fullName is the first name alone."""

@@ -10,6 +10,7 @@ from kycgate.contracts.flow import Step
 from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, NATIONAL_ID, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.sandbox.faults.access import claims_of
 from kycgate.sandbox.faults.registry import fault
+from kycgate.sandbox.settings import SandboxSettings
 from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
 
 
@@ -33,6 +34,10 @@ _refusal_changes("broken-approval-counts", "A refused approval with broken JSON 
                  lambda session: session.done.add(APPROVE_FRONT), message="not JSON")  # fmt: skip
 _refusal_changes("nameless-approval-counts", "A refused approval without English names approves.", APPROVE_FRONT,
                  lambda session: session.done.add(APPROVE_FRONT), message="mandatory")  # fmt: skip
+_refusal_changes("short-number-approves", "An approval refused for its idNumber approves.", APPROVE_FRONT,
+                 lambda session: session.done.add(APPROVE_FRONT), message="14 digits")  # fmt: skip
+_refusal_changes("impossible-date-approves", "An approval refused for its birthdate approves.", APPROVE_FRONT,
+                 lambda session: session.done.add(APPROVE_FRONT), message="dd/MM/yyyy")  # fmt: skip
 _refusal_changes("early-last-step-closes", "ApproveBackImage refused for its order closes the session.",
                  APPROVE_BACK, lambda session: session.done.update(NATIONAL_ID.steps))  # fmt: skip
 _refusal_changes("early-last-step-forgets-back", "ApproveBackImage refused for its order loses the back.",
@@ -154,6 +159,20 @@ class BackRetryNewCustomer(Vendor):
         if step == UPLOAD_BACK and step in session.done:
             session.customer_id = self.new_customer()
         super().mark(session, step)
+
+
+@fault("first-back-stands", "session.own-customer", "state")
+class FirstBackStands(Vendor):
+    """A back that is shown again is answered with what the session's first one said."""
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        super().__init__(settings)
+        self._backs: dict[str, Mapping[str, str]] = {}
+
+    def customer_data(self, session: Onboarding, step: Step, fields: Mapping[str, str]) -> dict[str, Any]:
+        if step == UPLOAD_BACK:
+            fields = self._backs.setdefault(session.customer_id, fields)
+        return super().customer_data(session, step, fields)
 
 
 @fault("customers-recycled", "session.own-customer", "state")

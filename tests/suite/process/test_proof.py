@@ -102,6 +102,16 @@ def test_the_default_budget_has_room_for_all_but_what_is_said_to_need_more() -> 
     planned = {test.test.partition("[")[0] for test in run_contract_tests(None).plan}
     assert planned - begun <= {"test_open_repeats", "test_random_walks"}
     assert len(gate.recorded) <= limits.requests
+    # Whatever was read is billed, also what was sent to be refused.
+    known, others = (
+        [found for found in gate.recorded if found.endpoint in flow().uploads and bool(found.picture) is wanted]
+        for wanted in (True, False)
+    )
+    read = [
+        found for found in others if isinstance(found.answer_body, dict) and found.answer_body.get("isSuccess") is True
+    ]
+    assert read
+    assert gate.budget.uploads_sent == len(known) + len(read)
     # Every form of a picture is shown on each side.
     shown = {(exchange.endpoint, exchange.intent.removeprefix("the card as ")) for exchange in gate.recorded}
     assert shown >= {(step, form) for step in flow().uploads for form in FORMS}
