@@ -135,10 +135,11 @@ def test_unreadable_retry_keeps_what_was_read(session: Session) -> None:
     session.do(APPROVE_BACK)
 
 
-@judges("order.retry", "session.own-customer", "result.back-fields", requests=9, uploads=4, telling=2)
+@judges("order.retry", "session.own-customer", "result.back-fields", requests=10, uploads=5, telling=2)
 def test_open_repeats(gate: Gate, session: Session) -> None:
-    """What repeated steps come to is recorded."""
+    """A side may be shown again; what other repeated steps come to is recorded."""
     session.do(UPLOAD_FRONT)
+    session.do(UPLOAD_BACK)
     session.do(UPLOAD_BACK)
     session.do(UPLOAD_FRONT)
     session.do(APPROVE_FRONT)

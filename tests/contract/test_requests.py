@@ -17,10 +17,11 @@ from kycgate.contracts.models import ENGLISH_NAMES
 from kycgate.gate.gate import Gate
 from kycgate.gate.plan import judges
 from kycgate.gate.session import Interrupted, Session
-from kycgate.judging.answers import accepted
+from kycgate.judging.answers import accepted, customer_data
+from kycgate.judging.card import numbers_in
 from kycgate.specimens.forms import TURNED
 from kycgate.target.exchange import Exchange
-from kycgate.target.requests import LEGAL, UNLISTED, Outcome, Variation, to_json
+from kycgate.target.requests import LEGAL, UNLISTED, Outcome, Variation, to_json, upload_body
 
 BROKEN_JSON: dict[str, bytes] = {
     "JSON cut short": b'{"image": "AAAA"',
@@ -167,7 +168,7 @@ ODD_APPROVALS: dict[str, dict[str, object]] = {
 }
 
 
-@judges("optional.ill-formed", "status.no-5xx", "status.documented", requests=23, uploads=2, telling=6)
+@judges("optional.ill-formed", "status.no-5xx", "status.documented", requests=24, uploads=3, telling=6)
 def test_odd_approvals(gate: Gate, session: Session) -> None:
     """Values that are wrong in themselves: 400 is expected, acceptance is recorded, a 5xx never fits.
 
@@ -193,13 +194,31 @@ def test_odd_approvals(gate: Gate, session: Session) -> None:
         body = to_json({**session.approval(), **texts})
         variation = Variation(f"free text as people write it ({shift + 1})", Outcome.ANY, body=body)
         session.do(APPROVE_FRONT, variation=variation, demand=False)
+    # Who has shown another person's back first is read anew.
+    _show_another_back(gate, session)
     session.do(UPLOAD_BACK, variation=Variation("after free text", Outcome.ANY), demand=False)
+
+
+def _show_another_back(gate: Gate, session: Session) -> None:
+    """Show another person's back: it may be refused; where it is read, it is read as what it shows."""
+    other = gate.cards.take()
+    gate.show(other)
+    try:
+        variation = Variation("another person's back", Outcome.ANY, body=upload_body(other.back))
+        exchange = session.do(UPLOAD_BACK, variation, demand=False)
+    finally:
+        gate.cards.give_back(other)
+    own, printed = session.card.truth.get("idNumber"), other.truth.get("idNumber")
+    came = numbers_in(customer_data(exchange) or {}).get("idNumberBack")
+    if came and own != printed:
+        required = "the number on the back that is shown"
+        gate.observe("reading.as-printed", exchange, came != own, required, "the front's number")
 
 
 @judges(
     *("approve.names-mandatory", "approve.value-as-read", "safety.no-mass-assignment"),
     *("refusal.broken-json", "refusal.changes-nothing", "refusal.error-body", "safety.no-echo", "status.no-5xx"),
-    requests=25,
+    requests=24,
     uploads=3,
     telling=8,
 )
@@ -248,11 +267,6 @@ def test_refused_approvals(gate: Gate, session: Session) -> None:
         ill_formed = [session.do(APPROVE_FRONT, Variation("a wrong value", Outcome.ANY, body=body)) for body in wrong]
         if not any(map(accepted, ill_formed)):
             session.do(APPROVE_BACK)
-    if APPROVE_FRONT not in session.state.done:
-        # That a property may be null does not say that it may be an empty text.
-        empty = to_json(session.approval() | dict.fromkeys(ENGLISH_NAMES, ""))
-        exchange = session.do(APPROVE_FRONT, Variation("empty English names", Outcome.ANY, body=empty))
-        gate.ledger.open_point("empty-english-names", _choice(exchange))
     if APPROVE_FRONT not in session.state.done and translated:
         session.do(APPROVE_FRONT, variation=Variation("the names as read", clause="approve.value-as-read"))
     if APPROVE_FRONT in session.state.done:
@@ -309,7 +323,7 @@ def _born(read: dict[str, Any], day: date, *, number: bool) -> dict[str, Any]:
     return {"birthdate": f"{day:%d/%m/%Y}", "idNumber": fitting}
 
 
-@judges("approve.accepted", "approve.page-example", "status.no-5xx", requests=14, uploads=5, telling=6)
+@judges("approve.accepted", "approve.page-example", "status.no-5xx", requests=17, uploads=6, telling=6)
 def test_edited_approvals(gate: Gate, session: Session) -> None:
     """The client may edit what was read: where it may at all, one well-formed value is as good as another.
 
@@ -348,6 +362,9 @@ def test_edited_approvals(gate: Gate, session: Session) -> None:
     edited["a leap day"] = approve("a leap day", lambda read: _born(read, date(2000, 2, 29), number=numbered))
     for name, exchange in edited.items():
         gate.ledger.open_point("edited-values", f"{name}: {_choice(exchange)}")
+    # That a property may be null does not say that it may be an empty text.
+    empty = approve("empty English names", lambda _: dict.fromkeys(ENGLISH_NAMES, ""))
+    gate.ledger.open_point("empty-english-names", _choice(empty))
     # The example has another number: where the target takes none but the one that was read, it says nothing.
     if numbered or accepted(example):
         ok = accepted(example)
