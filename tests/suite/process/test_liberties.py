@@ -43,7 +43,7 @@ def test_the_same_seed_twice_meets_people_who_are_known(unreadable: str) -> None
 
 
 @pytest.mark.parametrize("known", share(["refused", "accepted"], 2))
-@pytest.mark.parametrize("keys", [12, 60])
+@pytest.mark.parametrize("keys", share([12, 60], 2))
 def test_keys_that_serve_one_flow_are_used_for_that_flow(keys: int, known: str) -> None:
     """Few are spent early on; many last until sessions are told apart, which begin with their front uploaded."""
     settings = SandboxSettings.model_validate({"key_after_completion": "refused", "known_person": known})
@@ -55,6 +55,7 @@ def test_keys_that_serve_one_flow_are_used_for_that_flow(keys: int, known: str) 
         assert results[clause].verdict is Verdict.KEPT, results[clause].reason
 
 
+@pytest.mark.whole
 def test_keys_that_open_new_flows_with_people_who_are_known() -> None:
     settings = SandboxSettings(known_person="refused", front_after_approval="refused")
     with embedded_sandbox(Profile(), settings, keys=3) as sandbox:
@@ -64,6 +65,7 @@ def test_keys_that_open_new_flows_with_people_who_are_known() -> None:
     assert results["session.own-order"].verdict is not Verdict.BROKEN
 
 
+@pytest.mark.whole
 def test_bytes_that_are_no_utf8_may_be_replaced_before_the_json_is_parsed() -> None:
     """As ordinary web servers do; with translation off an approval of unknown properties alone is a whole one."""
     settings = SandboxSettings(not_utf8="replaced", not_base64="result", translation=False)
