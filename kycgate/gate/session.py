@@ -26,6 +26,7 @@ from kycgate.target.exchange import Exchange, Picture
 from kycgate.target.requests import (
     KEEP,
     LEGAL,
+    LINES,
     Outcome,
     Variation,
     authorization_of,
@@ -423,7 +424,7 @@ class Session:
             yield Observation("order.retry", ok, retry, came, because=own)
         first = variation.clause or own
         # A target that takes unbroken base64 alone refuses whatever else is tried with broken lines, too.
-        wrapped = exchange.picture is not None and exchange.picture.wrapping != "none" and first != "image.line-feeds"
+        wrapped = exchange.picture is not None and exchange.picture.wrapping in LINES and first != "image.line-feeds"
         because = "image.line-feeds" if wrapped else ""
         yield Observation(first, ok, required, came, because=because, plainly=own if first != own else "")
         if variation is LEGAL and step == flow().first and self._calls == 1 and not self.credential.fixed:

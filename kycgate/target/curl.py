@@ -9,7 +9,7 @@ from typing import Any
 from kycgate.contracts.models import FRONT_PROPERTIES
 from kycgate.target.exchange import Exchange, Picture
 from kycgate.target.oauth import TOKEN_NAME
-from kycgate.target.requests import token_body
+from kycgate.target.requests import ESCAPED, token_body
 from kycgate.target.route import Route
 
 MAX_BODY = 4_000
@@ -99,6 +99,7 @@ _WRAPPED = {
     "none": "base64 -w0 {}",
     "lf": r"base64 -w76 {} | sed ':a;N;$!ba;s/\n/\\n/g'",
     "crlf": r"base64 -w76 {} | sed ':a;N;$!ba;s/\n/\\r\\n/g'",
+    ESCAPED: r"base64 -w0 {} | sed 's#/#\\/#g; s/+/\\u002b/g; s/=/\\u003d/g'",
 }
 
 

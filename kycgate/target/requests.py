@@ -29,13 +29,19 @@ KEEP = "\0keep"
 """Stands for the session's own credentials."""
 
 
+LINES = {"lf": "\n", "crlf": "\r\n"}
+"""Writings of base64 in lines of 76 characters: Android's default, and MIME's."""
+ESCAPED = "escaped"
+"""Unbroken base64 of which all but letters and digits is escaped, as JSON allows and some writers do (RFC 8259, 7)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Variation:
     """How a request differs from the legal one, and what the contract says of it.
 
-    `body` replaces the legal body. Else `wrapping` breaks the lines of its base64 (`to_base64`), and `more` properties
-    are added to it. `headers` are added, and those given as None taken away; `authorization` is the whole header, None
-    for no header. `clause` is what the outcome speaks to, when it is not the order's or the step's own.
+    `body` replaces the legal body. Else `wrapping` says how its base64 is written (`upload_body`), and `more`
+    properties are added to it. `headers` are added, and those given as None taken away; `authorization` is the whole
+    header, None for no header. `clause` is what the outcome speaks to, when it is not the order's or the step's own.
     """
 
     name: str = "legal"
@@ -52,14 +58,15 @@ class Variation:
 
 
 LEGAL = Variation()
+WITH_ESCAPES = Variation("base64 with escapes, as JSON allows", wrapping=ESCAPED)
 
 
 def to_base64(image: bytes, wrapping: str = "none") -> str:
-    """`wrapping`: none, lf (Android's default) or crlf (MIME), both after 76 characters."""
-    if wrapping == "none":
+    """`wrapping`: none, `ESCAPED`, or one of `LINES`."""
+    if wrapping not in LINES:
         return base64.b64encode(image).decode("ascii")
     text = base64.encodebytes(image).decode("ascii")
-    return text.replace("\n", {"lf": "\n", "crlf": "\r\n"}[wrapping])
+    return text.replace("\n", LINES[wrapping])
 
 
 def to_json(value: Any) -> bytes:
@@ -91,11 +98,13 @@ def token_body(tenant_id: str | None, tenant_secret: str | None, properties: Map
 def upload_body(image: bytes, wrapping: str = "none", **more: Any) -> bytes:
     """The JSON of an upload.
 
-    The picture is most of it and needs no escapes but for its line ends: what escapes JSON does not look through it.
+    `more` stands before the image, which need not be the first property. The picture is most of it and needs no escapes
+    but for its line ends: what escapes JSON does not look through it.
     """
-    text = to_base64(image, wrapping).replace("\r", "\\r").replace("\n", "\\n").encode("ascii")
-    rest = to_json(more)[1:]
-    return b'{"image": "%b"%b%b' % (text, b", " if more else b"", rest)
+    text = to_base64(image, wrapping).replace("\r", "\\r").replace("\n", "\\n")
+    if wrapping == ESCAPED:
+        text = text.replace("/", "\\/").replace("+", "\\u002b").replace("=", "\\u003d")
+    return b'%b%b"image": "%b"}' % (to_json(more)[:-1], b", " if more else b"", text.encode("ascii"))
 
 
 def body_of(

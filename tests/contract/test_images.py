@@ -18,7 +18,7 @@ from kycgate.gate.plan import judges
 from kycgate.gate.session import LARGE_CAPTURE, Session
 from kycgate.judging.answers import accepted
 from kycgate.specimens import pad_jpeg
-from kycgate.target.requests import Outcome, Variation, to_base64, to_json
+from kycgate.target.requests import WITH_ESCAPES, Outcome, Variation, to_base64, to_json
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
@@ -110,7 +110,7 @@ def test_full_size_captures(gate: Gate, session: Session) -> None:
     show(UPLOAD_BACK, 1_200_000)
     show(UPLOAD_FRONT, 3_500_000)
     show(UPLOAD_BACK, 3_500_000)
-    session.do(UPLOAD_BACK)
+    session.do(UPLOAD_BACK, WITH_ESCAPES)
     # Both sides were shown more than once: to show one again does not approve it.
     session.do(APPROVE_BACK)
     session.finish()

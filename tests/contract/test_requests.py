@@ -21,7 +21,7 @@ from kycgate.judging.answers import accepted, customer_data
 from kycgate.judging.card import numbers_in
 from kycgate.specimens.forms import TURNED
 from kycgate.target.exchange import Exchange
-from kycgate.target.requests import LEGAL, UNLISTED, Outcome, Variation, to_json, upload_body
+from kycgate.target.requests import LEGAL, UNLISTED, WITH_ESCAPES, Outcome, Variation, to_json, upload_body
 
 BROKEN_JSON: dict[str, bytes] = {
     "JSON cut short": b'{"image": "AAAA"',
@@ -228,15 +228,17 @@ def test_refused_approvals(gate: Gate, session: Session) -> None:
     What was read may be passed back.
     """
     session.do(UPLOAD_FRONT)
-    # Each is a whole approval but for its end: who reads no further, or is lenient, would take it.
+    # Each is a whole approval but for one place: who reads no further, or is lenient, would take it.
     whole = to_json(session.approval()).removesuffix(b"}")
     broken = {
-        "a trailing comma": b",}",
-        "text behind an object": b"}image=AAAA",
-        "bytes that are no UTF-8": b"\xff\xfe}",
+        "a trailing comma": whole + b",}",
+        "text behind an object": whole + b"}image=AAAA",
+        "bytes that are no UTF-8": whole + b"\xff\xfe}",
+        "a comment": whole + b"/* SPECIMEN */}",
+        "a name in single quotes": b"{'scanType': 1, " + whole[1:] + b"}",
     }
-    for name, end in broken.items():
-        variation = Variation(name, Outcome.BAD_REQUEST, "refusal.broken-json", whole + end)
+    for name, body in broken.items():
+        variation = Variation(name, Outcome.BAD_REQUEST, "refusal.broken-json", body)
         session.do(APPROVE_FRONT, variation=variation, demand=False)
     translated = gate.translation == "on"
     if translated:
@@ -329,7 +331,7 @@ def test_edited_approvals(gate: Gate, session: Session) -> None:
 
     Free text is none of that: what names hold may be a 400.
     """
-    session.do(UPLOAD_FRONT)
+    session.do(UPLOAD_FRONT, WITH_ESCAPES)
 
     def approve(name: str, edit: Callable[[dict[str, Any]], dict[str, Any]]) -> Exchange:
         """What a front that is shown and not approved is answered: a second approval's refusal tells nothing."""

@@ -70,8 +70,10 @@ def test_issue(gate: Gate) -> None:
             yield from ahead(exchange)
 
     given_all = {**dict.fromkeys(optional, "kycgate"), "requestId": None, "appVersion": 1}
-    intent = "optional properties given, with a name as people write it"
-    exchange = gate.tokens.request(judge=named, intent=intent, properties={**given_all, "userName": PERSON})
+    # A request may be traced across systems, and a device have no UUID for a name.
+    intent = "optional properties given, long ones, with a name as people write it"
+    long = {"userName": PERSON, "deviceId": "d0" * 32, "correlationId": f"urn:uuid:{uuid.UUID(int=7)}"}
+    exchange = gate.tokens.request(judge=named, intent=intent, properties={**given_all, **long})
     if exchange.status == 400:
         gate.tokens.request(judge=ahead, intent="optional properties given", properties=given_all)
 

@@ -336,6 +336,8 @@ _no_token_when("arabic-user-is-500", "A token for a userName in Arabic letters i
                lambda vendor, request: not _user(vendor, request).isascii())  # fmt: skip
 _no_token_when("long-user-is-500", "A token for a userName of over 200 characters is a 500.",
                lambda vendor, request: len(_user(vendor, request)) > 200)  # fmt: skip
+_no_token_when("long-correlation-id-is-500", "A token for a correlationId longer than a UUID is a 500.",
+               lambda vendor, request: len(str(vendor.parse(request.body).get("correlationId"))) > 36)  # fmt: skip
 _no_token_when("secret-list-is-500", "A known tenant's secret that is an array or an object is a 500.",
                _secret_of_a_tenant_is_no_text)  # fmt: skip
 _no_token_when("token-list-is-500", "An array at the token endpoint is a 500.",

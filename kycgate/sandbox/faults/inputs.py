@@ -241,6 +241,51 @@ _reads(
 )  # fmt: skip
 
 
+_reads(
+    "comment-in-an-approval", "refusal.broken-json", "A comment in an approval, which JSON has none of, is skipped.",
+    APPROVE_FRONT, lambda body: re.sub(rb"/\*.*?\*/", b"", body),
+)  # fmt: skip
+_reads(
+    "single-quotes-approve", "refusal.broken-json", "Names in single quotes are read in an approval.",
+    APPROVE_FRONT, lambda body: re.sub(rb"'(\w+)'\s*:", rb'"\1":', body),
+)  # fmt: skip
+
+
+def _refuses(name: str, clause: str, sentence: str, step: Step, what: Callable[[bytes], bool]) -> None:
+    """A fault that refuses legal bodies of some kind."""
+
+    class Refuses(Vendor):
+        def perform(self, session: Onboarding, performed: Step, request: Incoming) -> Reply:
+            if performed == step and what(request.body):
+                raise Refused(400, "The body is not as expected")
+            return super().perform(session, performed, request)
+
+    Refuses.__doc__ = sentence
+    fault(name, clause, "robustness")(Refuses)
+
+
+def _has_image_behind(body: bytes) -> bool:
+    with contextlib.suppress(ValueError, RecursionError):
+        match json.loads(body):
+            case {"image": str()} as value:
+                return bool(next(iter(value)) != "image")
+    return False
+
+
+_refuses(
+    "image-must-come-first", "request.unknown-properties", "A front is refused where image is not its first property.",
+    UPLOAD_FRONT, _has_image_behind,
+)  # fmt: skip
+_refuses(
+    "escaped-slash-on-the-back", "upload.accepted", "An image in which a slash is escaped, as JSON allows, is refused.",
+    UPLOAD_BACK, lambda body: b"\\/" in body,
+)  # fmt: skip
+_refuses(
+    "escapes-left-in-the-front", "upload.accepted", "The front's base64 is taken from the body as it stands.",
+    UPLOAD_FRONT, lambda body: b"\\u00" in body,
+)  # fmt: skip
+
+
 @fault("line-end-within-a-text", "refusal.broken-json", "status")
 class LineEndWithinAText(Vendor):
     """A line end within a JSON text, which JSON does not allow, is taken."""

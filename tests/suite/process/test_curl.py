@@ -18,7 +18,7 @@ from kycgate.sandbox import RunningSandbox, SandboxSettings
 from kycgate.settings.profile import Profile, Secrets
 from kycgate.target.curl import curl_for, lines_to_fill
 from kycgate.target.exchange import Clocks, Exchange
-from kycgate.target.requests import Outcome, Variation
+from kycgate.target.requests import ESCAPED, LINES, Outcome, Variation
 from kycgate.tests.suite.chaos_trial import SECRET, TENANT
 
 SEED = 4
@@ -37,9 +37,9 @@ def sent_by(base_url: str) -> tuple[Gate, dict[str, Exchange]]:
         for name, body in raw.items()
     }
     found["a picture"] = session.do(front)
-    for wrapping in ("lf", "crlf"):
+    for wrapping in (*LINES, ESCAPED):
         more = {"scanType": 1, "a": {"note": "it's 100% \\"}, "userName": "SPECIMEN"}
-        found[f"a picture in lines ({wrapping})"] = gate.session().do(
+        found[f"a picture with more ({wrapping})"] = gate.session().do(
             front, Variation("more properties", wrapping=wrapping, more=more)
         )
     found["no Authorization"] = session.do(
