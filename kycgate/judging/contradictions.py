@@ -204,6 +204,8 @@ class Memory:
         """By picture (card, side, bytes, media type): the values that each property was given."""
         self._borrowed: dict[str, set[str]] = defaultdict(set)
         """By properties: the cards of which they were another card's, though they are read right otherwise."""
+        self._another_born: set[str] = set()
+        """The cards that were given another card's birth date, though it is read right otherwise."""
         self._latest: deque[str] = deque(maxlen=2)
         """The cards of the last readings."""
         self._left_behind: set[tuple[tuple[str, str, int, str], str]] = set()
@@ -358,6 +360,16 @@ class Memory:
                         name,
                     )
                     return
+        # A birth date is one of thousands: that of another who was shown, on two cards, was not misread.
+        if "birthdate" in found:
+            self._another_born.add(picture.card)
+            if len(self._another_born) > 1:
+                yield self._crossed(
+                    "one customer for one session, and another for another",
+                    "birthdate is another session's person's",
+                    "birthdate",
+                )
+                return
         # Of two dates the one may be reckoned from the other.
         together = [(one, two) for one, two in combinations(found, 2) if not {one, two} <= {*_DATED}]
         pair = next(((one, two) for one, two in together if found[one] & found[two]), None)

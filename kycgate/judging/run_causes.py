@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from kycgate.contracts.flows import flow
+
 _CUSTOMER, _ANOTHERS = "session.own-customer", "another session's"
 """The clause of a session's customer, and how its breach says whose it was instead."""
 _APART: Final = ("token.distinct", "token.own-session", _CUSTOMER, "session.own-order")
@@ -29,7 +31,6 @@ _SAME_REFUSAL: Final = (
 )
 """Clauses that one part of a vendor keeps, the broadest first: of credentials, of bodies."""
 _SAME_PROPERTY: Final = (
-    ("reading.number", "reading.own-fields"),
     ("result.scans", "reading.own-fields"),
     ("reading.letters", "reading.as-printed"),
     ("reading.own-fields", "reading.as-printed"),
@@ -157,6 +158,27 @@ def _same_property(clause: Broken, cause: Broken) -> bool:
     return _among(_SAME_PROPERTY, clause, cause) and named and clause.each(_property) <= cause.each(_property)
 
 
+def _impossible_number(clause: Broken, cause: Broken) -> bool:
+    """A number that cannot be is wrong in each reading, too; where there is no other one, that says more of it."""
+    wrong, other = clause.each(_property), cause.each(_property)
+    match cause.id, clause.id:
+        case "reading.own-fields", "reading.number":
+            return wrong <= other
+        case "reading.number", "reading.own-fields":
+            return wrong < other
+    return False
+
+
+def _handed_back(clause: Broken, cause: Broken) -> bool:
+    """What is read wrong each time is handed back so by each approval, which may be refused for it."""
+    if (cause.id, clause.id) != ("reading.own-fields", "approve.accepted"):
+        return False
+    steps = [step for step in flow().steps if step.request is not None and not step.is_upload]
+    handed = {name for step in steps for name in getattr(step.request, "model_fields", ())}
+    refused = clause.each(_status) <= {(str(step), 400) for step in steps}
+    return refused and not cause.each(_property).isdisjoint(handed)
+
+
 def _no_such_day(clause: Broken, cause: Broken) -> bool:
     """A date that is always wrong falls now and then on a day that its month does not have."""
     named = clause.id == "result.date-times" and cause.id == "reading.own-fields"
@@ -227,8 +249,8 @@ def _mostly(clause: Broken, cause: Broken) -> bool:
 
 _RULES: Final = (
     _no_such_path, _of_the_sibling, _of_the_other, _cannot_be_read, _refused_alike, _unverified, _same_property,
-    _no_such_day, _in_no_order, _not_known, _same_number, _in_another_charset, _same_answers, _begins_with,
-    _same_words, _same_endpoint, _wherever, _mostly,
+    _impossible_number, _handed_back, _no_such_day, _in_no_order, _not_known, _same_number, _in_another_charset,
+    _same_answers, _begins_with, _same_words, _same_endpoint, _wherever, _mostly,
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from kycgate.judging.answers import customer_data
+from kycgate.judging.answers import customer_data, success_of
 from kycgate.judging.ledger import Observation
 from kycgate.target.exchange import Exchange, header_of
 
@@ -22,8 +22,14 @@ def judge_safety(exchange: Exchange) -> Iterator[Observation]:
     if customer_data(exchange) is not None:
         yield _stored(exchange)
         yield _shared(exchange)
-    elif exchange.status is not None and 400 <= exchange.status < 500 and exchange.status != 403:
+    elif _refused(exchange):
         yield from _repeated(exchange)
+
+
+def _refused(exchange: Exchange) -> bool:
+    """In either form that a refusal has; the page of a firewall is none."""
+    of_status = exchange.status is not None and 400 <= exchange.status < 500 and exchange.status != 403
+    return of_status or success_of(exchange) is False
 
 
 def _stored(exchange: Exchange) -> Observation:

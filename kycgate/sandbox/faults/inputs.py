@@ -78,6 +78,8 @@ _crash("crash-on-short-lines", "A short image with a line feed is a 500.",
        lambda step, r: step.is_upload and len(r.body) < 1_000 and b"\\n" in r.body)  # fmt: skip
 _crash("crash-on-long-name", "A name over 4,000 characters is a 500.", _field("fullName", "(?s)^.{4000}"))
 _crash("crash-on-not-utf8", "A body that is not UTF-8 is a 500.", lambda _, request: b"\xff\xfe" in request.body)
+_crash("crash-on-a-byte-order-mark", "A body that begins with a byte order mark is a 500.",
+       lambda _, request: request.body.startswith(b"\xef\xbb\xbf"))  # fmt: skip
 _crash("crash-on-a-form-approval", "An approval that says to be a web form is a 500.",
        lambda step, r: step == APPROVE_FRONT and "form" in r.headers.get("content-type", ""))  # fmt: skip
 _crash("crash-without-a-media-type-on-back", "A back without a Content-Type is a 500.",

@@ -466,6 +466,19 @@ class RefusalRepeatsTheValue(Vendor):
             ) from None
 
 
+@fault("unreadable-repeats-the-picture", "safety.no-echo", "semantics")
+class UnreadableRepeatsThePicture(Vendor):
+    """A picture that cannot be read is answered with its first characters in the message."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        reply = super().perform(session, step, request)
+        said = json.loads(reply.body) if step.is_upload and reply.status == 200 else {}
+        if said.get("isSuccess") is not False:
+            return reply
+        shown = re.search(rb'"image": ?"([A-Za-z0-9+/]{1,60})', request.body)
+        return Reply.json(200, said | {"message": f"{said['message']}: {shown[1].decode() if shown else ''}"})
+
+
 @fault("refusal-repeats-the-body", "safety.no-echo", "semantics")
 class RefusalRepeatsTheBody(Vendor):
     """Broken JSON is shown again."""

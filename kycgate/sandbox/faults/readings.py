@@ -30,6 +30,15 @@ class Governorate99(ChangedData):
         _renumber(data, 7, "99")
 
 
+@fault("number-of-32-bits", "reading.own-fields", "semantics")
+class NumberOf32Bits(ChangedData):
+    """idNumber is what 32 bits hold of it, and no approval may hand that back."""
+
+    def change(self, data: dict[str, Any], step: Step) -> None:
+        if data["idNumber"]:
+            data["idNumber"] = str((int(data["idNumber"]) + 2**31) % 2**32 - 2**31)
+
+
 @fault("number-in-february-30", "reading.number", "semantics")
 class NumberInFebruary30(ChangedData):
     """The back's number was born on 30 February."""

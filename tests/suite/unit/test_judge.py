@@ -1,5 +1,6 @@
 """The judge of answers, the memory across them, and the redaction, each by itself."""
 
+import base64
 import json
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ from kycgate.judging.order import judge_order
 from kycgate.judging.shape import judge_answer
 from kycgate.target.exchange import Clocks, Exchange, Picture
 from kycgate.target.redaction import Redactor
+from kycgate.target.requests import upload_body
 
 NUMBER = "29901010123413"
 
@@ -203,6 +205,15 @@ def test_a_propertys_name_is_no_echo_of_a_cut_body(sent: str, echo: bool) -> Non
     assert ("safety.no-echo" in broken(refused)) is echo
 
 
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_refusal_in_either_form_does_not_say_back_the_picture(status: int) -> None:
+    picture = base64.b64encode(bytes(range(200))).decode()
+    for said, echo in ((f"cannot be read: {picture[:60]}", True), ("cannot be read", False)):
+        refusal = {"isSuccess": False, "message": said, "errorCode": "10001", "customerData": None}
+        answer = answered(refusal, status, endpoint="upload_front")
+        assert ("safety.no-echo" in broken(replace(answer, request_body=upload_body(bytes(range(200)))))) is echo
+
+
 def test_lost_letters_are_one_finding() -> None:
     """Names of question marks cannot agree with those that were read."""
     assert broken(answered(result(fullName="???? ???", firstName="منى", familyName="حسن"))) == {"reading.letters"}
@@ -382,6 +393,15 @@ def test_one_picture_read_right_and_as_another_card_is_crossed() -> None:
     assert crossed(people("c1"), shown("c1", **wrong), shown("c1", **right)) == {"session.own-customer"}
     # A misread date belongs to no person.
     assert not crossed(people("c1"), shown("c1", **right), shown("c1", birthdate="1999-07-01T00:00:00"))
+
+
+def test_the_birth_date_of_another_person_is_crossed_on_two_cards() -> None:
+    right, wrong = {"birthdate": "1999-01-01T00:00:00"}, {"birthdate": "1990-02-03T00:00:00"}
+    memory = people("c1", "c2", "c3")
+    assert not crossed(memory, shown("c1", **right), shown("c2", **wrong), shown("c2", **wrong))
+    assert crossed(memory, shown("c3", **wrong)) == {"session.own-customer"}
+    # Where it is never right, what stands there is another cause.
+    assert not crossed(people("c1", "c2"), shown("c1", **wrong), shown("c2", **wrong))
 
 
 def test_what_many_people_share_is_crossed_on_two_cards() -> None:
