@@ -129,4 +129,5 @@ def accepted(exchange: Exchange) -> bool:
         return False
     if exchange.step is not None and exchange.step.is_upload:
         return success_of(exchange) is True
-    return json_or_none(exchange) is not False
+    # An approval that says of itself that it is no success is a refusal, in the form that uploads have.
+    return json_or_none(exchange) is not False and success_of(exchange) is not False

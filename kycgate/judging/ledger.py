@@ -302,7 +302,8 @@ class Ledger:
             for entry in entries
             if not entry.ok
         ]
-        return Broken(name, tuple(breaches), comes_and_goes=len(breaches) < len(entries))
+        kept_at = frozenset(str(entry.facts.get("endpoint", "")) for entry in entries if entry.ok)
+        return Broken(name, tuple(breaches), comes_and_goes=len(breaches) < len(entries), kept_at=kept_at)
 
     def _turn_round(self, found: Mapping[str, ClauseResult]) -> None:
         """Where both were broken by the same answers alone, the one that says more of them is the cause."""

@@ -30,6 +30,11 @@ _SAME_REFUSAL: Final = (
     ("refusal.broken-json", "refusal.image-missing", "refusal.image-type", "approve.names-mandatory"),
 )
 """Clauses that one part of a vendor keeps, the broadest first: of credentials, of bodies."""
+_REFUSED_OTHERWISE: Final = (
+    *(name for family in _SAME_REFUSAL for name in family), "refusal.order-status", "token.refused",
+)  # fmt: skip
+"""Clauses of refusals that a 200 does not keep."""
+_A_200: Final = "status 200, isSuccess false"
 _SAME_PROPERTY: Final = (
     ("result.scans", "reading.own-fields"),
     ("reading.letters", "reading.as-printed"),
@@ -44,8 +49,12 @@ _SAME_ANSWERS: Final = (
 )
 _BEGINS_WITH: Final = (("refusal.unreadable", "result.back-fields"),)
 """What was read where nothing could be breaks the second clause, too: then and in what comes later."""
-_SAME_WORDS: Final = (("request.unknown-properties", "image.line-feeds"),)
-"""The client's own upload has both: where what the first needs is refused, so is it."""
+_SAME_WORDS: Final = (
+    # The client's own upload has both: where what the first needs is refused, so is it.
+    ("request.unknown-properties", "image.line-feeds"),
+    # A side that is refused whatever is sent.
+    *(("upload.accepted", f"refusal.{name}") for name in ("unreadable", "broken-json", "image-missing", "image-type")),
+)
 _SAME_ENDPOINT: Final = (("refusal.no-leak", "safety.no-echo"),)
 _WHEREVER: Final = (("reading.number", "reading.numbers-agree"), ("token.expiry-agrees", "token.lives"))
 _ACCEPTED: Final = ("upload.accepted", "approve.accepted")
@@ -74,6 +83,8 @@ class Broken:
     id: str
     breaches: tuple[Breach, ...]
     comes_and_goes: bool
+    kept_at: frozenset[str] = frozenset()
+    """The endpoints where other answers kept it."""
 
     def each(self, of: Callable[[Breach], object]) -> frozenset[object]:
         return frozenset(map(of, self.breaches))
@@ -115,7 +126,12 @@ def _property(breach: Breach) -> object:
 
 def _no_such_path(clause: Broken, cause: Broken) -> bool:
     """Whatever is sent to a path that is not there is refused alike."""
-    return cause.id == "route.post" and clause.each(_status) <= cause.each(_status)
+    return cause.id == "route.post" and clause.each(_status) <= cause.each(_status) and not _is_there(cause, clause)
+
+
+def _is_there(clause: Broken, cause: Broken) -> bool:
+    """A path on which the step was taken at other times is there: that it was not now is what is broken."""
+    return clause.id == "route.post" and cause.id in _ACCEPTED and clause.each(_endpoint) <= cause.kept_at
 
 
 def _of_the_sibling(clause: Broken, cause: Broken) -> bool:
@@ -142,6 +158,14 @@ def _refused_alike(clause: Broken, cause: Broken) -> bool:
         if clause.id in family and cause.id in family and family.index(cause.id) < family.index(clause.id):
             return clause.each(_words) <= cause.each(_words)
     return False
+
+
+def _in_a_200(clause: Broken, cause: Broken) -> bool:
+    """Who refuses with a 200 does so whatever is refused."""
+    both = (clause.id, cause.id)
+    if not {*both} <= {*_REFUSED_OTHERWISE} or [*both] == sorted(both, key=_REFUSED_OTHERWISE.index):
+        return False
+    return all(breach.actual == _A_200 for breach in (*clause.breaches, *cause.breaches))
 
 
 def _unverified(clause: Broken, cause: Broken) -> bool:
@@ -248,9 +272,10 @@ def _mostly(clause: Broken, cause: Broken) -> bool:
 
 
 _RULES: Final = (
-    _no_such_path, _of_the_sibling, _of_the_other, _cannot_be_read, _refused_alike, _unverified, _same_property,
-    _impossible_number, _handed_back, _no_such_day, _in_no_order, _not_known, _same_number, _in_another_charset,
-    _same_answers, _begins_with, _same_words, _same_endpoint, _wherever, _mostly,
+    _no_such_path, _is_there, _of_the_sibling, _of_the_other, _cannot_be_read, _refused_alike, _in_a_200,
+    _unverified, _same_property, _impossible_number, _handed_back, _no_such_day, _in_no_order, _not_known,
+    _same_number, _in_another_charset, _same_answers, _begins_with, _same_words, _same_endpoint, _wherever,
+    _mostly,
 )  # fmt: skip
 
 

@@ -95,7 +95,9 @@ def judge_answer(exchange: Exchange) -> Iterator[Observation]:
         if isinstance(value, dict) and value.get("isSuccess") is False:
             yield from judge_leak(exchange)
     elif exchange.step is not None:
-        yield Observation("approve.true", value is True, "the JSON literal true", _brief(value))
+        # Who refuses with a 200 does so elsewhere, too: the status is what is wrong.
+        refused = "refusal.order-status" if isinstance(value, dict) and value.get("isSuccess") is False else ""
+        yield Observation("approve.true", value is True, "the JSON literal true", _brief(value), plainly=refused)
 
 
 def _judge_status(exchange: Exchange) -> Iterator[Observation]:

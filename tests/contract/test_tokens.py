@@ -14,6 +14,7 @@ from kycgate.gate.minting import OPTIONAL_TOKEN_PROPERTIES, seconds_to_expiry, t
 from kycgate.gate.plan import judges
 from kycgate.judging.answers import json_or_none
 from kycgate.judging.ledger import Observation
+from kycgate.judging.order import status_words
 from kycgate.target.exchange import Exchange
 from kycgate.target.requests import Outcome, Variation
 
@@ -88,7 +89,7 @@ def test_wrong_tenant(gate: Gate) -> None:
         def refused(exchange: Exchange) -> Iterator[Observation]:
             required = " or ".join(map(str, allowed))
             ok = exchange.status in allowed
-            yield Observation(clause, ok, f"{required} for {intent}", f"status {exchange.status}", "status")
+            yield Observation(clause, ok, f"{required} for {intent}", status_words(exchange), "status")
 
         if "properties" in request:
             # What this target demands besides is given: it is refused for the tenant alone.
@@ -188,7 +189,7 @@ def test_sibling(gate: Gate) -> None:
 
     def refuses(exchange: Exchange) -> Iterator[Observation]:
         if exchange.status != 404:
-            yield Observation("token.refused", exchange.status == 401, "401", f"status {exchange.status}", "status")
+            yield Observation("token.refused", exchange.status == 401, "401", status_words(exchange), "status")
 
     nulls = {"kycRequestTypeId": None, **dict.fromkeys(OPTIONAL_TOKEN_PROPERTIES)}
     exchange = gate.tokens.request(sibling, answers, intent="optional properties null", properties=nulls)

@@ -585,6 +585,35 @@ class ApprovalMoved(Vendor):
         return super().perform(session, step, request)
 
 
+@fault("approved-before-the-back-alone", "order.page", "order")
+class ApprovedBeforeTheBackAlone(Vendor):
+    """ApproveFrontImage is a 404 once the back is uploaded."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        if step == APPROVE_FRONT and UPLOAD_BACK in session.done:
+            raise Refused(404, "The front cannot be approved now")
+        return super().perform(session, step, request)
+
+
+@fault("back-shown-once", "order.retry", "order")
+class BackShownOnce(Vendor):
+    """A back that is shown again is a 404, whatever it shows."""
+
+    def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
+        if step in session.done and step == UPLOAD_BACK:
+            raise Refused(404, "The back is uploaded already")
+        return super().perform(session, step, request)
+
+
+@fault("refusals-are-200", "refusal.order-status", "status")
+class RefusalsAre200(Vendor):
+    """Whatever is refused is a 200 that says isSuccess false."""
+
+    def refusal(self, request: Incoming, refused: Refused) -> Reply:
+        super().refusal(request, refused)
+        return Reply.json(200, self.result(False, refused.message, "10100", None))
+
+
 @fault("put-instead", "route.post", "status")
 class PutInstead(Vendor):
     """UploadBackImage answers 405 to POST."""

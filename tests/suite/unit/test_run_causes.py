@@ -17,8 +17,34 @@ def found(*broken: Broken, caused: tuple[str, ...] = ()) -> dict[str, str]:
     return causes(known, [name for name in known if name not in caused])
 
 
-def broken(clause: str, *breaches: Breach, comes_and_goes: bool = False) -> Broken:
-    return Broken(clause, breaches or (breach(),), comes_and_goes)
+def broken(clause: str, *breaches: Breach, comes_and_goes: bool = False, kept_at: str = "") -> Broken:
+    return Broken(clause, breaches or (breach(),), comes_and_goes, frozenset({kept_at} if kept_at else ()))
+
+
+def test_a_path_is_there_where_its_step_was_taken_at_other_times() -> None:
+    path, step = breach(1, "approve_front", 404), breach(2, "approve_front", 404)
+    gone = broken("route.post", path)
+    for kept_at, cause in (
+        ("approve_front", {"route.post": "approve.accepted"}),
+        ("approve_back", {"approve.accepted": "route.post"}),
+    ):
+        assert found(gone, broken("approve.accepted", step, comes_and_goes=True, kept_at=kept_at)) == cause
+
+
+def test_a_side_that_is_refused_whatever_it_shows_is_one_finding() -> None:
+    refused = broken("upload.accepted", breach(1, "upload_back", 404, actual="status 404"))
+    same = broken("refusal.unreadable", breach(2, "upload_back", 404, actual="status 404"))
+    assert found(refused, same) == {"refusal.unreadable": "upload.accepted"}
+    other = broken("refusal.unreadable", breach(2, "upload_front", 404, actual="status 404"))
+    assert found(refused, other) == {}
+
+
+def test_who_refuses_with_a_200_is_one_finding_whatever_is_refused() -> None:
+    said = "status 200, isSuccess false"
+    missing = broken("auth.missing", breach(1, "upload_front", 200, actual=said))
+    order = broken("refusal.order-status", breach(2, "approve_back", 200, actual=said))
+    assert found(order, missing) == {"refusal.order-status": "auth.missing"}
+    assert found(missing, broken("refusal.order-status", breach(2, "approve_back", 403, actual="status 403"))) == {}
 
 
 def test_whatever_is_sent_to_a_path_that_is_not_there_is_refused_alike() -> None:
