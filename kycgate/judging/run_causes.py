@@ -42,6 +42,7 @@ _SAME_PROPERTY: Final = (
     ("reading.no-date", "reading.number-birthdate"),
     ("reading.own-fields", "reading.number-birthdate"),
 )
+_NAMES: Final = frozenset({"fullName", "firstName", "familyName"})
 _DATES: Final = frozenset({"birthdate", "issueDate", "expirationDate"})
 _SAME_ANSWERS: Final = (
     ("reading.no-date", "reading.dates-in-order"),
@@ -210,6 +211,12 @@ def _no_such_day(clause: Broken, cause: Broken) -> bool:
     return named and days and clause.each(_property) <= cause.each(_property)
 
 
+def _other_names(clause: Broken, cause: Broken) -> bool:
+    """Names of which one is wrong in each reading do not make up the full one."""
+    named = (cause.id, clause.id) == ("reading.own-fields", "reading.names-agree")
+    return named and clause.each(_property) <= _NAMES and not cause.each(_property).isdisjoint(_NAMES)
+
+
 def _in_no_order(clause: Broken, cause: Broken) -> bool:
     """A date that is wrong in each reading stands in no order with the others."""
     named = (cause.id, clause.id) == ("reading.own-fields", "reading.dates-in-order")
@@ -273,9 +280,9 @@ def _mostly(clause: Broken, cause: Broken) -> bool:
 
 _RULES: Final = (
     _no_such_path, _is_there, _of_the_sibling, _of_the_other, _cannot_be_read, _refused_alike, _in_a_200,
-    _unverified, _same_property, _impossible_number, _handed_back, _no_such_day, _in_no_order, _not_known,
-    _same_number, _in_another_charset, _same_answers, _begins_with, _same_words, _same_endpoint, _wherever,
-    _mostly,
+    _unverified, _same_property, _impossible_number, _handed_back, _no_such_day, _other_names, _in_no_order,
+    _not_known, _same_number, _in_another_charset, _same_answers, _begins_with, _same_words, _same_endpoint,
+    _wherever, _mostly,
 )  # fmt: skip
 
 

@@ -30,6 +30,15 @@ class Governorate99(ChangedData):
         _renumber(data, 7, "99")
 
 
+@fault("full-name-cut-off", "reading.own-fields", "semantics")
+class FullNameCutOff(ChangedData):
+    """Of fullName the first twelve characters alone are kept."""
+
+    def change(self, data: dict[str, Any], step: Step) -> None:
+        if data["fullName"]:
+            data["fullName"] = data["fullName"][:12]
+
+
 @fault("number-of-32-bits", "reading.own-fields", "semantics")
 class NumberOf32Bits(ChangedData):
     """idNumber is what 32 bits hold of it, and no approval may hand that back."""

@@ -117,6 +117,15 @@ def test_a_number_that_cannot_be_and_one_that_is_always_wrong_are_one_finding() 
     assert found(wrong, other) == {}
 
 
+def test_names_of_which_one_is_always_wrong_do_not_agree() -> None:
+    agree = broken("reading.names-agree", breach(where="customerData.fullName"))
+    for name, cause in (("familyName", {agree.id: "reading.own-fields"}), ("address", {})):
+        wrong = broken("reading.own-fields", breach(None, "", None, where=f"customerData.{name}"))
+        assert found(agree, wrong) == cause
+    english = broken("reading.names-agree", breach(where="customerData.fullNameEn"))
+    assert found(english, broken("reading.own-fields", breach(None, "", None, where="customerData.fullName"))) == {}
+
+
 def test_an_approval_is_refused_for_what_was_read_wrong_and_is_handed_back() -> None:
     wrong = {
         name: broken("reading.own-fields", breach(None, "", None, where=f"customerData.{name}"))
