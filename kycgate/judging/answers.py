@@ -12,6 +12,8 @@ class _DuplicateKeyError(ValueError):
 
 
 ALREADY_REGISTERED = "10103"
+A_REFUSING_200 = "status 200, isSuccess false"
+"""What `status_words` says of a refusal in a 200."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

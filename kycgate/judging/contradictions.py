@@ -47,6 +47,8 @@ _COMPARED = (
     "documentNumber", "birthdate", "issueDate", "expirationDate",
 )  # fmt: skip
 """Properties whose printed value is one and the same for every vendor: words and translations apart."""
+_IN_WORDS = ("religion", "maritalStatus", "profession", "nationality")
+"""Properties that may also come back in English."""
 _LETTERED = ("fullName", "firstName", "familyName", "address", "state")
 """Free text in Arabic."""
 _COMPARED_IN_ARABIC = frozenset({"profession"})
@@ -504,7 +506,8 @@ class Memory:
     @staticmethod
     def _swapped(data: dict[str, Any], truth: Mapping[str, str]) -> Iterator[Observation]:
         """Two properties that hold each other's printed value."""
-        given = [name for name in _COMPARED if isinstance(data.get(name), str) and truth.get(name)]
+        # Words may be English ones; the very words of the card in another's place are none of its own in any language.
+        given = [name for name in (*_COMPARED, *_IN_WORDS) if isinstance(data.get(name), str) and truth.get(name)]
         for first, second in combinations(given, 2):
             there, here = plain(truth[first]), plain(truth[second])
             if there != here and plain(data[first]) == here and plain(data[second]) == there:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from kycgate.judging.answers import A_REFUSING_200
 from kycgate.judging.ledger import Observation
 
 
@@ -73,6 +74,10 @@ def with_causes(observations: Iterable[Observation]) -> list[Observation]:
     broken = {seen.clause for seen in found if not seen.ok}
     if len(broken) < 2:
         return found
+    # Where the refusal that was due came with a 200, its status is what is wrong of it.
+    in_a_200 = next((seen.clause for seen in found if not seen.ok and seen.actual == A_REFUSING_200), "")
+    if in_a_200:
+        found = [replace(seen, because=in_a_200) if seen.clause == "approve.true" else seen for seen in found]
     for cause, explained in EXPLAINS.items():
         if cause in broken:
             found = [

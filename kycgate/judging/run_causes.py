@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from kycgate.contracts.flows import flow
+from kycgate.judging.answers import A_REFUSING_200
 
 _CUSTOMER, _ANOTHERS = "session.own-customer", "another session's"
 """The clause of a session's customer, and how its breach says whose it was instead."""
@@ -34,7 +35,6 @@ _REFUSED_OTHERWISE: Final = (
     *(name for family in _SAME_REFUSAL for name in family), "refusal.order-status", "token.refused",
 )  # fmt: skip
 """Clauses of refusals that a 200 does not keep."""
-_A_200: Final = "status 200, isSuccess false"
 _SAME_PROPERTY: Final = (
     ("result.scans", "reading.own-fields"),
     ("reading.letters", "reading.as-printed"),
@@ -42,6 +42,9 @@ _SAME_PROPERTY: Final = (
     ("reading.no-date", "reading.number-birthdate"),
     ("reading.own-fields", "reading.number-birthdate"),
 )
+_OF_A_PROPERTY: Final = ("reading.own-fields", "result.properties")
+_NO_STRING: Final = ": no string"
+"""How the judge of answers says that a text is of another type."""
 _NAMES: Final = frozenset({"fullName", "firstName", "familyName"})
 _DATES: Final = frozenset({"birthdate", "issueDate", "expirationDate"})
 _SAME_ANSWERS: Final = (
@@ -166,7 +169,7 @@ def _in_a_200(clause: Broken, cause: Broken) -> bool:
     both = (clause.id, cause.id)
     if not {*both} <= {*_REFUSED_OTHERWISE} or [*both] == sorted(both, key=_REFUSED_OTHERWISE.index):
         return False
-    return all(breach.actual == _A_200 for breach in (*clause.breaches, *cause.breaches))
+    return all(breach.actual == A_REFUSING_200 for breach in (*clause.breaches, *cause.breaches))
 
 
 def _unverified(clause: Broken, cause: Broken) -> bool:
@@ -195,13 +198,20 @@ def _impossible_number(clause: Broken, cause: Broken) -> bool:
 
 
 def _handed_back(clause: Broken, cause: Broken) -> bool:
-    """What is read wrong each time is handed back so by each approval, which may be refused for it."""
-    if (cause.id, clause.id) != ("reading.own-fields", "approve.accepted"):
+    """What is read, or written, wrong each time is handed back so by each approval, which may be refused for it."""
+    if clause.id != "approve.accepted" or cause.id not in _OF_A_PROPERTY or cause.comes_and_goes:
         return False
     steps = [step for step in flow().steps if step.request is not None and not step.is_upload]
     handed = {name for step in steps for name in getattr(step.request, "model_fields", ())}
     refused = clause.each(_status) <= {(str(step), 400) for step in steps}
     return refused and not cause.each(_property).isdisjoint(handed)
+
+
+def _no_texts(clause: Broken, cause: Broken) -> bool:
+    """Properties of the same answers that are all no strings, though documented as such, are written in one way."""
+    named = cause.id == "result.properties" and clause.id in ("result.scans", "result.customer-id")
+    alike = all(breach.actual.endswith(_NO_STRING) for breach in (*clause.breaches, *cause.breaches))
+    return named and alike and _in_its_answers(clause, cause)
 
 
 def _no_such_day(clause: Broken, cause: Broken) -> bool:
@@ -280,9 +290,9 @@ def _mostly(clause: Broken, cause: Broken) -> bool:
 
 _RULES: Final = (
     _no_such_path, _is_there, _of_the_sibling, _of_the_other, _cannot_be_read, _refused_alike, _in_a_200,
-    _unverified, _same_property, _impossible_number, _handed_back, _no_such_day, _other_names, _in_no_order,
-    _not_known, _same_number, _in_another_charset, _same_answers, _begins_with, _same_words, _same_endpoint,
-    _wherever, _mostly,
+    _unverified, _same_property, _impossible_number, _handed_back, _no_texts, _no_such_day, _other_names,
+    _in_no_order, _not_known, _same_number, _in_another_charset, _same_answers, _begins_with, _same_words,
+    _same_endpoint, _wherever, _mostly,
 )  # fmt: skip
 
 

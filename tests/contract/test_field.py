@@ -168,5 +168,6 @@ def test_resumption(gate: Gate) -> None:
     # It leans on every step before: none of them may be lost.
     exchange = session.do(flow().client_order[-1], last, demand=False)
     ok = accepted(exchange)
-    gate.observe("session.resumed", exchange, ok, "accepted: the request was resumed", f"status {exchange.status}")
+    required, came, own = "accepted: the request was resumed", f"status {exchange.status}", flow().final.acceptance
+    gate.observe("session.resumed", exchange, ok, required, came, plainly=own)
     gate.release(session)

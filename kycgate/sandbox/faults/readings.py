@@ -30,6 +30,14 @@ class Governorate99(ChangedData):
         _renumber(data, 7, "99")
 
 
+@fault("religion-and-marital-status-exchanged", "reading.own-fields", "semantics")
+class ReligionAndMaritalStatusExchanged(ChangedData):
+    """religion and maritalStatus stand in each other's place."""
+
+    def change(self, data: dict[str, Any], step: Step) -> None:
+        data["religion"], data["maritalStatus"] = data["maritalStatus"], data["religion"]
+
+
 @fault("full-name-cut-off", "reading.own-fields", "semantics")
 class FullNameCutOff(ChangedData):
     """Of fullName the first twelve characters alone are kept."""

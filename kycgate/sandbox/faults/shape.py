@@ -56,6 +56,14 @@ class CustomerIdNoUuid(ChangedData):
         data["customerId"] = "4711"
 
 
+@fault("numbers-are-no-texts", "result.properties", "shape")
+class NumbersAreNoTexts(ChangedData):
+    """Properties that hold digits alone are written as numbers, which no approval may hand back."""
+
+    def change(self, data: dict[str, Any], step: Step) -> None:
+        data |= {name: int(value) for name, value in data.items() if str(value).isdecimal()}
+
+
 @fault("thirteen-digits", "result.scans", "shape")
 class ThirteenDigits(ChangedData):
     """The back's scan loses its last digit."""

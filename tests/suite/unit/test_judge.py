@@ -431,6 +431,14 @@ def test_two_parts_of_one_other_card_are_crossed_and_two_dates_are_not() -> None
     assert not crossed(people("c1", "c2", "c3"), *seen)
 
 
+def test_words_that_change_places_are_exchanged_in_any_language() -> None:
+    memory = people("c1")
+    memory.show("c1", {"maritalStatus": "أعزب"})
+    assert not crossed(memory, shown("c1", "back", religion="مسلم", maritalStatus="أعزب"))
+    assert not crossed(memory, shown("c1", "back", religion="Single", maritalStatus="Muslim"))
+    assert crossed(memory, shown("c1", "back", religion="أعزب", maritalStatus="مسلم")) == {"reading.own-fields"}
+
+
 def test_a_date_that_the_side_does_not_print_is_that_of_the_other_side_or_null() -> None:
     memory = people("c1", "c2")
     assert not crossed(memory, shown("c1", issueDate="2021-05-31T00:00:00"), shown("c1", issueDate=None))

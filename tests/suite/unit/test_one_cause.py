@@ -36,6 +36,12 @@ def test_what_is_no_id_tells_no_customers_apart() -> None:
         assert causes(no_id, Observation("session.own-customer", False, where=where))["session.own-customer"] == cause
 
 
+def test_of_an_approval_that_is_refused_with_a_200_the_status_is_wrong() -> None:
+    literal = Observation("approve.true", False, actual="an object")
+    for said, cause in (("status 200, isSuccess false", "auth.missing"), ("status 200", "")):
+        assert causes(Observation("auth.missing", False, actual=said), literal)["approve.true"] == cause
+
+
 def test_an_expiry_that_disagrees_with_the_token_may_lie_behind_us_too() -> None:
     found = causes(Observation("token.expiry-agrees", False), Observation("token.expiry-ahead", False))
     assert found == {"token.expiry-agrees": "", "token.expiry-ahead": "token.expiry-agrees"}

@@ -117,6 +117,18 @@ def test_a_number_that_cannot_be_and_one_that_is_always_wrong_are_one_finding() 
     assert found(wrong, other) == {}
 
 
+def test_properties_that_are_no_texts_are_written_in_one_way() -> None:
+    number = broken(
+        "result.properties", breach(1, actual="customerData.idNumber: no string", where="customerData.idNumber")
+    )
+    scan = broken("result.scans", breach(1, actual="customerData.idFrontScan: no string"))
+    assert found(number, scan) == {"result.scans": "result.properties"}
+    refused = broken("approve.accepted", breach(2, "approve_front", 400))
+    assert found(number, refused) == {"approve.accepted": "result.properties"}
+    assert found(number, broken("result.scans", breach(2, actual="customerData.idFrontScan: no string"))) == {}
+    assert found(number, broken("result.scans", breach(1, actual="customerData.idFrontScan: 13 digits"))) == {}
+
+
 def test_names_of_which_one_is_always_wrong_do_not_agree() -> None:
     agree = broken("reading.names-agree", breach(where="customerData.fullName"))
     for name, cause in (("familyName", {agree.id: "reading.own-fields"}), ("address", {})):
