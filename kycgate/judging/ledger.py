@@ -13,6 +13,8 @@ from kycgate.runs.model import OpenPointResult
 from kycgate.target.curl import curl_for
 from kycgate.target.exchange import Exchange, RecordedExchange
 
+_LEAK = "refusal.no-leak"
+"""Credentials that are repeated: worse than any other value that was sent."""
 BY_LUCK = 0.05
 """How probable it may be that requests sent alone were answered well by luck."""
 
@@ -310,6 +312,8 @@ class Ledger:
         for name, result in found.items():
             cause = found.get(result.cause)
             if cause is None or cause.cause or cause.broken != result.broken or cause.level is not result.level:
+                continue
+            if cause.id == _LEAK:
                 continue
             if self._numbers(name) == self._numbers(cause.id):
                 cause.cause, result.cause = name, ""

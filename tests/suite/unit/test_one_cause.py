@@ -100,6 +100,12 @@ def test_what_plain_requests_meet_now_and_then_is_not_put_down_to_what_was_varie
     assert cause_of("request.client-headers", *plain, *varied(True, False)) == "approve.accepted"
 
 
+def test_who_repeats_the_credentials_sent_leaks_them() -> None:
+    leak, echo = Observation("refusal.no-leak", False), Observation("safety.no-echo", False, because="refusal.no-leak")
+    assert cause_of("safety.no-echo", leak, echo) == "refusal.no-leak"
+    assert cause_of("refusal.no-leak", leak, echo) == ""
+
+
 def test_a_variation_that_is_always_refused_is_its_own_cause() -> None:
     plain = [Observation("approve.accepted", ok) for ok in (True, False)]
     assert cause_of("request.client-headers", *plain, *varied(*[False] * 5)) == ""
