@@ -232,7 +232,8 @@ class Gate:
         for clause, own, exchange, came in self._suspected:
             # A card that another session has shown before is what is suspected there.
             plain = sessions[own] - self._shown_again if clause == "session.own-order" else sessions[own]
-            accused = own if plain else clause
+            # A session that another one was mixed up with may have been taken further by it.
+            accused = own if plain or exchange.session in self.memory.mixed else clause
             self.observe(accused, exchange, False, "accepted in its turn, as in other sessions", came)
         refused = self._connections.refused_elsewhere({exchange.number for _, _, exchange, _ in self._suspected})
         self.ledger.put_down_to(ANY_CONNECTION, refused, "accepted over another connection, as over the first")

@@ -194,6 +194,8 @@ class Memory:
         self._customers: dict[str, tuple[str, str]] = {}
         self._numbers: dict[str, set[str]] = {}
         """The cards for which an answer has given a number."""
+        self.mixed: set[str] = set()
+        """The sessions of which one was answered with another one's customer: both may have gone on with the other."""
         self._photos: dict[str, tuple[str, str]] = {}
         """By path: the session and the card that it was first given for."""
         self._slips: dict[str, set[str]] = {}
@@ -270,6 +272,7 @@ class Memory:
             folded = customer_id.lower()
             session, card = self._customers.setdefault(folded, (exchange.session, known.card))
             if session != exchange.session and card != known.card:
+                self.mixed |= {session, exchange.session}
                 yield self._crossed(
                     required, "customerId was another session's, which showed another card", "customerId"
                 )

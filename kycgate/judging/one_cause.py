@@ -41,6 +41,8 @@ EXPLAINS: Final[Mapping[str, Callable[[Observation], bool]]] = {
     "answer.compressed": _of_what_it_says,
     "body.json": _of_what_it_says,
     "result.envelope": _of_its_outcome,
+    # Who refuses with a 200 says so in its body: that no approval's answer is so is the same breach.
+    "refusal.order-status": _of("approve.true"),
     "result.customer-id": _of_the_id,
     # Where parts of an answer are another customer's, they contradict the rest.
     "session.own-customer": _of("reading."),

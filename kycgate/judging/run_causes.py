@@ -64,6 +64,8 @@ _WHEREVER: Final = (("reading.number", "reading.numbers-agree"), ("token.expiry-
 _ACCEPTED: Final = ("upload.accepted", "approve.accepted")
 _FORGED, _BEHIND = "a token with ", " behind it"
 """How the intents of requests begin that send a token changed, and end that send a good one with more."""
+_NO_CREDENTIALS: Final = " with no credentials"
+"""How the intents end of wrong bodies that are sent without any."""
 _MOST: Final = 0.9
 """The share of a clause's breaches from which the rest, met at the same endpoints, has the same cause."""
 
@@ -180,6 +182,14 @@ def _unverified(clause: Broken, cause: Broken) -> bool:
     return all(breach.intent.endswith(_BEHIND) for breach in clause.breaches) and clause.each(_words) <= forged
 
 
+def _open_to_all(clause: Broken, cause: Broken) -> bool:
+    """Who asks for no credentials at a step does so whatever the body."""
+    if (cause.id, clause.id) != ("auth.missing", "auth.before-body"):
+        return False
+    bare = all(breach.intent.endswith(_NO_CREDENTIALS) for breach in clause.breaches)
+    return bare and _at_its_endpoints(clause, cause)
+
+
 def _same_property(clause: Broken, cause: Broken) -> bool:
     """What cannot be, or is always wrong, is not as the card prints it, either."""
     named = all(clause.each(_property))
@@ -259,6 +269,22 @@ def _in_another_charset(clause: Broken, cause: Broken) -> bool:
     return named and another and _in_its_answers(clause, cause)
 
 
+def _refused_by_false(clause: Broken, cause: Broken) -> bool:
+    """Who refuses a step out of order by a 200 whose body is `false` does so wherever it is not due."""
+    if (cause.id, clause.id) != ("refusal.order-status", "approve.true"):
+        return False
+    said = all(breach.actual == "false" for breach in clause.breaches)
+    return said and clause.each(_status) <= cause.each(_status)
+
+
+def _in_no_turn(clause: Broken, cause: Broken) -> bool:
+    """Who takes a step out of its turn in every session was not set anything by what was sent before it."""
+    if clause.id != "safety.no-mass-assignment" or not cause.id.startswith("order.") or cause.comes_and_goes:
+        return False
+    performed = all(breach.actual == "performed" for breach in clause.breaches)
+    return performed and len(cause.breaches) > 1 and _at_its_endpoints(clause, cause)
+
+
 def _same_endpoint(clause: Broken, cause: Broken) -> bool:
     return _among(_SAME_ENDPOINT, clause, cause) and _at_its_endpoints(clause, cause)
 
@@ -290,9 +316,9 @@ def _mostly(clause: Broken, cause: Broken) -> bool:
 
 _RULES: Final = (
     _no_such_path, _is_there, _of_the_sibling, _of_the_other, _cannot_be_read, _refused_alike, _in_a_200,
-    _unverified, _same_property, _impossible_number, _handed_back, _no_texts, _no_such_day, _other_names,
-    _in_no_order, _not_known, _same_number, _in_another_charset, _same_answers, _begins_with, _same_words,
-    _same_endpoint, _wherever, _mostly,
+    _unverified, _open_to_all, _same_property, _impossible_number, _handed_back, _no_texts, _no_such_day, _other_names,
+    _in_no_order, _not_known, _same_number, _in_another_charset, _refused_by_false, _in_no_turn, _same_answers,
+    _begins_with, _same_words, _same_endpoint, _wherever, _mostly,
 )  # fmt: skip
 
 

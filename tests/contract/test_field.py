@@ -14,6 +14,7 @@ from kycgate.gate.plan import judges
 from kycgate.gate.session import Dress, Interrupted, Session
 from kycgate.gate.together import at_once
 from kycgate.judging.answers import accepted, customer_data, is_evidence
+from kycgate.judging.order import status_words
 from kycgate.specimens.forms import TURNED
 from kycgate.target.exchange import Exchange
 from kycgate.target.requests import LEGAL, UNLISTED, Outcome, Variation
@@ -160,8 +161,14 @@ def test_resumption(gate: Gate) -> None:
     session = gate.session_with(first)
     for step in flow().client_order[:-1]:
         session.do(step)
-    again = token_of(gate.tokens.request(intent="the same requestId", properties={**gate.tokens.properties, **request}))
+    asked = gate.tokens.request(intent="the same requestId", properties={**gate.tokens.properties, **request})
+    again = token_of(asked)
     if again is None:
+        # A limit of tokens is another answer (401, 429).
+        closed = asked.status in (400, 404)
+        if closed:
+            gate.observe("session.resumed", asked, False, "a second token for this requestId", status_words(asked))
+        gate.release(session)
         raise CannotJudge("the target gives no second token for one requestId")
     session.credential = gate.session_with(again).credential
     last = Variation("by the second token of one requestId", Outcome.ANY)

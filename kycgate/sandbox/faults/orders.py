@@ -3,7 +3,7 @@
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.sandbox.faults.registry import fault
-from kycgate.sandbox.vendor import Onboarding, Refused, Vendor
+from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
 
 
 def _refuses(name: str, clause: str, sentence: str, when: object) -> None:
@@ -28,6 +28,10 @@ _refuses(
 _refuses(
     "no-back-retry", "order.retry", "The back cannot be shown twice.",
     lambda session, step: step == UPLOAD_BACK and step in session.done,
+)  # fmt: skip
+_refuses(
+    "no-back-retry-once-approved", "order.retry", "Once the front is approved the back cannot be shown a second time.",
+    lambda session, step: step == UPLOAD_BACK and step in session.done and APPROVE_FRONT in session.done,
 )  # fmt: skip
 _refuses(
     "no-front-retry-after-back", "order.retry", "The front cannot be shown again once the back was.",
@@ -78,6 +82,15 @@ _answers("order-is-422", "refusal.order-status", "UploadBackImage out of order i
 _answers("order-is-500", "status.no-5xx", "ApproveBackImage out of order is a 500.", 500, APPROVE_BACK)
 _answers("closed-is-403", "refusal.order-status", "A step after completion is a 403.", 403, completed=True)
 _answers("closed-is-500", "status.no-5xx", "A step after completion is a 500.", 500, completed=True)
+
+
+@fault("order-is-200-false", "refusal.order-status", "order")
+class OrderIs200False(Vendor):
+    """ApproveBackImage out of order is a 200 whose body is false."""
+
+    def refusal(self, request: Incoming, refused: Refused) -> Reply:
+        of_the_last = request.path.endswith(APPROVE_BACK.path.rpartition("/")[2])
+        return Reply.json(200, False) if of_the_last and refused.why == "order" else super().refusal(request, refused)
 
 
 @fault("skips-to-the-end", "order.approve-back-after-upload-back", "order")

@@ -110,6 +110,16 @@ class SecondTokenOpensAnew(Vendor):
         pass
 
 
+@fault("known-request-is-closed", "session.resumed", "state")
+class KnownRequestIsClosed(Vendor):
+    """A second token for one requestId is not given: 404."""
+
+    def resume(self, request: Any, token: str) -> None:
+        if isinstance(request, str) and request in self._requests:
+            raise Refused(404, "The request is closed")
+        super().resume(request, token)
+
+
 @fault("second-token-loses-the-back", "session.resumed", "state")
 class SecondTokenLosesTheBack(Vendor):
     """A second token for one requestId resumes it without its back."""

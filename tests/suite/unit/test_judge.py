@@ -325,7 +325,9 @@ ID_A, ID_B = "a9c3e5d7-4b2f-47ac-9d61-3f1b1a1e87c6", "b9c3e5d7-4b2f-47ac-9d61-3f
 
 def test_another_sessions_customer_is_seen() -> None:
     one, two = answered(result(customerId=ID_A)), answered(result(customerId=ID_A), session="s2", card="c2")
-    assert crossed(Memory("off"), one, two) == {"session.own-customer"}
+    memory = Memory("off")
+    assert crossed(memory, one, two) == {"session.own-customer"}
+    assert memory.mixed == {"s1", "s2"}
     same_card = answered(result(customerId=ID_A.upper()), session="s2", card="c1")
     assert not crossed(Memory("off"), one, same_card)
 

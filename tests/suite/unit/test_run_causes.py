@@ -76,6 +76,34 @@ def test_who_does_not_verify_a_token_takes_one_with_a_word_behind_it() -> None:
     assert found(short, broken("auth.malformed", breach(2, status=200, intent=behind))) == {}
 
 
+def test_who_asks_for_no_credentials_at_a_step_does_so_whatever_the_body() -> None:
+    missing = broken("auth.missing", breach(1, status=200))
+    bare, unknown = "broken JSON with no credentials", "no body with an unknown key"
+    assert found(missing, broken("auth.before-body", breach(2, intent=bare))) == {"auth.before-body": "auth.missing"}
+    for other in (breach(2, "upload_back", intent=bare), breach(2, intent=unknown)):
+        assert found(missing, broken("auth.before-body", breach(3, intent=bare), other)) == {}
+
+
+def test_who_refuses_a_step_out_of_order_by_false_does_so_wherever_it_is_not_due() -> None:
+    refused = broken("refusal.order-status", breach(1, "approve_back", 200))
+    assert found(refused, broken("approve.true", breach(2, "approve_back", 200, actual="false"))) == {
+        "approve.true": "refusal.order-status"
+    }
+    for other in (breach(2, "approve_back", 200, actual="null"), breach(2, "approve_front", 200, actual="false")):
+        assert found(refused, broken("approve.true", other)) == {}
+
+
+def test_who_takes_a_step_out_of_its_turn_in_every_session_was_not_set_anything() -> None:
+    early = breach(1, "approve_back", 200), breach(2, "approve_back", 200)
+    performed = broken("safety.no-mass-assignment", breach(3, "approve_back", 200, actual="performed"))
+    edge = "order.approve-back-after-upload-back"
+    assert found(broken(edge, *early), performed) == {"safety.no-mass-assignment": edge}
+    assert found(broken(edge, *early, comes_and_goes=True), performed) == {}
+    assert found(broken(edge, early[0]), performed) == {}
+    sent = broken("safety.no-mass-assignment", breach(3, "approve_back", 200, actual="the customerId sent"))
+    assert found(broken(edge, *early), sent) == {}
+
+
 def test_of_an_answer_that_cannot_be_read_nothing_else_is_known() -> None:
     body = broken("body.json", breach(1), breach(2))
     assert found(body, broken("image.crlf", breach(2))) == {"image.crlf": "body.json"}
