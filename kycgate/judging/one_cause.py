@@ -43,6 +43,8 @@ EXPLAINS: Final[Mapping[str, Callable[[Observation], bool]]] = {
     "result.envelope": _of_its_outcome,
     # Who refuses with a 200 says so in its body: that no approval's answer is so is the same breach.
     "refusal.order-status": _of("approve.true"),
+    # A 200 that is not `true` has not refused the page's example.
+    "approve.true": _of("approve.page-example"),
     "result.customer-id": _of_the_id,
     # Where parts of an answer are another customer's, they contradict the rest.
     "session.own-customer": _of("reading."),

@@ -251,8 +251,8 @@ def _not_known(clause: Broken, cause: Broken) -> bool:
 
 
 def _same_number(clause: Broken, cause: Broken) -> bool:
-    """A number that is always wrong is another one than the card's others, too."""
-    named = (cause.id, clause.id) == ("reading.own-fields", "reading.numbers-agree")
+    """A number that is always wrong, or no number, is another one than the card's others in later answers, too."""
+    named = clause.id == "reading.numbers-agree" and cause.id in ("reading.own-fields", "result.scans")
     wrong = cause.each(_property)
     return named and all(_differing(breach) <= wrong for breach in clause.breaches)
 

@@ -332,6 +332,17 @@ def test_another_sessions_customer_is_seen() -> None:
     assert not crossed(Memory("off"), one, same_card)
 
 
+@pytest.mark.parametrize("data", [[], None])
+def test_another_persons_front_begins_the_reading_anew_though_its_data_cannot_be_read(data: Any) -> None:
+    front, other = {"idNumber": NUMBER, "fullName": "Mona"}, {"idNumberBack": "30001012101239"}
+    memory = Memory("off")
+    memory.show("c1", front)
+    memory.show("c2", other)
+    unread = answered({**result(), "customerData": data}, card="c2")
+    back = answered(result(**other), endpoint="upload_back", card="c2")
+    assert crossed(memory, answered(result(**front)), unread, back) == set()
+
+
 def test_a_customer_that_changes_within_a_session_is_seen() -> None:
     front = answered(result(customerId=ID_A))
     back = answered(result(customerId=ID_B), endpoint="upload_back")

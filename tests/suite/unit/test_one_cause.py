@@ -61,6 +61,8 @@ def test_an_expiry_that_disagrees_with_the_token_may_lie_behind_us_too() -> None
         ("reading.names-agree", ("reading.as-printed",)),
         ("reading.no-date", ("reading.number-birthdate",)),
         ("refusal.no-leak", ("safety.no-echo",)),
+        ("refusal.order-status", ("approve.true",)),
+        ("approve.true", ("approve.page-example",)),
     ],
 )
 def test_what_breaks_with_it_in_one_answer_is_no_finding_of_its_own(cause: str, explained: tuple[str, ...]) -> None:

@@ -231,6 +231,8 @@ def test_a_number_that_is_always_wrong_is_not_the_cards_other_one() -> None:
     differing = "idBackScan differ from idNumber"
     agree = broken("reading.numbers-agree", breach(actual=differing))
     assert found(always, agree) == {"reading.numbers-agree": "reading.own-fields"}
+    scans = broken("result.scans", breach(where="customerData.idBackScan"))
+    assert found(scans, agree) == {"reading.numbers-agree": "result.scans"}
     # That another number differs has a cause of its own, also where both do.
     for other in ("idNumberBack differ from idNumber", "idBackScan, idNumberBack differ from idNumber"):
         breaches = breach(actual=differing), breach(2, actual=other)
