@@ -207,7 +207,7 @@ class Session:
             odd=variation.outcome is not Outcome.BY_ORDER,
             own_credential=variation.authorization == KEEP,
         )
-        self._tries[step] += step.is_upload and variation.authorization == KEEP
+        self._tries[step] += step.is_upload and variation.authorization == KEEP and variation.method == "POST"
         self._excused = False
         interrupt: list[str] = []
         exchange = self._sender.send(wanted, lambda answer: self._judge(step, variation, expected, answer, interrupt))

@@ -371,6 +371,22 @@ class SiblingTokenIsDead(Vendor):
         return reply
 
 
+@fault("sibling-token-approves-nothing", "token.sibling", "auth")
+class SiblingTokenApprovesNothing(Vendor):
+    """The approvals do not know the sibling's token."""
+
+    def dispatch(self, request: Incoming) -> Reply:
+        reply = super().dispatch(request)
+        if request.path == TOKEN_SIBLING.path and reply.status == 200:
+            self.__dict__.setdefault("of_the_sibling", set()).add(json.loads(reply.body)["token"])
+        return reply
+
+    def authenticate(self, request: Incoming, step: Step) -> Onboarding | None:
+        known = self.__dict__.get("of_the_sibling", set())
+        unknown = step == APPROVE_FRONT and request.headers.get("authorization", "").removeprefix("Bearer ") in known
+        return None if unknown else super().authenticate(request, step)
+
+
 @fault("sibling-is-gone", "token.sibling", "status")
 class SiblingIsGone(Vendor):
     """GenerateOnboardingSessionToken is not a path of this server."""

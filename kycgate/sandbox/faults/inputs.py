@@ -567,6 +567,18 @@ class PutPerforms(Vendor):
         return method in ("POST", "PUT")
 
 
+@fault("delete-ends-the-session", "refusal.changes-nothing", "robustness")
+class DeleteEndsTheSession(Vendor):
+    """DELETE on a step is answered 405, and what the session has done is gone."""
+
+    def dispatch(self, request: Incoming) -> Reply:
+        step = next((step for step in self.flow.steps if step.path == request.path), None)
+        session = self.authenticate(request, step) if step is not None and request.method == "DELETE" else None
+        if session is not None:
+            session.done.clear()
+        return super().dispatch(request)
+
+
 @fault("get-approves", "route.only-post", "robustness")
 class GetApproves(Vendor):
     """GET performs ApproveBackImage."""
