@@ -12,7 +12,7 @@ from kycgate.errors import CannotJudge
 from kycgate.gate.gate import Gate
 from kycgate.gate.minting import OPTIONAL_TOKEN_PROPERTIES, seconds_to_expiry, token_of
 from kycgate.gate.plan import judges
-from kycgate.judging.answers import json_or_none
+from kycgate.judging.answers import accepted, json_or_none
 from kycgate.judging.ledger import Observation
 from kycgate.judging.order import status_words
 from kycgate.target.exchange import Exchange
@@ -159,7 +159,9 @@ def test_oldest_token_still_works(gate: Gate, thorough: bool) -> None:
         raise CannotJudge("the target's tokens live too short to tell")
     time.sleep(max(0.0, (THOROUGH_AGE_S if thorough else MIN_AGE_S) - gate.age_s))
     exchange = session.do(APPROVE_FRONT, Variation("with the run's oldest token", Outcome.ANY), demand=False)
-    if exchange.status in (400, 404):
+    if accepted(exchange):
+        gate.observe("session.idle", exchange, True, "a session that goes on", "accepted")
+    elif exchange.status in (400, 404):
         came = f"refused after {gate.age_s:.0f} s: status {exchange.status}"
         gate.suspect("session.idle", APPROVE_FRONT.acceptance, exchange, came)
     if exchange.status == 401 and gate.has_newer(session.credential.value):
