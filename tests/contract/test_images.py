@@ -84,7 +84,7 @@ def test_unreadable(gate: Gate, session: Session, step: Step) -> None:
 
 
 @judges("image.full-size", "session.own-customer", "result.data-on-success", "status.no-5xx",
-        "order.approve-back-after-approve-front", requests=10, uploads=6, telling=7)  # fmt: skip
+        "order.approve-back-after-approve-front", "order.retry", requests=10, uploads=6, telling=7)  # fmt: skip
 def test_full_size_captures(gate: Gate, session: Session) -> None:
     """Captures from some hundred kB to some MB, as phones make them, on both sides; a 413 of large ones is noted.
 

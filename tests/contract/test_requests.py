@@ -173,7 +173,8 @@ ODD_APPROVALS: dict[str, dict[str, object]] = {
 }
 
 
-@judges("optional.ill-formed", "status.no-5xx", "status.documented", requests=24, uploads=3, telling=6)
+@judges("optional.ill-formed", "status.no-5xx", "status.documented", "session.own-customer", "reading.as-printed",
+        requests=24, uploads=3, telling=6)  # fmt: skip
 def test_odd_approvals(gate: Gate, session: Session) -> None:
     """Values that are wrong in themselves: 400 is expected, acceptance is recorded, a 5xx never fits.
 

@@ -32,7 +32,7 @@ def _needs_tenant(gate: Gate) -> None:
 
 
 @judges("token.issued", "token.distinct", "token.optional", "token.expiry-ahead", "token.expiry-agrees",
-        requests=4, telling=6)  # fmt: skip
+        "status.no-5xx", requests=4, telling=6)  # fmt: skip
 def test_issue(gate: Gate) -> None:
     """The optional properties may be null, left out, or given; each call gives a token of its own."""
     _needs_tenant(gate)
@@ -79,7 +79,7 @@ def test_issue(gate: Gate) -> None:
         gate.tokens.request(judge=ahead, intent="optional properties given", properties=given_all)
 
 
-@judges("token.refused", "refusal.no-leak", "refusal.broken-json", requests=15, telling=6)
+@judges("token.refused", "refusal.no-leak", "refusal.broken-json", "status.no-5xx", requests=15, telling=6)
 def test_wrong_tenant(gate: Gate) -> None:
     """Wrong tenant credentials are a 401 like any other; missing ones a 400 or a 401; broken JSON is a 400."""
     _needs_tenant(gate)

@@ -10,7 +10,6 @@ from kycgate.contracts.flow import Step
 from kycgate.contracts.flows.national_id import APPROVE_BACK, APPROVE_FRONT, NATIONAL_ID, UPLOAD_BACK, UPLOAD_FRONT
 from kycgate.sandbox.faults.access import claims_of
 from kycgate.sandbox.faults.registry import fault
-from kycgate.sandbox.settings import SandboxSettings
 from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
 
 
@@ -159,20 +158,6 @@ class BackRetryNewCustomer(Vendor):
         if step == UPLOAD_BACK and step in session.done:
             session.customer_id = self.new_customer()
         super().mark(session, step)
-
-
-@fault("first-back-stands", "session.own-customer", "state")
-class FirstBackStands(Vendor):
-    """A back that is shown again is answered with what the session's first one said."""
-
-    def __init__(self, settings: SandboxSettings) -> None:
-        super().__init__(settings)
-        self._backs: dict[str, Mapping[str, str]] = {}
-
-    def customer_data(self, session: Onboarding, step: Step, fields: Mapping[str, str]) -> dict[str, Any]:
-        if step == UPLOAD_BACK:
-            fields = self._backs.setdefault(session.customer_id, fields)
-        return super().customer_data(session, step, fields)
 
 
 @fault("customers-recycled", "session.own-customer", "state")
