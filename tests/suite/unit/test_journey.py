@@ -143,5 +143,6 @@ def test_single_paths_may_be_given_others() -> None:
     moved = flow().relocated(None, {"token": "/oauth/token"})
     assert paths_of(moved) == paths_of(flow()) | {"token": "/oauth/token"}
     assert paths_of(flow().relocated()) == paths_of(flow())
+    assert flow().relocated("/gateway/X/").first.path.startswith("/gateway/X/")
     with pytest.raises(KeyError, match="upload_side"):
         flow().relocated(None, {"upload_side": "/x", "upload_front": "/y"})

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kycgate.contracts.flow import Step
 from kycgate.contracts.flows import flow
 from kycgate.contracts.models import CUSTOMER_PROPERTIES, FRONT_PROPERTIES
-from kycgate.judging.answers import already_registered, is_firewall, is_page, parse_json
+from kycgate.judging.answers import already_registered, is_evidence, is_firewall, is_page, parse_json
 from kycgate.judging.card import judge_photo
 from kycgate.judging.contradictions import Memory
 from kycgate.judging.order import judge_order
@@ -45,6 +45,13 @@ REFUSED = {**result(), "isSuccess": False, "message": "not read", "customerData"
 
 def broken(exchange: Exchange) -> set[str]:
     return {seen.clause for seen in judge_answer(exchange) if not seen.ok}
+
+
+@pytest.mark.parametrize(
+    ("status", "judges"), [(200, True), (428, True), (429, False), (430, True), (499, True), (500, False)]
+)
+def test_what_was_put_off_or_failed_judges_nothing_else(status: int, judges: bool) -> None:
+    assert is_evidence(answered({}, status)) is judges
 
 
 def test_a_right_answer_breaks_nothing() -> None:
