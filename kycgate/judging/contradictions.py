@@ -243,10 +243,11 @@ class Memory:
         data = customer_data(exchange)
         with self._lock:
             yield from self._foreign(exchange)
-            began = exchange.step == flow().first and success_of(exchange) is True
-            if began and data is None and exchange.picture is not None:
-                # Read, though not said in a form that can be: what follows is of this card.
-                self._sessions[exchange.session] = SessionMemory(exchange.picture.card)
+            if data is None and exchange.picture is not None and exchange.step == flow().first:
+                if success_of(exchange) is True:
+                    # Read, though not said in a form that can be: what follows is of this card.
+                    self._sessions[exchange.session] = SessionMemory(exchange.picture.card)
+                return
             if data is None or exchange.picture is None or exchange.step is None or exchange.intent == EARLIER_FLOW:
                 return
             card = exchange.picture.card

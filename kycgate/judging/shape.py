@@ -133,9 +133,10 @@ def _judge_status(exchange: Exchange) -> Iterator[Observation]:
 
 def _sent_json(exchange: Exchange) -> bool:
     """Plain JSON: a server that knows no other coding or charset may take it for another media type."""
-    headers = {name.lower(): value.lower() for name, value in exchange.request_headers.items()}
-    kind, _, parameters = headers.get("content-type", "").partition(";")
-    plain = "content-encoding" not in headers and ("charset" not in parameters or "utf-8" in parameters)
+    sent = exchange.request_headers.items()
+    kind, _, parameters = (header_of(sent, "Content-Type") or "").lower().partition(";")
+    coded = header_of(sent, "Content-Encoding") is not None
+    plain = not coded and ("charset" not in parameters or "utf-8" in parameters)
     # The page documents ApproveBackImage without a body and so without a media type.
     return (kind.strip() == "application/json" and plain) or not exchange.request_body
 

@@ -15,17 +15,25 @@ from kycgate.sandbox.faults.registry import fault
 from kycgate.sandbox.vendor import Incoming, Onboarding, Refused, Reply, Vendor
 
 
-def _crash(name: str, sentence: str, when: Callable[[Step, Incoming], bool]) -> None:
-    """A fault that answers 500 to a step's request of some kind."""
+def _refuse(
+    name: str, clause: str, sentence: str, when: Callable[[Step, Incoming], bool],
+    status: int = 400, message: str = "The body is not as expected",
+) -> None:  # fmt: skip
+    """A fault that refuses a step's request of some kind, which is legal or to be answered in another way."""
 
-    class Crash(Vendor):
+    class Refusing(Vendor):
         def perform(self, session: Onboarding, step: Step, request: Incoming) -> Reply:
             if when(step, request):
-                raise Refused(500, "Something went wrong")
+                raise Refused(status, message)
             return super().perform(session, step, request)
 
-    Crash.__doc__ = sentence
-    fault(name, "status.no-5xx", "robustness")(Crash)
+    Refusing.__doc__ = sentence
+    fault(name, clause, "robustness")(Refusing)
+
+
+def _crash(name: str, sentence: str, when: Callable[[Step, Incoming], bool]) -> None:
+    """A fault that answers 500 to a step's request of some kind."""
+    _refuse(name, "status.no-5xx", sentence, when, 500, "Something went wrong")
 
 
 def _names_twice(body: bytes) -> bool:
@@ -253,19 +261,6 @@ _reads(
 )  # fmt: skip
 
 
-def _refuses(name: str, clause: str, sentence: str, step: Step, what: Callable[[bytes], bool]) -> None:
-    """A fault that refuses legal bodies of some kind."""
-
-    class Refuses(Vendor):
-        def perform(self, session: Onboarding, performed: Step, request: Incoming) -> Reply:
-            if performed == step and what(request.body):
-                raise Refused(400, "The body is not as expected")
-            return super().perform(session, performed, request)
-
-    Refuses.__doc__ = sentence
-    fault(name, clause, "robustness")(Refuses)
-
-
 def _has_image_behind(body: bytes) -> bool:
     with contextlib.suppress(ValueError, RecursionError):
         match json.loads(body):
@@ -274,17 +269,17 @@ def _has_image_behind(body: bytes) -> bool:
     return False
 
 
-_refuses(
+_refuse(
     "image-must-come-first", "request.unknown-properties", "A front is refused where image is not its first property.",
-    UPLOAD_FRONT, _has_image_behind,
+    lambda step, request: step == UPLOAD_FRONT and _has_image_behind(request.body),
 )  # fmt: skip
-_refuses(
+_refuse(
     "escaped-slash-on-the-back", "upload.accepted", "An image in which a slash is escaped, as JSON allows, is refused.",
-    UPLOAD_BACK, lambda body: b"\\/" in body,
+    lambda step, request: step == UPLOAD_BACK and b"\\/" in request.body,
 )  # fmt: skip
-_refuses(
+_refuse(
     "escapes-left-in-the-front", "upload.accepted", "The front's base64 is taken from the body as it stands.",
-    UPLOAD_FRONT, lambda body: b"\\u00" in body,
+    lambda step, request: step == UPLOAD_FRONT and b"\\u00" in request.body,
 )  # fmt: skip
 
 
